@@ -1,0 +1,323 @@
+#include "actors/assembly.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include "dataflow/error.hpp"
+
+namespace leat {
+
+void cancel_list::add(std::function<void()> cancel) {
+  const std::scoped_lock lock(mutex_);
+  if (cancelled_) cancel();
+  calls_.push_back(std::move(cancel));
+}
+
+void cancel_list::cancel_all() {
+  const std::scoped_lock lock(mutex_);
+  cancelled_ = true;
+  for (const auto& call : calls_) call();
+}
+
+void cancel_list::clear() {
+  const std::scoped_lock lock(mutex_);
+  cancelled_ = false;
+  calls_.clear();
+}
+
+std::map<std::string, std::string> fingerprints(const std::vector<route_ptr>& routes) {
+  std::map<std::string, std::string> out;
+  for (const auto& r : routes) out[r->sink + "/" + r->target] = route_fingerprint(*r);
+  return out;
+}
+
+void refuse_changed_routes(const checkpoint& from, const std::map<std::string, std::string>& now) {
+  for (const auto& [name, fingerprint] : now) {
+    const auto before = from.routes.find(name);
+    if (before == from.routes.end() || before->second == fingerprint) continue;
+    throw error(
+        error_kind::usage,
+        "the route to " + name
+            + " would now give other rows: " + compare_fingerprints(before->second, fingerprint),
+        "route " + name,
+        "change it back, or give the route another `to`, or `leat resnapshot` its table: then "
+        "the target's table has to have the columns and the key of the route, or be dropped");
+  }
+}
+
+std::vector<source_table> planned_tables(std::vector<source_table> catalog,
+                                         const checkpoint* known) {
+  if (known == nullptr) return catalog;
+  for (auto& table : catalog) {
+    const auto found = known->schemas.find(table.schema->id);
+    if (found == known->schemas.end()) continue;
+    for (const auto& c : table.schema->columns)
+      if (!found->second->find(c.name)) table.coming.push_back(c.name);
+    table.schema = found->second;
+  }
+  return catalog;
+}
+
+namespace {
+
+std::string random_id() {
+  std::random_device device;
+  std::uniform_int_distribution<int> digit(0, 15);
+  std::string id;
+  for (int i = 0; i < 16; ++i) id += "0123456789abcdef"[digit(device)];
+  return id;
+}
+
+/// The first checkpoint: nothing has passed, and the slot keeps everything from `resume` on.
+checkpoint first_checkpoint(wal_lsn resume, const plan& p, const std::vector<opened_sink>& sinks) {
+  checkpoint c;
+  c.resume = resume;
+  for (const auto& schema : p.tables) c.schemas[schema->id] = schema;
+  for (const auto& s : sinks) c.sink_epochs[s.name] = 0;
+  c.routes = fingerprints(p.routes);
+  return c;
+}
+
+void check_source(const pipeline_identity& was, const pipeline_identity& is) {
+  if (was.system_id == is.system_id && was.timeline == is.timeline && was.database == is.database)
+    return;
+  throw error(error_kind::source,
+              "the source is not the one that the state belongs to: system identifier "
+                  + std::to_string(is.system_id) + " timeline " + std::to_string(is.timeline)
+                  + " database " + is.database + ", the state has " + std::to_string(was.system_id)
+                  + ", " + std::to_string(was.timeline) + ", " + was.database,
+              "[source]",
+              "point it at the right server; after a failover begin anew: `leat drop`, empty the "
+              "target's tables, run");
+}
+
+void check_slot_position(const checkpoint& from, wal_lsn confirmed) {
+  if (from.resume >= confirmed) return;
+  throw error(
+      error_kind::state,
+      "the slot was confirmed up to " + to_string(confirmed)
+          + ", the newest usable checkpoint needs changes from " + to_string(from.resume),
+      "state",
+      "the state was restored from an older backup, or somebody moved the slot: `leat drop`, "
+      "empty the target's tables, run");
+}
+
+wal_lsn parse_until(const std::string& until) {
+  if (const auto lsn = parse_lsn(until)) return wal_lsn{*lsn};
+  throw error(error_kind::usage, "\"" + until + "\" is neither `caught-up` nor an LSN", "--until",
+              "write an LSN as PostgreSQL does: 16/B374D848");
+}
+
+} // namespace
+
+void check_until(const std::string& until) {
+  if (!until.empty() && until != "caught-up") parse_until(until);
+}
+
+namespace {
+
+class assembler {
+ public:
+  assembler(const pipeline_file& file, state_store& store, cancel_list& cancels,
+            const connectors& plugins)
+      : file_(file), store_(store), cancels_(cancels), plugins_(plugins),
+        source_(plugins.make_source(file)) {
+    cancels_.add([s = source_] { s->cancel(); });
+  }
+
+  assembly run(const std::string& until) {
+    identify();
+    open_sinks();
+    const auto point = find_restart_point(store_, out_.identity.id, stands_);
+    const checkpoint* known = point.from ? &*point.from : nullptr;
+    out_.plan = make_plan(file_, planned_tables(source_->tables(), known));
+    out_.route_fingerprints = fingerprints(out_.plan.routes);
+    if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
+    const auto confirmed = source_->prepare(out_.identity, out_.plan.tables);
+    store_.set_identity(out_.identity);
+    if (known == nullptr) {
+      out_.start = first_checkpoint(confirmed, out_.plan, out_.sinks);
+      store_.save(out_.start);
+    } else {
+      go_on(point, confirmed);
+    }
+    start_sinks();
+    start_snapshots(point);
+    save_start();
+    open_streams();
+    find_until(until);
+    return std::move(out_);
+  }
+
+ private:
+  void identify() {
+    const auto was = store_.identity();
+    if (was && was->name != file_.name)
+      throw error(error_kind::state, "the state belongs to pipeline " + was->name,
+                  "state " + file_.state.string(),
+                  "give this pipeline a state directory of its own in [pipeline] state");
+    if (was)
+      out_.identity = *was;
+    else
+      out_.identity.id = random_id();
+    out_.identity.name = file_.name;
+    auto is = out_.identity;
+    source_->identify(is);
+    if (was && was->system_id != 0) check_source(*was, is);
+    out_.identity = is;
+    if (!was) store_.set_identity(out_.identity);
+  }
+
+  void open_sinks() {
+    for (const auto& options : file_.sinks) {
+      opened_sink s{options.name, options.connector, plugins_.make_sink(file_, options), {}};
+      cancels_.add([target = s.target] { target->cancel(); });
+      auto progress = s.target->open();
+      stands_.push_back({s.name, s.target->keeps_progress(), progress});
+      s.progress = progress.value_or(target_progress{});
+      s.progress.pipeline_id = out_.identity.id;
+      out_.sinks.push_back(std::move(s));
+    }
+  }
+
+  void go_on(const restart_point& point, wal_lsn confirmed) {
+    out_.start = *point.from;
+    out_.last_epoch = point.last_epoch;
+    check_slot_position(out_.start, confirmed);
+    for (const auto& s : point.removed_sinks)
+      out_.notes.push_back("sink " + s
+                           + " is not in the file any more: it is let go, its tables stay");
+    for (const auto& [name, fingerprint] : out_.start.routes) {
+      const auto sink = name.substr(0, name.find('/'));
+      if (out_.route_fingerprints.contains(name) || contains(point.removed_sinks, sink)) continue;
+      out_.notes.push_back("the route to " + name
+                           + " is not in the file any more: it is let go, its table stays");
+    }
+  }
+
+  static bool contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+
+  void start_sinks() {
+    for (auto& s : out_.sinks) {
+      if (!s.target->keeps_progress()) {
+        s.progress.epoch = out_.start.epoch;
+        s.progress.position = out_.start.position;
+      }
+      out_.last_epoch = std::max(out_.last_epoch, s.progress.epoch);
+      const bool consistent =
+          s.progress.consistent && !out_.start.missing.contains(s.name) && !takes_back_promise(s);
+      out_.sink_starts.push_back(
+          {s.name, s.progress.position, consistent, s.progress.last_chunk});
+    }
+  }
+
+  /// A snapshot that began with the checkpoint, at the start of a run: the target may not have
+  /// heard of it before the run was killed.
+  bool takes_back_promise(const opened_sink& s) const {
+    if (s.progress.epoch >= out_.start.epoch) return false;
+    return std::any_of(out_.plan.routes.begin(), out_.plan.routes.end(), [&](const route_ptr& r) {
+      const auto known = out_.start.snapshots.find(r->schema->id);
+      return r->sink == s.name && known != out_.start.snapshots.end()
+             && known->second.phase != snapshot_phase::finished
+             && takes_part(r->sink, r->target, known->second.sinks);
+    });
+  }
+
+  void start_snapshots(const restart_point& point) {
+    snapshot_driver::options o;
+    o.readers = file_.source.readers;
+    o.key_bytes = file_.memory / 8;
+    out_.snapshots = std::make_unique<snapshot_driver>(o);
+    for (const auto& schema : out_.plan.tables) {
+      const auto known = out_.start.snapshots.find(schema->id);
+      if (known != out_.start.snapshots.end()) {
+        out_.snapshots->restore(schema, known->second);
+        if (point.from) begin_for_new_routes(schema, known->second);
+      } else if (file_.source.mode != snapshot_mode::never) {
+        begin(schema, 0, {});
+      }
+    }
+  }
+
+  /// The checkpoint that is gone back to, under a number that no target names yet: whatever was
+  /// written after it is never gone back to.
+  void save_start() {
+    out_.start.epoch = ++out_.last_epoch;
+    out_.start.routes = out_.route_fingerprints;
+    out_.start.sink_epochs.clear();
+    for (const auto& s : out_.sinks) out_.start.sink_epochs[s.name] = s.progress.epoch;
+    out_.start.snapshots = out_.snapshots->state();
+    out_.start.schemas.clear();
+    for (const auto& schema : out_.plan.tables) out_.start.schemas[schema->id] = schema;
+    store_.save(out_.start);
+    store_.prune(out_.start.epoch);
+  }
+
+  /// Snapshots that begin take back what readers of these targets were promised. `last`: the
+  /// table's last generation as the checkpoint knows it; a target may know of later ones, of a time
+  /// when the table had been let go.
+  void begin(const schema_ptr& schema, std::uint32_t last, std::vector<std::string> targets) {
+    for (const auto& r : out_.plan.routes) {
+      if (r->schema->id != schema->id || !takes_part(r->sink, r->target, targets)) continue;
+      for (auto& s : out_.sink_starts) {
+        if (s.name != r->sink) continue;
+        s.consistent = false;
+        const auto held = s.last_chunk.find(r->target);
+        if (held != s.last_chunk.end())
+          last = std::max(last, static_cast<std::uint32_t>(held->second >> 32));
+      }
+    }
+    out_.snapshots->begin(schema, last + 1, std::move(targets));
+  }
+
+  /// R12: targets that the checkpoint does not know get the table's rows, without the others; but
+  /// for those that an unfinished snapshot is for.
+  void begin_for_new_routes(const schema_ptr& schema, const table_snapshot& state) {
+    std::vector<std::string> targets;
+    for (const auto& r : out_.plan.routes)
+      if (r->schema->id == schema->id && !out_.start.routes.contains(r->sink + "/" + r->target))
+        targets.push_back(r->sink + "/" + r->target);
+    if (targets.empty()) return;
+    if (state.phase != snapshot_phase::finished) {
+      targets.insert(targets.end(), state.sinks.begin(), state.sinks.end());
+      if (state.sinks.empty()) targets.clear();
+    }
+    begin(schema, state.generation, std::move(targets));
+  }
+
+  void open_streams() {
+    out_.spill = std::make_unique<spill_area>(file_.state / "spill", file_.spill);
+    out_.stream = source_->open_stream(out_.identity, {out_.start.position, out_.start.resume},
+                                       out_.plan.tables, *out_.spill);
+    for (std::uint32_t i = 0; i < file_.source.readers; ++i) {
+      auto reader = source_->open_reader(out_.identity);
+      cancels_.add([reader] { reader->cancel(); });
+      out_.readers.push_back(std::move(reader));
+    }
+  }
+
+  void find_until(const std::string& until) {
+    if (file_.source.mode == snapshot_mode::only) out_.until = wal_lsn{};
+    if (until.empty()) return;
+    out_.until = until == "caught-up" ? source_->position() : parse_until(until);
+  }
+
+  const pipeline_file& file_;
+  state_store& store_;
+  cancel_list& cancels_;
+  const connectors& plugins_;
+  std::shared_ptr<source> source_;
+  std::vector<target_stand> stands_;
+  assembly out_;
+};
+
+} // namespace
+
+assembly assemble(const pipeline_file& file, state_store& store, const std::string& until,
+                  cancel_list& cancels, const connectors& plugins) {
+  return assembler(file, store, cancels, plugins).run(until);
+}
+
+} // namespace leat

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/connectors.hpp"
+#include "dataflow/pipeline_file.hpp"
+#include "dataflow/plan.hpp"
+#include "dataflow/restart_point.hpp"
+#include "dataflow/router.hpp"
+#include "dataflow/source.hpp"
+#include "dataflow/state_store.hpp"
+
+namespace leat {
+
+/// Blocking calls that another thread may have to end. Thread-safe.
+class cancel_list {
+ public:
+  void add(std::function<void()> cancel);
+  /// Calls all; from then on added ones are called at once.
+  void cancel_all();
+  void clear();
+
+ private:
+  std::mutex mutex_;
+  bool cancelled_ = false;
+  std::vector<std::function<void()>> calls_;
+};
+
+struct opened_sink {
+  std::string name;
+  std::string connector;
+  std::shared_ptr<sink> target;
+  target_progress progress;
+};
+
+/// Everything that a run needs, opened and checked, before any actor exists.
+struct assembly {
+  pipeline_identity identity;
+  leat::plan plan;
+  checkpoint start; ///< where the stream goes on
+  epoch_id last_epoch = 0;
+  std::vector<opened_sink> sinks;
+  std::vector<sink_start> sink_starts; ///< as `sinks`
+  std::unique_ptr<snapshot_driver> snapshots;
+  std::map<std::string, std::string> route_fingerprints;
+  std::unique_ptr<spill_area> spill; ///< outlives the stream
+  std::unique_ptr<change_stream> stream;
+  std::vector<std::shared_ptr<table_reader>> readers;
+  std::optional<wal_lsn> until;
+  std::vector<std::string> notes; ///< for the log
+};
+
+/// Opens source, state and targets, and finds where to go on. Blocks; throws leat::error.
+assembly assemble(const pipeline_file&, state_store&, const std::string& until, cancel_list&,
+                  const connectors& = built_in_connectors());
+
+/// Tables as the plan needs them: those a checkpoint knows, as it knows them; others from the
+/// catalog.
+std::vector<source_table> planned_tables(std::vector<source_table> catalog, const checkpoint*);
+
+/// "sink/target" -> fingerprint (R12).
+std::map<std::string, std::string> fingerprints(const std::vector<route_ptr>&);
+
+/// Throws when --until is neither empty, nor `caught-up`, nor an LSN.
+void check_until(const std::string& until);
+
+/// Throws when a route of the checkpoint would now give other rows (R12).
+void refuse_changed_routes(const checkpoint& from, const std::map<std::string, std::string>& now);
+
+} // namespace leat

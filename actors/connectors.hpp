@@ -1,0 +1,24 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "dataflow/pipeline_file.hpp"
+#include "dataflow/sink.hpp"
+#include "dataflow/source.hpp"
+
+namespace leat {
+
+/// What the connectors of a pipeline file are.
+struct connectors {
+  std::function<std::unique_ptr<source>(const pipeline_file&)> make_source;
+  std::function<std::unique_ptr<sink>(const pipeline_file&, const sink_options&)> make_sink;
+};
+
+/// The plugins by the names of the pipeline file.
+std::unique_ptr<source> make_source(const pipeline_file&);
+std::unique_ptr<sink> make_sink(const pipeline_file&, const sink_options&);
+inline connectors built_in_connectors() { return {make_source, make_sink}; }
+
+} // namespace leat

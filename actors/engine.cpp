@@ -1,0 +1,137 @@
+#include "leat/engine.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "actors/progress_lines.hpp"
+#include "actors/status_server.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/wiring.hpp"
+#include "state/checkpoint_store.hpp"
+
+namespace leat {
+
+struct engine::impl {
+  caf::actor_system& system;
+  engine_options options;
+  std::shared_ptr<status_board> board = std::make_shared<status_board>();
+  std::shared_ptr<cancel_list> cancels = std::make_shared<cancel_list>();
+  supervisor_actor supervisor;
+  std::unique_ptr<status_server> server;
+  mutable std::mutex mutex;
+  std::mutex log_mutex;
+  std::condition_variable ended;
+  std::optional<engine_outcome> outcome;
+
+  impl(caf::actor_system& s, engine_options o) : system(s), options(std::move(o)) {}
+
+  void log(log_level level, const std::string& text) {
+    const std::scoped_lock lock(log_mutex);
+    if (options.log) options.log(static_cast<engine_options::level>(level), text);
+  }
+
+  void end(const error* failure) {
+    engine_outcome o;
+    if (failure != nullptr)
+      o = {static_cast<int>(failure->kind()), failure->what(), failure->where(), failure->remedy()};
+    {
+      const std::scoped_lock lock(mutex);
+      outcome = std::move(o);
+    }
+    ended.notify_all();
+  }
+
+  void start() {
+    try {
+      open();
+    } catch (const error& e) {
+      end(&e);
+    }
+  }
+
+  void open() {
+    supervisor_setup setup;
+    setup.file = load_pipeline_file(options.file, options.settings);
+    check_until(options.until);
+    setup.until = options.until;
+    setup.store = open_state(setup.file.state, false);
+    setup.board = board;
+    setup.cancels = cancels;
+    setup.log = [this](log_level level, const std::string& text) { log(level, text); };
+    setup.ended = [this](const std::shared_ptr<const error>& failure) { end(failure.get()); };
+    board->update([&](pipeline_status& s) { s.pipeline = setup.file.name; });
+    server = std::make_unique<status_server>(
+        setup.file.state, setup.file.http_listen,
+        status_handlers{[this] { return to_json(board->read(), commit_time_now()); },
+                        [this] { return status_lines(board->read(), commit_time_now()); },
+                        [this](const std::string& table) { return resnapshot(table); }});
+    supervisor = make_supervisor(system, std::move(setup));
+    caf::anon_send(supervisor, begin{});
+  }
+
+  bool resnapshot(const std::string& table) {
+    const auto status = board->read();
+    for (const auto& [id, t] : status.tables) {
+      if (t.name != table) continue;
+      caf::anon_send(supervisor, leat::resnapshot{id});
+      return true;
+    }
+    return false;
+  }
+
+  std::optional<engine_outcome> wait(std::optional<std::chrono::milliseconds> limit) {
+    std::unique_lock lock(mutex);
+    const auto done = [this] { return outcome.has_value(); };
+    if (!limit)
+      ended.wait(lock, done);
+    else if (!ended.wait_for(lock, *limit, done))
+      return std::nullopt;
+    return outcome;
+  }
+};
+
+engine::engine(caf::actor_system& system, engine_options options)
+    : impl_(std::make_unique<impl>(system, std::move(options))) {}
+
+engine::~engine() {
+  if (!impl_->supervisor) return;
+  abort();
+  wait();
+  impl_->server.reset();
+}
+
+void engine::start() { impl_->start(); }
+
+void engine::stop() {
+  if (!impl_->supervisor) return;
+  // The supervisor itself waits for source and targets while it assembles.
+  if (impl_->board->read().state == "starting") impl_->cancels->cancel_all();
+  caf::anon_send(impl_->supervisor, stop_request{false});
+}
+
+void engine::abort() {
+  if (!impl_->supervisor) return;
+  impl_->cancels->cancel_all();
+  caf::anon_send(impl_->supervisor, stop_request{true});
+}
+
+std::optional<engine_outcome> engine::wait_for(std::chrono::milliseconds limit) {
+  return impl_->wait(limit);
+}
+
+engine_outcome engine::wait() { return *impl_->wait(std::nullopt); }
+
+std::string engine::status() const {
+  return to_json(impl_->board->read(), commit_time_now());
+}
+
+std::string engine::progress() const {
+  return progress_lines(impl_->board->read(), commit_time_now());
+}
+
+bool engine::resnapshot(std::string_view table) { return impl_->resnapshot(std::string(table)); }
+
+} // namespace leat

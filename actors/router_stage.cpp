@@ -1,0 +1,314 @@
+#include "actors/router_stage.hpp"
+
+#include <deque>
+
+#include "actors/assembly.hpp"
+#include "actors/caf.hpp"
+#include "actors/source_stage.hpp"
+#include "dataflow/crash_point.hpp"
+
+namespace leat {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Snapshots of the source are taken this often while tables are being read: they let remembered
+/// keys go (R5.2) and fences pass (R5.5).
+constexpr milliseconds probe_interval{50};
+constexpr milliseconds idle_interval{250};
+constexpr std::uint64_t ticks_between_gauges = 3;
+
+class router_stage_impl : public stage<router_actor> {
+ public:
+  router_stage_impl(caf::actor_config& config, router_setup setup)
+      : stage(config), setup_(std::move(setup)), snapshots_(*setup_.snapshots),
+        router_(setup_.routes, setup_.sinks, setup_.position, snapshots_),
+        input_(stream_channel, setup_.source_window) {
+    for (std::size_t i = 0; i < setup_.sink_actors.size(); ++i)
+      outputs_.push_back({credit_sender(static_cast<channel_id>(i), setup_.sink_window), {}});
+    for (std::size_t i = 0; i < setup_.readers.size(); ++i) idle_.push_back(i);
+    for (const auto& [sink, tables] : setup_.missing)
+      for (const auto& [table, keys] : tables) add_missing(table, sink, keys);
+  }
+
+  const char* name() const override { return "leat.router"; }
+
+  behavior_type make_behavior() override {
+    for (const auto& s : setup_.sink_actors) post(s, attach_router{handle()});
+    send_on(router_.start());
+    give_work();
+    post(handle(), tick{});
+    return {
+        [this](const attach_source& m) { source_ = m.source; },
+        [this](const frame& f) { take(f); },
+        [this](const grant& g) {
+          outputs_.at(g.channel).credit.take(g);
+          drain();
+        },
+        [this](const read_done& d) { take(d); },
+        [this](const epoch_completed& d) {
+          snapshots_.completed(d.epoch);
+          give_work();
+        },
+        [this](const rows_missing& m) {
+          for (const auto& [sink, tables] : m.keys) {
+            router_.missing_reported(sink);
+            for (const auto& [table, keys] : tables) add_missing(table, sink, keys);
+          }
+          give_work();
+        },
+        [this](const resnapshot& m) {
+          if (!router_.schemas().contains(m.table)) return;
+          send_on(router_.begin_snapshot(m.table, {}));
+          post(setup_.coordinator, hurry{});
+        },
+        [this](const tick&) {
+          if (snapshots_.active()) snapshots_.want_probe();
+          give_work();
+          ask_source_end();
+          show_tables();
+          post_after(snapshots_.active() ? probe_interval : idle_interval, handle(), tick{});
+        },
+    };
+  }
+
+ protected:
+  void release() override {
+    setup_.sink_actors.clear();
+    setup_.readers.clear();
+    setup_.coordinator = nullptr;
+    source_ = nullptr;
+  }
+
+ private:
+  struct output {
+    credit_sender credit;
+    std::deque<payload> waiting;
+  };
+
+  router_actor handle() { return caf::actor_cast<router_actor>(this); }
+
+  void take(const frame& f) {
+    input_.accept(f);
+    if (blocked()) {
+      stash_.push_back(f);
+      return;
+    }
+    work_off(f);
+  }
+
+  bool blocked() const {
+    for (const auto& o : outputs_)
+      if (!o.waiting.empty()) return true;
+    return !stash_.empty();
+  }
+
+  void work_off(const frame& f) {
+    if (const auto* rows = std::get_if<batch_ptr>(&f.content)) {
+      note_progress(**rows);
+      send_on(router_.take(*rows));
+      say_news();
+    } else if (const auto* b = std::get_if<barrier>(&f.content)) {
+      close_epoch(*b);
+    } else if (std::holds_alternative<source_reconnected>(f.content)) {
+      snapshots_.source_restarted();
+    }
+    if (const auto due = input_.consume(f.content)) grant_source(*due);
+  }
+
+  void grant_source(const grant& g) {
+    if (source_) post(source_, g);
+  }
+
+  void close_epoch(const barrier& b) {
+    send_on(router_.take(b));
+    for (const auto table : snapshots_.rewritten()) {
+      say(log_level::info, table, "was rewritten at the source: its snapshot begins again");
+      send_on(router_.begin_again(table));
+    }
+    auto state = std::make_shared<checkpoint>();
+    state->epoch = b.epoch;
+    last_barrier_ = b.epoch;
+    quiet_ = true;
+    state->position = b.position;
+    state->resume = b.passed;
+    state->schemas = router_.schemas();
+    state->snapshots = snapshots_.state();
+    state->missing = snapshots_.missing();
+    state->routes = setup_.route_fingerprints;
+    epoch_cut cut;
+    for (std::size_t s = 0; s < setup_.sinks.size(); ++s) {
+      cut.commits[setup_.sinks[s].name] = router_.committing()[s];
+      cut.consistent[setup_.sinks[s].name] = router_.promised()[s];
+    }
+    cut.snapshots_active = snapshots_.active();
+    cut.state = std::move(state);
+    post(setup_.coordinator, std::move(cut));
+    show_tables();
+    give_work();
+  }
+
+  /// For the lag; while snapshots run, their own probes tell it.
+  void ask_source_end() {
+    if (snapshots_.active() || gauge_ || idle_.empty() || gauge_rest_-- != 0) return;
+    gauge_rest_ = ticks_between_gauges;
+    gauge_ = idle_.back();
+    idle_.pop_back();
+    post(setup_.readers.at(*gauge_), read_task{probe_request{}});
+  }
+
+  void note_source_end(const read_done& d) {
+    const auto* probe = std::get_if<visibility_probe>(&d.result);
+    if (probe != nullptr && d.failure.empty())
+      setup_.board->update([&](pipeline_status& s) { s.lag.source_end(probe->high); });
+  }
+
+  void take(const read_done& d) {
+    idle_.push_back(d.reader);
+    note_source_end(d);
+    if (gauge_ == d.reader) {
+      gauge_.reset();
+      give_work();
+      return;
+    }
+    if (!d.failure.empty()) {
+      setup_.board->update([&](pipeline_status& s) { s.message = d.failure; });
+      snapshots_.failed(d.request);
+    } else {
+      take_result(d);
+    }
+    if (snapshots_.take_hurry()) post(setup_.coordinator, hurry{});
+    give_work();
+  }
+
+  void take_result(const read_done& d) {
+    if (const auto* probe = std::get_if<visibility_probe>(&d.result)) {
+      snapshots_.probed(*probe);
+    } else if (const auto* plan = std::get_if<chunk_plan>(&d.result)) {
+      snapshots_.planned(std::get<plan_request>(d.request), *plan);
+    } else if (const auto* now = std::get_if<schema_ptr>(&d.result)) {
+      if (!snapshots_.described(std::get<describe_request>(d.request)) || !*now) return;
+      send_on(router_.change_schema(*now));
+      say_news();
+    } else if (const auto* chunk = std::get_if<chunk_result>(&d.result)) {
+      take_chunk(d, *chunk);
+    }
+  }
+
+  void take_chunk(const read_done& d, const chunk_result& chunk) {
+    if (const auto* read = std::get_if<read_request>(&d.request)) {
+      send_on(router_.take(snapshots_.chunk_read(*read, chunk)));
+      crash_point("chunk_emitted");
+      return;
+    }
+    const auto& lookup = std::get<keys_request>(d.request);
+    send_on(router_.take(snapshots_.keys_read(lookup, chunk)));
+  }
+
+  void add_missing(oid table, const std::string& sink,
+                   const std::vector<std::vector<std::string>>& keys) {
+    const auto schema = router_.schemas().find(table);
+    if (schema == router_.schemas().end()) return;
+    say(log_level::info, table,
+        "sink " + sink + " lacks " + std::to_string(keys.size())
+            + " rows with values the stream left out: they are read");
+    snapshots_.add_missing(schema->second, sink, keys);
+  }
+
+  /// No new chunk while a sink has not taken what there is: a chunk is large.
+  void give_work() {
+    while (!idle_.empty() && !blocked()) {
+      auto request = snapshots_.next();
+      if (!request) return;
+      post(setup_.readers.at(idle_.back()), read_task{std::move(*request)});
+      idle_.pop_back();
+    }
+  }
+
+  void send_on(std::vector<router::output> out) {
+    for (auto& o : out) outputs_[o.sink].waiting.push_back(std::move(o.content));
+    send_waiting();
+  }
+
+  void send_waiting() {
+    for (std::size_t s = 0; s < outputs_.size(); ++s) {
+      auto& o = outputs_[s];
+      while (!o.waiting.empty() && (cost_of(o.waiting.front()) == 0 || o.credit.may_send())) {
+        post(setup_.sink_actors[s], o.credit.stamp(std::move(o.waiting.front())));
+        o.waiting.pop_front();
+      }
+    }
+  }
+
+  void drain() {
+    send_waiting();
+    while (!stash_.empty() && !outputs_waiting()) {
+      const auto f = std::move(stash_.front());
+      stash_.pop_front();
+      work_off(f);
+    }
+    give_work();
+  }
+
+  bool outputs_waiting() const {
+    for (const auto& o : outputs_)
+      if (!o.waiting.empty()) return true;
+    return false;
+  }
+
+  void note_progress(const batch& rows) {
+    last_commit_time_ = rows.transactions.back().commit_time;
+    if (!std::exchange(quiet_, false)) return;
+    setup_.board->update([&](pipeline_status& s) {
+      s.lag.first_after(last_barrier_, rows.transactions.front().commit_time);
+    });
+  }
+
+  void say_news() {
+    const auto news = router_.take_news();
+    for (const auto& n : news) say(log_level::info, n.table, n.text);
+    if (!news.empty()) setup_.route_fingerprints = fingerprints(router_.routes());
+  }
+
+  void say(log_level level, oid table, const std::string& what) {
+    setup_.log(level, router_.schemas().at(table)->qualified_name() + ": " + what);
+  }
+
+  void show_tables() {
+    const auto now = commit_time_now();
+    setup_.board->update([&](pipeline_status& s) {
+      s.changes = router_.changes_routed();
+      s.commit_time = last_commit_time_;
+      s.router_waits = outputs_waiting() ? wait_reason::credit : wait_reason::none;
+      for (const auto& [id, schema] : router_.schemas()) {
+        const auto* t = snapshots_.find(id);
+        auto& shown = s.tables[id];
+        shown.name = schema->qualified_name();
+        show_snapshot(shown, t == nullptr ? nullptr : &t->state(), now);
+      }
+    });
+  }
+
+  router_setup setup_;
+  snapshot_driver& snapshots_;
+  router router_;
+  credit_receiver input_;
+  std::vector<output> outputs_;
+  std::deque<frame> stash_;       ///< at most the source's window: nothing of it is granted
+  std::vector<std::size_t> idle_; ///< readers without work
+  source_actor source_;
+  std::int64_t last_commit_time_ = 0;
+  epoch_id last_barrier_ = 0;
+  bool quiet_ = true; ///< nothing has come since the last barrier
+  std::optional<std::size_t> gauge_; ///< the reader that asks where the source's WAL ends
+  std::uint64_t gauge_rest_ = 0;     ///< ticks until it is asked again
+};
+
+} // namespace
+
+router_actor make_router_stage(caf::actor_system& system, router_setup setup) {
+  return system.spawn<router_stage_impl>(std::move(setup));
+}
+
+} // namespace leat

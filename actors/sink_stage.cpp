@@ -1,0 +1,184 @@
+#include "actors/sink_stage.hpp"
+
+#include <algorithm>
+
+#include "actors/caf.hpp"
+#include "dataflow/crash_point.hpp"
+
+namespace leat {
+
+namespace {
+
+class sink_stage_impl : public stage<sink_actor> {
+ public:
+  sink_stage_impl(caf::actor_config& config, sink_setup setup)
+      : stage(config), setup_(std::move(setup)) {
+    gate_.open(setup_.channel, setup_.window);
+    writers_.resize(setup_.routes.size(), nullptr);
+    for (const auto& r : setup_.routes)
+      if (r->sink == setup_.name) writers_[r->id] = &setup_.target->attach(r);
+    show();
+  }
+
+  const char* name() const override { return "leat.sink"; }
+
+  behavior_type make_behavior() override {
+    return {
+        [this](const attach_router& m) { router_ = m.router; },
+        [this](const frame& f) {
+          gate_.push(f);
+          work_off();
+        },
+        [this](const commit_epoch& m) {
+          if (!prepared_ || prepared_->epoch != m.epoch)
+            throw error(error_kind::bug, "epoch " + std::to_string(m.epoch) + " is not prepared",
+                        "sink " + setup_.name, "report this");
+          commit();
+          work_off();
+        },
+    };
+  }
+
+ protected:
+  void release() override {
+    writers_.clear();
+    setup_.target.reset();
+    setup_.coordinator = nullptr;
+    router_ = nullptr;
+  }
+
+ private:
+  void work_off() {
+    while (auto f = gate_.next()) {
+      std::visit([this](const auto& content) { take(content); }, f->content);
+      if (const auto due = gate_.done(*f); due && router_) post(router_, *due);
+    }
+  }
+
+  void take(const routed_ptr& rows) {
+    for (const auto& s : rows->slices) {
+      writers_[s.route]->write(rows->rows, s.changes);
+      changes_ += s.changes.size();
+    }
+    std::size_t buffered = 0;
+    for (const auto* w : writers_)
+      if (w != nullptr) buffered += w->buffered();
+    if (buffered > setup_.buffer_bytes) flush();
+  }
+
+  void take(const route_changed& change) {
+    auto* w = writers_[change.after->id];
+    w->flush();
+    if (change.held)
+      attach_again(change.after);
+    else
+      w->change_schema(change.after);
+    setup_.routes[change.after->id] = change.after;
+  }
+
+  void attach_again(const route_ptr& r) {
+    writers_[r->id] = &setup_.target->attach(r);
+    const auto begun = begun_.find(r->id);
+    if (begun != begun_.end()) writers_[r->id]->begin_snapshot(begun->second);
+  }
+
+  void take(const snapshot_event& event) {
+    auto& w = *writers_[event.route];
+    if (event.what == snapshot_event::kind::chunk) {
+      setup_.progress.last_chunk[setup_.routes[event.route]->target] =
+          std::uint64_t{event.generation} << 32 | event.chunk;
+      return;
+    }
+    w.flush();
+    if (event.what == snapshot_event::kind::begun) {
+      begun_[event.route] = event.generation;
+      w.begin_snapshot(event.generation);
+    } else {
+      begun_.erase(event.route);
+      w.finish_snapshot(event.generation);
+    }
+  }
+
+  void take(const barrier& b) {
+    if (!b.commits) return;
+    flush();
+    prepared_ = b;
+    sink_prepared message{setup_.name, b.epoch, {}};
+    for (auto& row : setup_.target->prepare())
+      message.missing[setup_.name][setup_.routes[row.route]->schema->id].push_back(
+          std::move(row.key));
+    if (!message.missing.empty()) ++missing_reports_;
+    // The router cannot have known of these rows when it called the epoch consistent.
+    if (missing_reports_ > b.missing_known) prepared_->consistent = false;
+    gate_.hold(true);
+    post(setup_.coordinator, std::move(message));
+    wait_for(wait_reason::checkpoint);
+  }
+
+  void take(const batch_ptr&) { misrouted(); }
+  void take(const source_reconnected&) { misrouted(); }
+  void take(const end_of_stream&) {}
+
+  [[noreturn]] void misrouted() const {
+    throw error(error_kind::bug, "a frame of the source reached a sink", "sink " + setup_.name,
+                "report this");
+  }
+
+  void flush() {
+    wait_for(wait_reason::target);
+    for (auto* w : writers_)
+      if (w != nullptr) w->flush();
+    wait_for(wait_reason::none);
+  }
+
+  void commit() {
+    const auto b = *prepared_;
+    auto next = setup_.progress;
+    next.epoch = b.epoch;
+    next.position = std::max(next.position, b.position);
+    next.consistent = b.consistent;
+    wait_for(wait_reason::target);
+    crash_point("target_commit_before");
+    setup_.target->commit(next);
+    crash_point("target_commit_after");
+    setup_.progress = std::move(next);
+    prepared_.reset();
+    gate_.hold(false);
+    post(setup_.coordinator, sink_committed{setup_.name, b.epoch});
+    waits_ = wait_reason::none;
+    show();
+  }
+
+  void wait_for(wait_reason reason) {
+    waits_ = reason;
+    setup_.board->update([&](pipeline_status& s) { s.sinks[setup_.name].waits = reason; });
+  }
+
+  void show() {
+    setup_.board->update([&](pipeline_status& s) {
+      auto& shown = s.sinks[setup_.name];
+      shown.progress = setup_.progress;
+      shown.changes = changes_;
+      shown.waits = waits_;
+    });
+  }
+
+  sink_setup setup_;
+  input_gate gate_;
+  std::vector<writer*> writers_; ///< by route id; null for routes of other sinks
+  std::map<route_id, std::uint32_t> begun_; ///< generations of the snapshots under way
+  std::optional<barrier> prepared_;
+  router_actor router_;
+  std::uint64_t missing_reports_ = 0;
+  std::uint64_t changes_ = 0;
+  wait_reason waits_ = wait_reason::none;
+};
+
+} // namespace
+
+sink_actor make_sink_stage(caf::actor_system& system, sink_setup setup) {
+  const auto runs = setup.runs;
+  return spawn_stage<sink_stage_impl>(system, runs, std::move(setup));
+}
+
+} // namespace leat

@@ -1,0 +1,111 @@
+#include "actors/status_board.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace leat {
+
+const char* to_string(wait_reason reason) {
+  switch (reason) {
+  case wait_reason::none:
+    return "none";
+  case wait_reason::credit:
+    return "credit";
+  case wait_reason::alignment:
+    return "alignment";
+  case wait_reason::checkpoint:
+    return "checkpoint";
+  case wait_reason::target:
+    return "target";
+  case wait_reason::source:
+    return "source";
+  }
+  return "none";
+}
+
+const char* to_string(snapshot_phase phase) {
+  switch (phase) {
+  case snapshot_phase::waiting:
+    return "waiting";
+  case snapshot_phase::planning:
+    return "planning";
+  case snapshot_phase::reading:
+    return "reading";
+  case snapshot_phase::passing:
+    return "passing";
+  case snapshot_phase::finished:
+    return "finished";
+  }
+  return "waiting";
+}
+
+double table_status::rows_per_second(std::int64_t now) const {
+  if (reading_since == 0 || now <= reading_since || rows <= rows_before) return 0;
+  return static_cast<double>(rows - rows_before) * 1e6 / static_cast<double>(now - reading_since);
+}
+
+std::optional<double> table_status::seconds_left(std::int64_t now) const {
+  const auto rate = rows_per_second(now);
+  if (rate <= 0 || rows_estimated <= rows) return std::nullopt;
+  return static_cast<double>(rows_estimated - rows) / rate;
+}
+
+void show_snapshot(table_status& shown, const table_snapshot* state, std::int64_t now) {
+  shown.phase = state == nullptr ? snapshot_phase::finished : state->phase;
+  if (state == nullptr) return;
+  const bool reading = shown.phase == snapshot_phase::reading;
+  if (!reading || shown.generation != state->generation) shown.reading_since = 0;
+  if (reading && shown.reading_since == 0) {
+    shown.reading_since = now;
+    shown.rows_before = state->rows_emitted;
+  }
+  shown.generation = state->generation;
+  shown.rows = state->rows_emitted;
+  shown.rows_estimated = state->rows_estimated;
+  shown.chunks_left = state->chunks.size();
+  shown.fence_xid = state->fence_xid;
+}
+
+std::string to_json(const pipeline_status& s, std::int64_t now) {
+  using nlohmann::json;
+  json out{{"pipeline", s.pipeline},
+           {"pipeline_id", s.pipeline_id},
+           {"state", s.state},
+           {"message", s.message},
+           {"epoch", s.epoch},
+           {"commit_lsn", to_string(s.position)},
+           {"passed_lsn", to_string(s.passed)},
+           {"confirmed_lsn", to_string(s.confirmed)},
+           {"source_lsn", to_string(s.lag.source_end())},
+           {"changes", s.changes},
+           {"router_waits_for", to_string(s.router_waits)},
+           {"last_commit_time_us", s.commit_time}};
+  out["tables"] = json::array();
+  for (const auto& [id, t] : s.tables) {
+    json table{
+        {"table", t.name}, {"snapshot", to_string(t.phase)},     {"generation", t.generation},
+        {"rows", t.rows},  {"rows_estimated", t.rows_estimated}, {"chunks_left", t.chunks_left}};
+    if (t.phase == snapshot_phase::waiting && t.fence_xid != 0)
+      table["waits_for_transactions_before_xid"] = t.fence_xid;
+    if (const auto rate = t.rows_per_second(now); rate > 0) table["rows_per_second"] = rate;
+    if (const auto left = t.seconds_left(now)) table["seconds_left"] = *left;
+    out["tables"].push_back(std::move(table));
+  }
+  out["sinks"] = json::array();
+  for (const auto& [name, k] : s.sinks) {
+    json sink{{"sink", name},
+              {"connector", k.connector},
+              {"epoch", k.progress.epoch},
+              {"commit_lsn", to_string(k.progress.position)},
+              {"consistent", k.progress.consistent},
+              {"changes", k.changes},
+              {"waits_for", to_string(k.waits)}};
+    if (const auto lag = s.lag.of(name, now)) {
+      sink["lag_bytes"] = lag->bytes;
+      sink["lag_seconds"] = static_cast<double>(lag->microseconds) / 1e6;
+    }
+    out["sinks"].push_back(std::move(sink));
+  }
+  return out.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+} // namespace leat

@@ -1,0 +1,248 @@
+#include "actors/supervisor.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "actors/caf.hpp"
+#include "actors/coordinator.hpp"
+#include "actors/reader_stage.hpp"
+#include "actors/router_stage.hpp"
+#include "actors/sink_stage.hpp"
+#include "actors/source_stage.hpp"
+#include "actors/wiring.hpp"
+
+namespace leat {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds first_backoff{100};
+constexpr milliseconds last_backoff{30000};
+constexpr milliseconds stop_limit{10000};
+
+/// Shares of limits.memory. What is left is for libpq's and the targets' own buffers.
+struct memory_shares {
+  credit_window source;
+  credit_window sink;
+  std::size_t sink_buffer;
+
+  memory_shares(std::uint64_t memory, std::size_t sinks) {
+    source.bytes = std::clamp<std::uint64_t>(memory / 32, 1U << 20, 4U << 20);
+    sink.bytes = std::clamp<std::uint64_t>(memory / 32 / sinks, 1U << 20, 4U << 20);
+    sink_buffer = std::max<std::size_t>(memory / 6 / sinks, 4U << 20);
+  }
+};
+
+class supervisor_impl : public stage<supervisor_actor> {
+ public:
+  supervisor_impl(caf::actor_config& config, supervisor_setup setup)
+      : stage(config), setup_(std::move(setup)) {
+    set_down_handler([this](const caf::down_msg& down) { stage_ended(down); });
+  }
+
+  const char* name() const override { return "leat.supervisor"; }
+
+  behavior_type make_behavior() override {
+    return {
+        [this](const begin&) { start(); },
+        [this](const stop_request& m) { stop(m.at_once); },
+        [this](const stop_deadline&) {
+          if (!stages_.empty())
+            setup_.log(log_level::warn, "the open epoch takes too long: dropped");
+          end_stages();
+        },
+        [this](const resnapshot& m) {
+          if (router_) post(router_, m);
+        },
+    };
+  }
+
+ protected:
+  void release() override {
+    stages_.clear();
+    coordinator_ = nullptr;
+    router_ = nullptr;
+    setup_.store.reset();
+  }
+
+ private:
+  supervisor_actor handle() { return caf::actor_cast<supervisor_actor>(this); }
+
+  void start() {
+    failure_.reset();
+    if (stopping_) return end();
+    finished_ = false;
+    show("starting");
+    try {
+      setup_.cancels->clear();
+      auto parts = assemble(setup_.file, *setup_.store, setup_.until, *setup_.cancels);
+      for (const auto& note : parts.notes) setup_.log(log_level::warn, note);
+      spawn_stages(std::move(parts));
+      show("running");
+    } catch (const error& e) {
+      failure_ = std::make_shared<const error>(e);
+      end_stages();
+      if (stages_.empty()) all_ended();
+    }
+  }
+
+  void spawn_stages(assembly parts) {
+    auto& sys = system();
+    const memory_shares shares(setup_.file.memory, parts.sinks.size());
+    parts_spill_ = std::move(parts.spill);
+    setup_.board->update([&](pipeline_status& s) {
+      s.pipeline_id = parts.identity.id;
+      s.target = parts.until.value_or(wal_lsn{});
+      s.confirmed = parts.start.resume;
+      std::vector<std::string> sinks;
+      for (const auto& k : parts.sinks) sinks.push_back(k.name);
+      s.lag.start(sinks, parts.start.resume);
+    });
+
+    coordinator_setup c;
+    c.store = setup_.store;
+    for (const auto& s : parts.sinks) c.sinks[s.name] = s.progress.epoch;
+    c.last_epoch = parts.last_epoch;
+    c.resume = parts.start.resume;
+    c.interval = setup_.file.checkpoint_interval;
+    c.until = parts.until;
+    c.board = setup_.board;
+    coordinator_ = watch(make_coordinator(sys, std::move(c)));
+
+    router_setup r;
+    coordinator_peers peers;
+    for (std::size_t i = 0; i < parts.sinks.size(); ++i) {
+      auto& opened = parts.sinks[i];
+      setup_.board->update(
+          [&](pipeline_status& s) { s.sinks[opened.name].connector = opened.connector; });
+      sink_setup s;
+      s.name = opened.name;
+      s.target = opened.target;
+      s.routes = parts.plan.routes;
+      s.progress = opened.progress;
+      s.channel = static_cast<channel_id>(i);
+      s.window = shares.sink;
+      s.buffer_bytes = shares.sink_buffer;
+      s.coordinator = coordinator_;
+      s.board = setup_.board;
+      auto stage_handle = watch(make_sink_stage(sys, std::move(s)));
+      r.sink_actors.push_back(stage_handle);
+      peers.sinks[opened.name] = stage_handle;
+    }
+    r.routes = parts.plan.routes;
+    r.sinks = parts.sink_starts;
+    r.position = parts.start.position;
+    r.snapshots = std::move(parts.snapshots);
+    r.missing = parts.start.missing;
+    for (std::size_t i = 0; i < parts.readers.size(); ++i)
+      r.readers.push_back(watch(make_reader_stage(sys, i, parts.readers[i])));
+    r.coordinator = coordinator_;
+    r.source_window = shares.source;
+    r.sink_window = shares.sink;
+    r.route_fingerprints = parts.route_fingerprints;
+    r.board = setup_.board;
+    r.log = setup_.log;
+    router_ = watch(make_router_stage(sys, std::move(r)));
+
+    peers.router = router_;
+    peers.source = watch(make_source_stage(sys, std::move(parts.stream), router_, shares.source,
+                                           parts.start.resume, setup_.board, setup_.log));
+    post(coordinator_, std::move(peers));
+  }
+
+  template <class Handle>
+  Handle watch(Handle h) {
+    monitor(h);
+    stages_.insert(caf::actor_cast<caf::strong_actor_ptr>(h));
+    return h;
+  }
+
+  void stage_ended(const caf::down_msg& down) {
+    const auto ended = std::find_if(stages_.begin(), stages_.end(),
+                                    [&](const auto& s) { return s->address() == down.source; });
+    if (ended == stages_.end()) return;
+    const bool was_coordinator = coordinator_ && down.source == coordinator_.address();
+    stages_.erase(ended);
+    if (was_coordinator && !down.reason && !failure_) finished_ = true;
+    if (down.reason && down.reason != caf::exit_reason::user_shutdown && !failure_ && !finished_)
+      failure_ = std::make_shared<const error>(from_caf(down.reason));
+    end_stages();
+    if (stages_.empty()) all_ended();
+  }
+
+  void end_stages() {
+    if (std::exchange(ending_, true)) return;
+    setup_.cancels->cancel_all();
+    for (const auto& s : stages_)
+      caf::anon_send_exit(caf::actor_cast<caf::actor>(s), caf::exit_reason::user_shutdown);
+  }
+
+  void all_ended() {
+    ending_ = false;
+    coordinator_ = nullptr;
+    router_ = nullptr;
+    parts_spill_.reset();
+    if (finished_ || (stopping_ && (!failure_ || failure_->transient()))) {
+      failure_.reset();
+      return end();
+    }
+    if (!failure_ || !failure_->transient() || stopping_) return end();
+    setup_.log(log_level::warn, failure_->brief() + "; beginning again in "
+                                    + std::to_string(backoff_.count()) + " ms");
+    show("restarting", failure_->brief());
+    post_after(backoff_, handle(), begin{});
+    const auto now = std::chrono::steady_clock::now();
+    const bool ran_well = now - last_failure_ > std::chrono::minutes(1);
+    backoff_ = ran_well ? first_backoff * 2 : std::min(backoff_ * 2, last_backoff);
+    last_failure_ = now;
+  }
+
+  void stop(bool at_once) {
+    stopping_ = true;
+    show("stopping");
+    if (stages_.empty()) {
+      // Between two tries: what failed the last one was to be tried again.
+      failure_.reset();
+      setup_.cancels->cancel_all();
+      return end();
+    }
+    if (at_once || !coordinator_) return end_stages();
+    post(coordinator_, finish{});
+    post_after(stop_limit, handle(), stop_deadline{});
+  }
+
+  void end() {
+    setup_.cancels->clear(); // the last hold on source and targets: they are closed now
+    show("stopped", failure_ ? failure_->brief() : "");
+    if (const auto ended = std::exchange(setup_.ended, nullptr)) ended(failure_);
+    quit();
+  }
+
+  void show(std::string state, std::string message = {}) {
+    setup_.board->update([&](pipeline_status& s) {
+      s.state = std::move(state);
+      s.message = std::move(message);
+    });
+  }
+
+  supervisor_setup setup_;
+  std::set<caf::strong_actor_ptr> stages_;
+  coordinator_actor coordinator_;
+  router_actor router_;
+  std::unique_ptr<spill_area> parts_spill_;
+  std::shared_ptr<const error> failure_; ///< of this run: the first
+  bool finished_ = false;
+  bool stopping_ = false;
+  bool ending_ = false;
+  milliseconds backoff_ = first_backoff;
+  std::chrono::steady_clock::time_point last_failure_{};
+};
+
+} // namespace
+
+supervisor_actor make_supervisor(caf::actor_system& system, supervisor_setup setup) {
+  return system.spawn<supervisor_impl, caf::detached>(std::move(setup));
+}
+
+} // namespace leat

@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "actors/examination.hpp"
+#include "cli/commands.hpp"
+
+namespace leat::cli {
+
+namespace {
+
+constexpr int found_something = 1;
+
+std::string line_of(const problem& p) {
+  std::string text = std::string(to_string(p.level)) + ": " + p.what;
+  if (!p.where.empty()) text += " (" + p.where + ")";
+  if (!p.remedy.empty()) text += "\n  remedy: " + p.remedy;
+  return text + "\n";
+}
+
+nlohmann::json json_of(const problem& p) {
+  return {{"severity", to_string(p.level)},
+          {"check", p.check},
+          {"what", p.what},
+          {"where", p.where},
+          {"remedy", p.remedy}};
+}
+
+void print_json(const pipeline_file& file, const std::vector<problem>& problems, bool good) {
+  using nlohmann::json;
+  json out{{"pipeline", file.name}, {"ok", good}, {"findings", json::array()}};
+  for (const auto& p : problems) out["findings"].push_back(json_of(p));
+  std::puts(out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
+}
+
+void print_lines(const pipeline_file& file, const std::vector<problem>& problems, bool good) {
+  for (const auto& p : problems) std::fputs(line_of(p).c_str(), stdout);
+  std::printf("%s: %s\n", file.name.c_str(), good ? "nothing is wrong" : "has errors");
+}
+
+} // namespace
+
+int check(const common_options& o) {
+  const auto file = load_pipeline_file(o.file, o.settings);
+  auto problems = examine(file);
+  std::ranges::stable_sort(problems, {}, &problem::level);
+  const bool good =
+      std::ranges::none_of(problems, [](const problem& p) { return p.level == severity::error; });
+  if (o.json)
+    print_json(file, problems, good);
+  else
+    print_lines(file, problems, good);
+  return good ? 0 : found_something;
+}
+
+} // namespace leat::cli

@@ -1,0 +1,55 @@
+#include <cstdio>
+#include <filesystem>
+
+#include "actors/status_server.hpp"
+#include "cli/commands.hpp"
+#include "dataflow/error.hpp"
+#include "dataflow/pipeline_file.hpp"
+#include "dataflow/plan.hpp"
+#include "state/checkpoint_store.hpp"
+
+namespace leat::cli {
+
+namespace {
+
+[[noreturn]] void throw_unknown(const pipeline_file& file, const std::string& table) {
+  throw error(error_kind::usage, "the pipeline has no table " + table, file.path.string(),
+              "name it as schema.table; `leat status` lists them");
+}
+
+/// The next run takes routes that no checkpoint knows for new ones, whose tables are to be read.
+void resnapshot_at_next_run(const pipeline_file& file, const std::string& table) {
+  if (!std::filesystem::exists(file.state))
+    throw error(error_kind::state, "the pipeline has never run", "state " + file.state.string(),
+                "start it with `leat run`: its tables are read then");
+  const auto state = open_state(file.state, false);
+  bool known = false;
+  for (const auto epoch : state->epochs()) {
+    auto kept = *state->load(epoch);
+    known |=
+        std::erase_if(kept.routes,
+                      [&](const auto& route) { return is_fingerprint_over(route.second, table); })
+        != 0;
+    state->save(kept);
+  }
+  if (!known) throw_unknown(file, table);
+  std::printf("%s: is read anew at the next run\n", table.c_str());
+}
+
+} // namespace
+
+int resnapshot(const common_options& o) {
+  const auto file = load_pipeline_file(o.file, o.settings);
+  for (const auto& table : o.tables) {
+    const auto known = ask_resnapshot(file.state, file.http_listen, table);
+    if (!known) {
+      resnapshot_at_next_run(file, table);
+      continue;
+    }
+    if (!*known) throw_unknown(file, table);
+    std::printf("%s: is read anew under the stream\n", table.c_str());
+  }
+  return 0;
+}
+
+} // namespace leat::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+namespace leat {
+
+// Checks of option::check: what is wrong with the text, empty when nothing is.
+
+std::string wrong_pipeline_name(const std::string&);
+std::string wrong_slot_name(const std::string&);
+/// A name that PostgreSQL would cut off or refuse.
+std::string wrong_identifier(const std::string&);
+std::string wrong_if_empty(const std::string&);
+std::string wrong_table_pattern(const std::string&);
+/// schema.table without wildcards and without quotes.
+std::string wrong_table_name(const std::string&);
+/// A target's name in which other things stand in braces than schema and table.
+std::string wrong_target_name(const std::string&);
+/// ADDRESS:PORT.
+std::string wrong_address(const std::string&);
+
+} // namespace leat

@@ -1,0 +1,209 @@
+#include "dataflow/plan.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "dataflow/error.hpp"
+#include "dataflow/nearest_name.hpp"
+#include "dataflow/pipeline_file_check.hpp"
+#include "dataflow/route_builder.hpp"
+#include "dataflow/table_pattern.hpp"
+
+namespace leat {
+
+namespace {
+
+std::vector<std::string> names_of(const std::vector<schema_ptr>& tables) {
+  std::vector<std::string> names;
+  for (const schema_ptr& table : tables) names.push_back(table->qualified_name());
+  return names;
+}
+
+std::string suggestion(const std::string& name, const std::vector<schema_ptr>& tables,
+                       const std::string& otherwise) {
+  const std::vector<std::string> near = nearest_names(name, names_of(tables), 3);
+  return near.empty() ? otherwise : "did you mean " + join_names(near) + "?";
+}
+
+class drafter {
+ public:
+  drafter(const pipeline_file& file, const std::vector<source_table>& tables) : file_(file) {
+    for (const source_table& table : tables) {
+      all_.push_back(table.schema);
+      if (!table.coming.empty()) coming_[table.schema->id] = table.coming;
+      if (!table.note.empty()) notes_[table.schema->qualified_name()] = table.note;
+    }
+    std::sort(all_.begin(), all_.end(), [](const schema_ptr& a, const schema_ptr& b) {
+      return std::tie(a->schema, a->name) < std::tie(b->schema, b->name);
+    });
+  }
+
+  plan draft() {
+    select_tables();
+    check_snapshot_predicates();
+    if (file_.routes.empty()) {
+      for (const schema_ptr& table : selected_) add_route(route_options{}, table, source_place());
+    } else {
+      for (const route_options& options : file_.routes) add_routes(options);
+    }
+    finish();
+    return std::move(plan_);
+  }
+
+ private:
+  using severity = plan_problem::severity;
+
+  void report(severity how, const std::string& what, const std::string& where,
+              const std::string& remedy) {
+    plan_.problems.push_back({how, what, where, remedy});
+  }
+
+  std::string source_place() const { return file_.path.string() + ", source.tables"; }
+
+  void select_tables() {
+    const std::vector<table_pattern> patterns = parse_table_patterns(file_.source.tables);
+    for (const schema_ptr& table : all_)
+      if (selects(patterns, table->schema, table->name)) selected_.push_back(table);
+    for (const table_pattern& pattern : patterns) {
+      if (pattern.excludes() || matches_any(pattern, all_)) continue;
+      if (pattern.names_one())
+        report(severity::error, "there is no table " + pattern.name() + " at the source",
+               source_place(), suggestion(pattern.name(), all_, "check the name and the rights"));
+      else
+        report(severity::note, "no table fits " + pattern.text(), source_place(), "");
+    }
+    if (selected_.empty())
+      report(severity::error, "no table is selected", source_place(),
+             "name tables that exist; the last pattern that fits a table decides");
+  }
+
+  static bool matches_any(const table_pattern& pattern, const std::vector<schema_ptr>& tables) {
+    return std::any_of(tables.begin(), tables.end(), [&](const schema_ptr& table) {
+      return pattern.fits(table->schema, table->name);
+    });
+  }
+
+  void check_snapshot_predicates() {
+    const std::vector<std::string> names = names_of(selected_);
+    for (const auto& [name, predicate] : file_.source.where)
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        report(severity::error, "table " + name + " is not among the selected ones",
+               file_.path.string() + ", source.snapshot.where",
+               suggestion(name, selected_, "take the predicate out"));
+  }
+
+  void add_routes(const route_options& options) {
+    const std::string where = place_text(file_.path, options.place) + ", route";
+    const std::vector<table_pattern> patterns = parse_table_patterns(options.from);
+    bool missing = false;
+    for (const table_pattern& pattern : patterns) {
+      if (!pattern.names_one() || pattern.excludes() || matches_any(pattern, selected_)) continue;
+      missing = true;
+      report_missing(pattern, where + ".from");
+    }
+    std::vector<schema_ptr> taken;
+    for (const schema_ptr& table : selected_)
+      if (selects(patterns, table->schema, table->name)) taken.push_back(table);
+    check_excluded(options, taken, where);
+    for (const schema_ptr& table : taken) add_route(options, table, where);
+    if (taken.empty() && !missing)
+      report(severity::error, "no selected table fits " + join_names(options.from, "and"),
+             where + ".from",
+             suggestion(options.from.front(), selected_,
+                        "selected are " + join_names(names_of(selected_), "and")));
+  }
+
+  /// Of several tables some may lack the column; that all do is a mistake.
+  void check_excluded(const route_options& options, const std::vector<schema_ptr>& tables,
+                      const std::string& where) {
+    for (const std::string& name : options.exclude) {
+      std::vector<std::string> known;
+      for (const schema_ptr& table : tables) {
+        for (const column& c : table->columns) known.push_back(c.name);
+        const auto coming = coming_.find(table->id);
+        if (coming == coming_.end()) continue;
+        known.insert(known.end(), coming->second.begin(), coming->second.end());
+      }
+      if (tables.empty() || std::find(known.begin(), known.end(), name) != known.end()) continue;
+      const std::vector<std::string> near = nearest_names(name, known);
+      report(severity::error, "no table of the route has the column `" + name + "`",
+             where + ".exclude",
+             near.empty() ? "take it out" : "did you mean `" + near.front() + "`?");
+    }
+  }
+
+  void report_missing(const table_pattern& pattern, const std::string& where) {
+    if (matches_any(pattern, all_))
+      report(severity::error, "`source.tables` does not select table " + pattern.name(), where,
+             "add it to `source.tables`");
+    else
+      report(severity::error, "there is no table " + pattern.name() + " at the source", where,
+             suggestion(pattern.name(), selected_, "check the name and the rights"));
+  }
+
+  const sink_options& sink_of(const route_options& options) const {
+    for (const sink_options& sink : file_.sinks)
+      if (!options.sink || sink.name == *options.sink) return sink;
+    throw error(error_kind::usage, "there is no sink for the route",
+                place_text(file_.path, options.place), "add a section [sink.NAME]");
+  }
+
+  void add_route(const route_options& options, const schema_ptr& table, const std::string& where) {
+    routed_.insert(table->qualified_name());
+    try {
+      const sink_options& sink = sink_of(options);
+      route made = build_route(options, sink, table, where);
+      const auto [taken, is_new] =
+          targets_.emplace(std::pair(sink.name, target_identity(made, sink)), table);
+      if (!is_new)
+        throw error(error_kind::usage,
+                    "tables " + taken->second->qualified_name() + " and " + table->qualified_name()
+                        + " end at one target `" + made.target + "` of sink " + sink.name,
+                    where, "give them different names, for instance to = \"{schema}_{table}\"");
+      made.id = static_cast<route_id>(plan_.routes.size());
+      plan_.routes.push_back(std::make_shared<const route>(std::move(made)));
+    } catch (const error& e) {
+      report(severity::error, e.what(), e.where(), e.remedy());
+    }
+  }
+
+  void finish() {
+    for (const schema_ptr& table : selected_) {
+      const std::string name = table->qualified_name();
+      if (!routed_.contains(name)) {
+        report(severity::note, "no route takes table " + name, source_place(), "");
+        continue;
+      }
+      plan_.tables.push_back(table);
+      if (const auto note = notes_.find(name); note != notes_.end())
+        report(severity::note, note->second, "table " + name, "");
+    }
+  }
+
+  const pipeline_file& file_;
+  std::vector<schema_ptr> all_;
+  std::vector<schema_ptr> selected_;
+  std::map<std::string, std::string> notes_;
+  std::map<oid, std::vector<std::string>> coming_;
+  std::set<std::string> routed_;
+  std::map<std::pair<std::string, std::string>, schema_ptr> targets_;
+  plan plan_;
+};
+
+} // namespace
+
+plan draft_plan(const pipeline_file& file, const std::vector<source_table>& tables) {
+  return drafter(file, tables).draft();
+}
+
+plan make_plan(const pipeline_file& file, const std::vector<source_table>& tables) {
+  plan made = draft_plan(file, tables);
+  for (const plan_problem& problem : made.problems)
+    if (problem.how == plan_problem::severity::error)
+      throw error(error_kind::usage, problem.what, problem.where, problem.remedy);
+  return made;
+}
+
+} // namespace leat

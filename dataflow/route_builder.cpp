@@ -1,0 +1,239 @@
+#include "dataflow/route_builder.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "dataflow/error.hpp"
+#include "dataflow/nearest_name.hpp"
+
+namespace leat {
+
+namespace {
+
+/// Of SQLite: ASCII letters only.
+std::string folded(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+std::string quote(const std::string& name) {
+  std::string text = "\"";
+  for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return text + "\"";
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// In one pass, so that a table called {schema} stays what it is.
+std::string expand_target(const std::string& to, const table_schema& table) {
+  std::string target;
+  for (std::size_t i = 0; i < to.size();) {
+    if (to.compare(i, 8, "{schema}") == 0) {
+      target += table.schema;
+      i += 8;
+    } else if (to.compare(i, 7, "{table}") == 0) {
+      target += table.name;
+      i += 7;
+    } else {
+      target += to[i++];
+    }
+  }
+  return target;
+}
+
+/// Fills one route; every step may refuse it.
+class builder {
+ public:
+  builder(const route_options& options, const sink_options& sink, const schema_ptr& table,
+          const std::string& where)
+      : options_(options), sink_(sink), table_(*table), where_(where) {
+    route_.sink = sink.name;
+    route_.schema = table;
+    route_.target = expand_target(options.to, table_);
+    route_.mode = options.mode;
+    route_.removal = options.removal;
+    route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
+    route_.excluded = options.exclude;
+    route_.transforms = options.transforms;
+  }
+
+  route build() {
+    check_target();
+    choose_columns();
+    check_columns();
+    choose_key();
+    return std::move(route_);
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& what, const std::string& remedy) const {
+    throw error(error_kind::usage, "table " + table_.qualified_name() + ": " + what, where_,
+                remedy);
+  }
+
+  void check_target() const {
+    const std::string name = folded(route_.target);
+    const std::string bare = name.substr(name.rfind('.') + 1);
+    const bool reserved = bare.starts_with("leat_progress") || bare.starts_with("_leat_")
+                          || (sink_.dead_letter && name == folded(*sink_.dead_letter));
+    if (reserved)
+      refuse("the target name `" + route_.target + "` is leat's own",
+             "give another name with `to`");
+    if (sink_.connector == "sqlite" && name.starts_with("sqlite_"))
+      refuse("the target name `" + route_.target + "` is SQLite's own",
+             "give another name with `to`");
+  }
+
+  std::uint16_t find_column(const std::string& name, const std::string& option) const {
+    if (const auto found = table_.find(name)) return *found;
+    std::vector<std::string> known;
+    for (const column& c : table_.columns) known.push_back(c.name);
+    const std::vector<std::string> near = nearest_names(name, known);
+    refuse("`" + option + "` names column `" + name + "`, which the table does not have",
+           near.empty() ? "its columns are " + join_names(known, "and")
+                        : "did you mean `" + near.front() + "`?");
+  }
+
+  void choose_columns() {
+    const std::vector<std::string> wanted =
+        options_.columns.value_or(std::vector<std::string>{"*"});
+    route_.all_columns = contains(wanted, "*");
+    std::set<std::string> seen;
+    for (const std::string& name : wanted) {
+      if (!seen.insert(name).second)
+        refuse("`columns` names `" + name + "` twice", "name each column once");
+      if (name != "*") {
+        if (contains(options_.exclude, name))
+          refuse("`" + name + "` stands in `columns` and in `exclude`", "leave one of them out");
+        route_.columns.push_back({name, find_column(name, "columns")});
+        continue;
+      }
+      for (std::uint16_t i = 0; i < table_.columns.size(); ++i) {
+        const std::string& each = table_.columns[i].name;
+        if (!contains(wanted, each) && !contains(options_.exclude, each))
+          route_.columns.push_back({each, i});
+      }
+    }
+  }
+
+  void check_columns() const {
+    if (route_.columns.empty())
+      refuse("no column is left to write", "leave the table out: \"!" + quoted_name(table_) + "\"");
+    const bool own_columns =
+        route_.mode == route_mode::append || route_.removal == delete_mode::soft;
+    std::map<std::string, std::string> seen;
+    for (const target_column& c : route_.columns) {
+      const std::string name = folded(c.name);
+      if (own_columns && name.starts_with("_leat_"))
+        refuse("column `" + c.name + "` has the name of a column that leat adds",
+               "exclude it, or use mode = \"upsert\" with delete = \"hard\"");
+      const auto [same, added] = seen.emplace(name, c.name);
+      if (sink_.connector == "sqlite" && !added)
+        refuse("columns `" + same->second + "` and `" + c.name
+                   + "` are one name to SQLite, which does not tell upper from lower case",
+               "exclude one of them");
+    }
+  }
+
+  void choose_key() {
+    if (options_.key) {
+      for (const std::string& name : *options_.key) take_key(find_column(name, "key"), true);
+      check_identity();
+      return;
+    }
+    const bool append = route_.mode == route_mode::append;
+    if (table_.key.empty() && !append) return check_without_key();
+    for (const std::uint16_t c : table_.key)
+      if (!append || column_of(c)) take_key(c, false);
+    if (append && route_.key.size() != table_.key.size()) {
+      route_.key.clear();
+      route_.source_key.clear();
+    }
+  }
+
+  std::optional<std::uint16_t> column_of(std::uint16_t source) const {
+    for (std::uint16_t i = 0; i < route_.columns.size(); ++i)
+      if (route_.columns[i].source == source) return i;
+    return std::nullopt;
+  }
+
+  void take_key(std::uint16_t source, bool from_file) {
+    const std::string& name = table_.columns[source].name;
+    const auto column = column_of(source);
+    if (!column)
+      refuse("column `" + name + "` of the " + (from_file ? "route's" : "table's")
+                 + " key is not among the columns that are written",
+             from_file ? "add it to `columns`"
+                       : "add it to `columns`, or use mode = \"append\", which needs no key");
+    if (std::count(route_.key.begin(), route_.key.end(), *column) > 0)
+      refuse("`key` names `" + name + "` twice", "name each column once");
+    route_.key.push_back(*column);
+    route_.source_key.push_back(source);
+  }
+
+  /// A delete, and an update that moves a row, bring the old values of the replica identity only.
+  void check_identity() const {
+    if (table_.identity == replica_identity::full) return;
+    for (const std::uint16_t c : route_.source_key)
+      if (!table_.columns[c].identity)
+        refuse("column `" + table_.columns[c].name
+                   + "` of the route's key is not part of the replica identity, so deletes do not "
+                     "bring it",
+               "ALTER TABLE " + quoted_name(table_)
+                   + " REPLICA IDENTITY FULL, or take columns of the primary key");
+  }
+
+  void check_without_key() const {
+    if (table_.identity != replica_identity::full)
+      refuse(
+          "it has neither a key nor REPLICA IDENTITY FULL, so rows cannot be found at the target",
+          "ALTER TABLE " + quoted_name(table_)
+              + " REPLICA IDENTITY FULL, add a primary key, or use mode = \"append\"");
+    if (route_.removal == delete_mode::soft)
+      refuse("delete = \"soft\" needs a key, and the table has none",
+             "add a primary key, name unique columns with `key`, or use delete = \"hard\"");
+  }
+
+  const route_options& options_;
+  const sink_options& sink_;
+  const table_schema& table_;
+  const std::string& where_;
+  route route_;
+};
+
+} // namespace
+
+route build_route(const route_options& options, const sink_options& sink, const schema_ptr& table,
+                  const std::string& where) {
+  return builder(options, sink, table, where).build();
+}
+
+std::string target_identity(const route& r, const sink_options& sink) {
+  if (sink.connector == "sqlite") return folded(r.target);
+  if (sink.connector != "postgres") return r.target;
+  // A dot parts schema and table, unless the whole is the source's own name.
+  const table_schema& table = *r.schema;
+  std::string schema = sink.schema;
+  std::string name = r.target;
+  const std::size_t dot = name.find('.');
+  const bool whole = dot == std::string::npos || dot == 0 || dot + 1 == name.size();
+  if (name == table.qualified_name() && name != table.name) {
+    schema = table.schema;
+    name = table.name;
+  } else if (name != table.name && !whole) {
+    schema = name.substr(0, dot);
+    name = name.substr(dot + 1);
+  }
+  return quote(schema) + "." + quote(name);
+}
+
+std::string quoted_name(const table_schema& table) {
+  return quote(table.schema) + "." + quote(table.name);
+}
+
+} // namespace leat

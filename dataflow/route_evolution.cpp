@@ -1,0 +1,162 @@
+#include <algorithm>
+
+#include "dataflow/error.hpp"
+#include "dataflow/plan.hpp"
+
+namespace leat {
+
+namespace {
+
+using indexes = std::vector<std::uint16_t>;
+
+bool same_set(indexes a, indexes b) {
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  return a == b;
+}
+
+[[noreturn]] void refuse(const route& before, const std::string& what) {
+  throw error(
+      error_kind::source, what, "table " + before.schema->qualified_name(),
+      "leave the table out of `tables` and run once; then drop its target table, take it in "
+      "again and run: it is made anew");
+}
+
+std::string column_names(const table_schema& table, const indexes& columns) {
+  std::string names;
+  for (const std::uint16_t c : columns)
+    names += (names.empty() ? "" : ", ") + table.columns[c].name;
+  return "(" + names + ")";
+}
+
+void take_surviving_columns(route& next, const route& before, const schema_diff& diff) {
+  std::vector<std::optional<std::uint16_t>> moved(before.columns.size());
+  for (std::size_t i = 0; i < before.columns.size(); ++i) {
+    const target_column& c = before.columns[i];
+    const std::optional<std::uint16_t> source = diff.place[c.source];
+    if (!source) continue;
+    // A column that went by its source's name goes on doing so.
+    const bool same_name = c.name == before.schema->columns[c.source].name;
+    moved[i] = static_cast<std::uint16_t>(next.columns.size());
+    next.columns.push_back({same_name ? next.schema->columns[*source].name : c.name, *source});
+  }
+  for (const std::uint16_t k : before.key) {
+    if (!moved[k] && next.mode == route_mode::append) {
+      // Appended rows are found by their position alone.
+      next.key.clear();
+      next.source_key.clear();
+      return;
+    }
+    if (!moved[k])
+      refuse(before, "column " + before.columns[k].name + " of the route's key was dropped");
+    next.key.push_back(*moved[k]);
+    next.source_key.push_back(next.columns[*moved[k]].source);
+  }
+}
+
+void take_added_columns(route& next, const schema_diff& diff) {
+  if (!next.all_columns) return;
+  for (const std::uint16_t source : diff.added) {
+    const std::string& name = next.schema->columns[source].name;
+    const bool excluded =
+        std::find(next.excluded.begin(), next.excluded.end(), name) != next.excluded.end();
+    if (excluded) continue;
+    const bool own_columns = next.mode == route_mode::append || next.removal == delete_mode::soft;
+    if (own_columns && name.starts_with("_leat_"))
+      refuse(next, "the new column " + name + " has the name of a column that leat adds");
+    next.columns.push_back({name, source});
+  }
+}
+
+/// Deletes and moved rows bring the replica identity only, so the key must stay within it; and a
+/// key that no longer is the table's would fold rows that the source keeps apart.
+void check_key(const route& next, const route& before) {
+  if (next.mode != route_mode::upsert) return;
+  const table_schema& table = *next.schema;
+  const bool full = table.identity == replica_identity::full;
+  if (next.key.empty()) {
+    if (full) return;
+    refuse(before, "rows are found by all of their columns, but the table's replica identity is no "
+                   "longer FULL");
+  }
+  const bool tables_own = same_set(before.source_key, before.schema->key);
+  if (tables_own) {
+    const bool unknown = full && table.key.empty();
+    if (unknown || same_set(next.source_key, table.key)) return;
+    refuse(before, "the key of the table changed from "
+                       + column_names(*before.schema, before.source_key) + " to "
+                       + column_names(table, table.key));
+  }
+  for (const std::uint16_t c : next.source_key)
+    if (!full && !table.columns[c].identity)
+      refuse(before, "column " + table.columns[c].name
+                         + " of the route's key is no longer in the table's replica identity");
+}
+
+/// Length first, so that no name can look like two.
+std::string counted(const std::string& text) { return std::to_string(text.size()) + ":" + text; }
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+} // namespace
+
+route_ptr evolve_route(const route& before, const schema_ptr& after, const schema_diff& diff) {
+  auto next = std::make_shared<route>(before);
+  next->schema = after;
+  next->columns.clear();
+  next->key.clear();
+  next->source_key.clear();
+  take_surviving_columns(*next, before, diff);
+  take_added_columns(*next, diff);
+  if (next->columns.empty()) refuse(before, "no column that the route writes is left");
+  check_key(*next, before);
+  return next;
+}
+
+route_ptr evolve_route(const route& before, const schema_ptr& after) {
+  return evolve_route(before, after, diff_schemas(*before.schema, *after));
+}
+
+std::string route_fingerprint(const route& r) {
+  constexpr const char* modes[] = {"upsert", "append"};
+  constexpr const char* removals[] = {"hard", "soft", "ignore"};
+  std::string text = "from " + counted(r.schema->qualified_name()) + "\n";
+  text += "target " + counted(r.target) + "\n";
+  text += std::string("mode ") + modes[static_cast<int>(r.mode)] + "\n";
+  text += std::string("delete ") + removals[static_cast<int>(r.removal)] + "\n";
+  text += "columns";
+  for (std::size_t i = 0; i < r.columns.size(); ++i) {
+    const std::string& source = r.source_column(i).name;
+    text += " " + counted(r.columns[i].name);
+    if (source != r.columns[i].name) text += "=" + counted(source);
+  }
+  text += "\nkey";
+  for (const std::uint16_t k : r.key) text += " " + counted(r.columns[k].name);
+  return text + "\n";
+}
+
+bool is_fingerprint_over(const std::string& fingerprint, const std::string& table) {
+  return fingerprint.starts_with("from " + counted(table) + "\n");
+}
+
+std::string compare_fingerprints(const std::string& before, const std::string& after) {
+  const std::vector<std::string> old = lines_of(before);
+  const std::vector<std::string> now = lines_of(after);
+  std::string differences;
+  for (std::size_t i = 0; i < std::max(old.size(), now.size()); ++i) {
+    const std::string& line = i < now.size() ? now[i] : old[i];
+    if (i < old.size() && i < now.size() && old[i] == now[i]) continue;
+    differences += (differences.empty() ? "" : ", ") + line.substr(0, line.find(' '));
+  }
+  return differences;
+}
+
+} // namespace leat

@@ -1,0 +1,338 @@
+#include "dataflow/router.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "dataflow/error.hpp"
+#include "dataflow/plan.hpp"
+
+namespace leat {
+
+router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, commit_lsn position,
+               snapshot_driver& snapshots)
+    : routes_(std::move(routes)), position_(position), snapshots_(snapshots) {
+  for (auto& s : sinks) {
+    foremost_ = std::max(foremost_, s.position);
+    const bool consistent = s.consistent;
+    sinks_.push_back({std::move(s), 0, false, consistent, consistent});
+  }
+  for (const auto& r : routes_) {
+    const auto sink = std::find_if(sinks_.begin(), sinks_.end(),
+                                   [&](const sink_state& s) { return s.at.name == r->sink; });
+    sink_of_route_.push_back(static_cast<std::size_t>(sink - sinks_.begin()));
+    routes_of_table_[r->schema->id].push_back(r->id);
+    schemas_[r->schema->id] = r->schema;
+  }
+  committing_.assign(sinks_.size(), false);
+  snapshots_.hold(position_ < foremost_);
+}
+
+bool router::takes_part(const route& r, const std::vector<std::string>& sinks) const {
+  return leat::takes_part(r.sink, r.target, sinks);
+}
+
+/// R5.7: the snapshot of such a route begins with its rows, and its changes come after them.
+bool router::waits_for_rows(const route& r) const {
+  return r.mode == route_mode::upsert && r.schema->key.empty();
+}
+
+/// Takes changes away that have to wait for the rows of a table without a key, or are in them
+/// already.
+bool router::set_aside(const batch_ptr& rows, std::uint32_t index, const route& r,
+                       held_changes& held) const {
+  const auto& sink = sinks_[sink_of_route_[r.id]];
+  const auto& c = rows->changes[index];
+  const auto table = rows->schema_of(c).id;
+  const auto* snapshot = snapshots_.find(table);
+  if (snapshot == nullptr || sink.consistent || !takes_part(r, snapshot->state().sinks))
+    return false;
+  if (snapshots_.holds_changes(table)) {
+    auto& waiting = held[table];
+    if (waiting.empty() || waiting.back() != index) waiting.push_back(index);
+    return true;
+  }
+  return snapshots_.holds_transaction(table, rows->transaction_of(c).xid);
+}
+
+std::vector<router::output> router::start() {
+  std::vector<output> out;
+  for (const auto& r : routes_) {
+    const auto* table = snapshots_.find(r->schema->id);
+    const auto sink = sink_of_route_[r->id];
+    if (table == nullptr || !table->tracking() || !takes_part(*r, table->state().sinks)) continue;
+    // One that was consistent has passed this snapshot, and is ahead of the checkpoint.
+    if (waits_for_rows(*r) || sinks_[sink].consistent) continue;
+    out.push_back(
+        {sink, snapshot_event{snapshot_event::kind::begun, r->id, table->state().generation, 0}});
+  }
+  return out;
+}
+
+std::vector<router::output> router::begin_snapshot(oid table, std::vector<std::string> sinks) {
+  const auto* before = snapshots_.find(table);
+  if (before != nullptr && before->tracking() && !sinks.empty()) {
+    const auto& under_way = before->state().sinks;
+    sinks.insert(sinks.end(), under_way.begin(), under_way.end());
+    if (under_way.empty()) sinks.clear();
+  }
+  return restart_snapshot(table, std::move(sinks));
+}
+
+std::vector<router::output> router::begin_again(oid table) {
+  const auto& all = snapshots_.find(table)->state().sinks;
+  std::vector<std::string> unfinished;
+  for (const auto id : routes_of_table_.at(table)) {
+    const auto& r = *routes_[id];
+    if (takes_part(r, all) && !sinks_[sink_of_route_[id]].consistent)
+      unfinished.push_back(r.sink + "/" + r.target);
+  }
+  return restart_snapshot(table, unfinished.empty() ? all : std::move(unfinished));
+}
+
+std::vector<router::output> router::restart_snapshot(oid table, std::vector<std::string> sinks) {
+  std::vector<output> out;
+  const auto* before = snapshots_.find(table);
+  const auto generation = before == nullptr ? 1 : before->state().generation + 1;
+  snapshots_.begin(schemas_.at(table), generation, sinks);
+  for (const auto id : routes_of_table_.at(table)) {
+    const auto sink = sink_of_route_[id];
+    if (!takes_part(*routes_[id], sinks)) continue;
+    sinks_[sink].consistent = false;
+    if (waits_for_rows(*routes_[id])) continue;
+    sinks_[sink].wrote = true;
+    out.push_back({sink, snapshot_event{snapshot_event::kind::begun, id, generation, 0}});
+  }
+  return out;
+}
+
+route_ptr router::evolve(const route_ptr& before, const schema_ptr& schema) const {
+  const auto diff = diff_schemas(*before->schema, *schema);
+  if (!diff.empty() && before->schema_changes == schema_policy::stop)
+    throw error(error_kind::source,
+                "the table changed, and schema_changes = \"stop\": "
+                    + describe(diff, *before->schema, *schema),
+                schema->qualified_name(), "set schema_changes = \"evolve\" to follow");
+  return evolve_route(*before, schema, diff);
+}
+
+void router::adopt_schemas(const batch& rows, std::vector<output>& out) {
+  for (std::uint16_t t = 0; t < rows.tables.size(); ++t) {
+    const auto known = schemas_.find(rows.tables[t]->id);
+    if (known == schemas_.end() || known->second == rows.tables[t]) continue;
+    const auto first = std::find_if(rows.changes.begin(), rows.changes.end(),
+                                    [&](const change& c) { return c.table == t; });
+    const auto used = first == rows.changes.end() ? rows.transactions.front().commit
+                                                  : rows.transaction_of(*first).commit;
+    adopt_schema(rows.tables[t], used, out);
+  }
+}
+
+/// `used`: the first transaction with rows in this version. A target that holds it has the version
+/// too; there a dropped column that came back under its name is not to be dropped once more.
+void router::adopt_schema(const schema_ptr& schema, commit_lsn used, std::vector<output>& out) {
+  const auto routes = routes_of_table_.find(schema->id);
+  if (routes == routes_of_table_.end()) return;
+  auto& known = schemas_.at(schema->id);
+  if (known == schema) return;
+  const bool same = *known == *schema;
+  const auto old = std::exchange(known, schema);
+  snapshots_.change_schema(schema);
+  for (const auto id : routes->second) {
+    const auto before = routes_[id];
+    if (same) {
+      auto renewed = std::make_shared<route>(*before);
+      renewed->schema = schema;
+      routes_[id] = std::move(renewed);
+    } else {
+      routes_[id] = evolve(before, schema);
+    }
+    const auto sink = sink_of_route_[id];
+    sinks_[sink].wrote |= !same;
+    const bool held = !same && used <= sinks_[sink].at.position;
+    out.push_back({sink, route_changed{before, routes_[id], held}});
+  }
+  if (!same) read_anew(*old, schema, out);
+}
+
+/// R7: what the stream does not tell of old rows is read, for the routes that show it. And what a
+/// snapshot under way has of a table in other columns, or by another key, fits no more.
+void router::read_anew(const table_schema& before, const schema_ptr& now,
+                       std::vector<output>& out) {
+  const auto diff = diff_schemas(before, *now);
+  if (!diff.empty()) news_.push_back({now->id, describe(diff, before, *now)});
+  const auto* snapshot = snapshots_.find(now->id);
+  if (snapshot == nullptr) return;
+  std::vector<std::string> affected;
+  for (const auto id : routes_of_table_.at(now->id)) {
+    const auto& r = *routes_[id];
+    if (std::any_of(r.columns.begin(), r.columns.end(), [&](const target_column& c) {
+          return shows_other_values(diff, *now, c.source);
+        }))
+      affected.push_back(r.sink + "/" + r.target);
+  }
+  std::vector<std::uint16_t> key;
+  for (const auto k : before.key) key.push_back(diff.place[k].value_or(0xffff));
+  const bool unfit =
+      snapshot->tracking() && (key != now->key || (!diff.empty() && snapshot->holds_changes()));
+  if (affected.empty() && !unfit) return;
+  news_.push_back({now->id, "its rows show values that no change brought: it is read anew"});
+  auto begun = affected.empty() ? begin_again(now->id) : begin_snapshot(now->id, affected);
+  out.insert(out.end(), std::make_move_iterator(begun.begin()),
+             std::make_move_iterator(begun.end()));
+}
+
+std::vector<router::output> router::change_schema(const schema_ptr& now) {
+  std::vector<output> out;
+  adopt_schema(now, commit_lsn{~std::uint64_t{0}}, out);
+  return out;
+}
+
+bool router::already_held(const batch& rows, const change& c, const sink_state& s) const {
+  return rows.transaction_of(c).commit <= s.at.position;
+}
+
+void router::track(const batch& rows) {
+  if (!snapshots_.active()) return;
+  std::map<oid, std::vector<std::uint32_t>> by_table;
+  for (std::uint32_t i = 0; i < rows.changes.size(); ++i) {
+    const auto table = rows.schema_of(rows.changes[i]).id;
+    if (snapshots_.tracks(table)) by_table[table].push_back(i);
+  }
+  for (const auto& [table, changes] : by_table) snapshots_.pass(table, rows, changes);
+}
+
+std::vector<router::output> router::take(const batch_ptr& rows) {
+  std::vector<output> out;
+  adopt_schemas(*rows, out);
+  track(*rows);
+
+  std::vector<const std::vector<route_id>*> routes_of(rows->tables.size(), nullptr);
+  for (std::size_t t = 0; t < rows->tables.size(); ++t) {
+    const auto found = routes_of_table_.find(rows->tables[t]->id);
+    if (found != routes_of_table_.end()) routes_of[t] = &found->second;
+  }
+  constexpr std::uint32_t none = 0xffffffff;
+  std::vector<std::uint32_t> slice_of(routes_.size(), none);
+  std::vector<std::shared_ptr<routed_batch>> routed(sinks_.size());
+  held_changes held;
+
+  for (std::uint32_t i = 0; i < rows->changes.size(); ++i) {
+    const auto& c = rows->changes[i];
+    if (routes_of[c.table] == nullptr) continue;
+    for (const auto id : *routes_of[c.table]) {
+      const auto sink = sink_of_route_[id];
+      if (already_held(*rows, c, sinks_[sink])) continue;
+      if (waits_for_rows(*routes_[id]) && set_aside(rows, i, *routes_[id], held)) continue;
+      auto& target = routed[sink];
+      if (!target) {
+        target = std::make_shared<routed_batch>();
+        target->rows = rows;
+      }
+      if (slice_of[id] == none) {
+        slice_of[id] = static_cast<std::uint32_t>(target->slices.size());
+        target->slices.push_back({id, {}});
+      }
+      target->slices[slice_of[id]].changes.push_back(i);
+      ++changes_routed_;
+    }
+  }
+  for (auto& [table, changes] : held) snapshots_.hold_back(table, rows, std::move(changes));
+  for (std::size_t s = 0; s < sinks_.size(); ++s) {
+    if (!routed[s]) continue;
+    sinks_[s].wrote = true;
+    out.push_back({s, routed_ptr(std::move(routed[s]))});
+  }
+  return out;
+}
+
+/// A sink that is ahead has what was read before the crash: reading it again would give later rows,
+/// and put a consistent target before its own cut. A table without a key comes whole or not at all.
+bool router::chunk_held(const route& r, const sink_state& s, const chunk_emission& e) const {
+  if (waits_for_rows(r)) return s.consistent;
+  if (e.chunk == 0) return false;
+  const auto last = s.at.last_chunk.find(r.target);
+  return last != s.at.last_chunk.end()
+         && (std::uint64_t{e.generation} << 32 | e.chunk) <= last->second;
+}
+
+void router::missing_reported(const std::string& sink) {
+  for (auto& s : sinks_) {
+    if (s.at.name != sink) continue;
+    s.consistent = false;
+    ++s.missing_reports;
+  }
+}
+
+std::vector<router::output> router::take(const std::vector<chunk_emission>& emissions) {
+  std::vector<output> out;
+  for (const auto& e : emissions) {
+    const auto routes = routes_of_table_.find(e.table);
+    if (routes == routes_of_table_.end()) continue;
+    for (const auto id : routes->second) {
+      const auto& r = *routes_[id];
+      auto& s = sinks_[sink_of_route_[id]];
+      if (!takes_part(r, e.sinks) || chunk_held(r, s, e)) continue;
+      if ((e.held || e.first) && !waits_for_rows(r)) continue;
+      if (e.first) {
+        s.wrote = true;
+        out.push_back(
+            {sink_of_route_[id], snapshot_event{snapshot_event::kind::begun, id, e.generation, 0}});
+      }
+      // A row that was missed completes an upsert; to an append target it would be a change that no
+      // transaction made.
+      if (e.chunk == 0 && r.mode == route_mode::append) continue;
+      if (e.last && e.chunk != 0) {
+        s.wrote = true;
+        out.push_back({sink_of_route_[id],
+                       snapshot_event{snapshot_event::kind::chunk, id, e.generation, e.chunk}});
+      }
+      if (!e.rows || e.changes.empty()) continue;
+      s.wrote = true;
+      auto routed = std::make_shared<routed_batch>();
+      routed->rows = e.rows;
+      routed->slices.push_back({id, e.changes});
+      changes_routed_ += e.changes.size();
+      out.push_back({sink_of_route_[id], routed_ptr(std::move(routed))});
+    }
+  }
+  return out;
+}
+
+std::vector<bool> router::promised() const {
+  std::vector<bool> out;
+  for (const auto& s : sinks_) out.push_back(s.promised);
+  return out;
+}
+
+std::vector<router::output> router::take(const barrier& b) {
+  std::vector<output> out;
+  position_ = std::max(position_, b.position);
+  snapshots_.hold(position_ < foremost_);
+  for (const auto table : snapshots_.passed(b.epoch, b.passed)) {
+    const auto& state = snapshots_.find(table)->state();
+    for (const auto id : routes_of_table_.at(table)) {
+      const auto sink = sink_of_route_[id];
+      if (!takes_part(*routes_[id], state.sinks) || sinks_[sink].consistent) continue;
+      sinks_[sink].wrote = true;
+      out.push_back(
+          {sink, snapshot_event{snapshot_event::kind::finished, id, state.generation, 0}});
+    }
+  }
+  for (std::size_t s = 0; s < sinks_.size(); ++s) {
+    auto cut = b;
+    auto& sink = sinks_[s];
+    // A sink that is ahead holds a later cut than this one, and is what it was.
+    if (position_ >= sink.at.position && snapshots_.consistent(sink.at.name))
+      sink.consistent = true;
+    cut.consistent = sink.consistent;
+    cut.missing_known = sink.missing_reports;
+    cut.commits = sink.wrote || cut.consistent != sink.promised;
+    committing_[s] = cut.commits;
+    sink.promised = cut.consistent;
+    sink.wrote = false;
+    out.push_back({s, cut});
+  }
+  return out;
+}
+
+} // namespace leat

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataflow/error.hpp"
+#include "dataflow/frame.hpp"
+#include "dataflow/route.hpp"
+
+namespace leat {
+
+/// The progress record of a target (docs/progress-row.md): written with the data of an epoch in one
+/// target transaction, and what a restart believes.
+struct target_progress {
+  std::string pipeline_id;                          ///< random, made with the state directory
+  epoch_id epoch = 0;                               ///< names the checkpoint the target stands at
+  commit_lsn position{};                            ///< last transaction the target holds
+  bool consistent = false;                          ///< R2
+  std::map<std::string, std::uint64_t> last_chunk;  ///< target table -> number of the last chunk it holds (R11): generation << 32 | chunk
+};
+
+/// A row with unchanged cells whose key the target does not hold (R6): it has to be read from the
+/// source. Texts of the route's key columns, in key order.
+struct missing_row {
+  route_id route = 0;
+  std::vector<std::string> key;
+};
+
+/// A column as a target keeps it, for `leat plan`.
+struct kept_column {
+  std::string name;
+  std::string source_type;
+  std::string target_type;
+  std::string loss; ///< what the source's type tells and the target's does not; empty: nothing
+};
+
+/// Takes the changes of one route. Runs in its sink's thread; every call may throw leat::error.
+class writer {
+ public:
+  virtual ~writer() = default;
+
+  /// Takes changes in stream order and folds them by key; may keep `rows` until the next flush().
+  virtual void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) = 0;
+
+  /// Bytes that the writer keeps alive, for the sink's bound.
+  virtual std::size_t buffered() const = 0;
+
+  /// Moves what is folded into the open target transaction.
+  virtual void flush() = 0;
+
+  /// Applies the DDL between two versions of the route's table, after a flush().
+  virtual void change_schema(const route_ptr& after) = 0;
+
+  /// A snapshot of the table begins, or is complete (see snapshot_event). After a flush().
+  virtual void begin_snapshot(std::uint32_t generation) = 0;
+  virtual void finish_snapshot(std::uint32_t generation) = 0;
+};
+
+/// One [sink.NAME]. All calls come from one thread at a time; every call may throw leat::error.
+///
+/// Life: open(), attach() for each route, then epochs: writers' write() and flush(), prepare(), commit().
+/// A sink that was not opened, or that has thrown, is thrown away and made anew.
+class sink {
+ public:
+  virtual ~sink() = default;
+
+  /// Connects, makes the progress table when missing, and reads this pipeline's record; nothing when
+  /// there is none. Throws when the target is in use by another pipeline of the same name.
+  virtual std::optional<target_progress> open() = 0;
+
+  /// False for a target that cannot remember: it stands wherever the newest checkpoint says.
+  virtual bool keeps_progress() const { return true; }
+
+  /// Makes the route's table when missing, checks it otherwise, and gives its writer. The sink owns it.
+  virtual writer& attach(const route_ptr&) = 0;
+
+  /// Ends the writing of an epoch: everything is in the open target transaction after it. Gives the rows
+  /// that the source must send whole (R6).
+  virtual std::vector<missing_row> prepare() = 0;
+
+  /// Commits everything since the last commit together with `next`, after locking the progress record
+  /// and checking that it still is what this sink wrote or read last (the fence of R3). When it returns,
+  /// the commit survives a power cut at the target.
+  virtual void commit(const target_progress& next) = 0;
+
+  /// Makes a blocked call of another thread end soon; thread-safe.
+  virtual void cancel() noexcept {}
+
+  /// Removes this pipeline's progress from the target (`leat drop`). Data stays.
+  virtual void forget() = 0;
+
+  /// The statement that would make the route's table, for `leat plan`.
+  virtual std::string ddl(const route&) const = 0;
+
+  /// The route's columns, without those that are leat's own.
+  virtual std::vector<kept_column> kept_columns(const route&) const { return {}; }
+
+  /// What would keep open() and attach() of these routes from working, looked at without changing anything
+  /// (`leat check`). Needs no open().
+  virtual std::vector<error> check(const std::vector<route_ptr>&) { return {}; }
+};
+
+} // namespace leat

@@ -1,0 +1,218 @@
+#include "dataflow/snapshot_driver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace leat {
+
+snapshot_driver::snapshot_driver(options o) : options_(o) {}
+
+void snapshot_driver::begin(const schema_ptr& table, std::uint32_t generation,
+                            std::vector<std::string> sinks) {
+  table_snapshot state;
+  state.generation = generation;
+  state.sinks = std::move(sinks);
+  const auto before = tables_.find(table->id);
+  // Not all sinks need take part in this one, and those that do may miss rows of the stream.
+  std::map<std::string, std::deque<std::vector<std::string>>> missing;
+  if (before != tables_.end()) missing = before->second->missing();
+  restore(table, std::move(state));
+  for (const auto& [sink, keys] : missing)
+    tables_.at(table->id)->add_missing(sink, {keys.begin(), keys.end()});
+}
+
+void snapshot_driver::restore(const schema_ptr& table, table_snapshot state) {
+  tables_[table->id] =
+      std::make_unique<snapshot_table>(table, std::move(state), options_.key_bytes);
+  probe_windows_.erase(table->id);
+}
+
+void snapshot_driver::change_schema(const schema_ptr& table) {
+  if (auto* t = tracked(table->id)) t->change_schema(table);
+}
+
+void snapshot_driver::add_missing(const schema_ptr& table, const std::string& sink,
+                                  std::vector<std::vector<std::string>> keys) {
+  if (auto* t = tracked(table->id)) t->add_missing(sink, std::move(keys));
+}
+
+snapshot_table* snapshot_driver::tracked(oid table) {
+  const auto found = tables_.find(table);
+  return found == tables_.end() ? nullptr : found->second.get();
+}
+
+const snapshot_table* snapshot_driver::find(oid table) const {
+  const auto found = tables_.find(table);
+  return found == tables_.end() ? nullptr : found->second.get();
+}
+
+void snapshot_driver::pass(oid table, const batch& rows, std::span<const std::uint32_t> changes) {
+  if (auto* t = tracked(table)) t->pass(rows, changes);
+}
+
+bool snapshot_driver::tracks(oid table) const {
+  const auto* t = find(table);
+  return t != nullptr && t->tracking();
+}
+
+bool snapshot_driver::holds_changes(oid table) const {
+  const auto* t = find(table);
+  return t != nullptr && t->holds_changes();
+}
+
+void snapshot_driver::hold_back(oid table, const batch_ptr& rows,
+                                std::vector<std::uint32_t> changes) {
+  tracked(table)->hold(rows, std::move(changes));
+}
+
+bool snapshot_driver::holds_transaction(oid table, std::uint32_t xid) const {
+  const auto* t = find(table);
+  return t != nullptr && t->holds_transaction(xid);
+}
+
+void snapshot_driver::source_restarted() {
+  for (auto& [id, t] : tables_) t->source_restarted();
+}
+
+std::optional<snapshot_request> snapshot_driver::next() {
+  if (probe_due_ && !probe_in_flight_ && active()) {
+    probe_due_ = false;
+    probe_in_flight_ = true;
+    for (auto& [id, t] : tables_)
+      if (t->tracking()) probe_windows_[id] = t->merge().open();
+    return probe_request{};
+  }
+  if (held_) return std::nullopt;
+  // Round robin over the tables, so that many small ones do not wait for a large one.
+  auto at = tables_.upper_bound(last_served_);
+  for (std::size_t i = 0; i < tables_.size(); ++i, ++at) {
+    if (at == tables_.end()) at = tables_.begin();
+    if (auto request = next_of(*at->second)) {
+      last_served_ = at->first;
+      return request;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<snapshot_request> snapshot_driver::next_of(snapshot_table& t) {
+  const request_ticket ticket{++last_ticket_};
+  if (t.wants_description()) {
+    t.ask(ticket);
+    return describe_request{ticket, t.schema()->id};
+  }
+  if (t.wants_plan()) {
+    t.ask(ticket);
+    return plan_request{ticket, t.schema()};
+  }
+  if (auto bounds = t.next_chunk(ticket, completed_, options_.readers))
+    return read_request{ticket, t.schema(), std::move(*bounds), t.state().storage};
+  if (auto lookup = t.next_keys(ticket))
+    return keys_request{ticket, t.schema(), std::move(lookup->keys)};
+  return std::nullopt;
+}
+
+void snapshot_driver::probed(const visibility_probe& probe) {
+  probe_in_flight_ = false;
+  for (auto& [id, window] : probe_windows_) {
+    auto* t = tracked(id);
+    t->merge().learn(window, probe.seen);
+    t->probed(probe);
+  }
+  probe_windows_.clear();
+}
+
+bool snapshot_driver::described(const describe_request& r) {
+  auto* t = tracked(r.table);
+  return t != nullptr && t->described(r.ticket);
+}
+
+void snapshot_driver::planned(const plan_request& r, const chunk_plan& plan) {
+  auto* t = tracked(r.table->id);
+  if (t == nullptr) return;
+  t->planned(r.ticket, plan, epoch_ + 1);
+  hurry_ = true;
+}
+
+std::vector<chunk_emission> snapshot_driver::chunk_read(const read_request& r,
+                                                        chunk_result result) {
+  auto* t = tracked(r.table->id);
+  if (t == nullptr) return {};
+  return t->chunk_read(r.ticket, std::move(result), epoch_ + 1);
+}
+
+std::vector<chunk_emission> snapshot_driver::keys_read(const keys_request& r, chunk_result result) {
+  auto* t = tracked(r.table->id);
+  if (t == nullptr) return {};
+  return t->keys_read(r.ticket, std::move(result));
+}
+
+void snapshot_driver::failed(const snapshot_request& request) {
+  if (std::holds_alternative<probe_request>(request)) {
+    probe_in_flight_ = false;
+    probe_due_ = true;
+    for (auto& [id, window] : probe_windows_) tracked(id)->merge().abandon(window);
+    probe_windows_.clear();
+  } else if (const auto* d = std::get_if<describe_request>(&request)) {
+    if (auto* t = tracked(d->table)) t->ask_failed(d->ticket);
+  } else if (const auto* p = std::get_if<plan_request>(&request)) {
+    if (auto* t = tracked(p->table->id)) t->ask_failed(p->ticket);
+  } else if (const auto* r = std::get_if<read_request>(&request)) {
+    if (auto* t = tracked(r->table->id)) t->chunk_failed(r->ticket);
+  } else if (const auto* k = std::get_if<keys_request>(&request)) {
+    if (auto* t = tracked(k->table->id)) t->keys_failed(k->ticket);
+  }
+}
+
+std::map<oid, table_snapshot> snapshot_driver::state() const {
+  std::map<oid, table_snapshot> out;
+  for (const auto& [id, t] : tables_) out.emplace(id, t->checkpoint_state());
+  return out;
+}
+
+missing_keys snapshot_driver::missing() const {
+  missing_keys out;
+  for (const auto& [id, t] : tables_)
+    for (const auto& [sink, keys] : t->missing()) out[sink][id].assign(keys.begin(), keys.end());
+  return out;
+}
+
+std::vector<oid> snapshot_driver::passed(epoch_id epoch, wal_lsn end) {
+  epoch_ = epoch;
+  std::vector<oid> finished;
+  for (auto& [id, t] : tables_)
+    if (t->passed(end)) finished.push_back(id);
+  return finished;
+}
+
+bool snapshot_driver::finished(oid table) const { return !tracks(table); }
+
+bool snapshot_driver::consistent(const std::string& sink) const {
+  for (const auto& [id, t] : tables_) {
+    if (t->misses(sink)) return false;
+    if (!t->tracking()) continue;
+    const auto& only = t->state().sinks;
+    const auto of_sink = [&](std::string_view entry) {
+      return entry.substr(0, entry.find('/')) == sink;
+    };
+    if (only.empty() || std::any_of(only.begin(), only.end(), of_sink)) return false;
+  }
+  return true;
+}
+
+bool snapshot_driver::active() const {
+  for (const auto& [id, t] : tables_)
+    if (t->tracking()) return true;
+  return false;
+}
+
+bool snapshot_driver::take_hurry() { return std::exchange(hurry_, false); }
+
+std::vector<oid> snapshot_driver::rewritten() const {
+  std::vector<oid> out;
+  for (const auto& [id, t] : tables_)
+    if (t->rewritten()) out.push_back(id);
+  return out;
+}
+
+} // namespace leat

@@ -1,0 +1,361 @@
+#include "dataflow/snapshot_table.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace leat {
+
+bool takes_part(std::string_view sink, std::string_view target,
+                const std::vector<std::string>& sinks) {
+  const auto names = [&](std::string_view entry) {
+    if (!entry.starts_with(sink)) return false;
+    entry.remove_prefix(sink.size());
+    return entry.empty() || (entry.front() == '/' && entry.substr(1) == target);
+  };
+  return sinks.empty() || std::any_of(sinks.begin(), sinks.end(), names);
+}
+
+snapshot_table::snapshot_table(schema_ptr schema, table_snapshot state, std::size_t key_bytes)
+    : schema_(std::move(schema)), state_(std::move(state)), merge_(key_bytes) {
+  merge_.restore(std::move(state_.touched));
+  state_.touched.clear();
+  const bool read_before =
+      state_.phase != snapshot_phase::waiting && state_.phase != snapshot_phase::planning;
+  planned_ = read_before || state_.chunks_emitted != 0;
+  // What a crash interrupted is asked for again.
+  if (state_.phase == snapshot_phase::planning) state_.phase = snapshot_phase::waiting;
+  if (holds_changes()) begin_again();
+  if (state_.phase == snapshot_phase::waiting) state_.fence_xid = 0;
+}
+
+table_snapshot snapshot_table::checkpoint_state() const {
+  auto copy = state_;
+  copy.touched = merge_.touched();
+  return copy;
+}
+
+void snapshot_table::pass(const batch& rows, std::span<const std::uint32_t> changes) {
+  if (tracking() && !schema_->key.empty()) merge_.pass(rows, changes, schema_->key);
+}
+
+void snapshot_table::change_schema(const schema_ptr& schema) {
+  const bool same = *schema_ == *schema;
+  schema_ = schema;
+  if (same) return;
+  for (auto& [number, flight] : in_flight_) merge_.abandon(flight.window);
+  in_flight_.clear();
+  give_up_keys();
+  asked_ = request_ticket::none;
+}
+
+void snapshot_table::ask_failed(request_ticket ticket) {
+  if (asked_ == ticket) asked_ = request_ticket::none;
+}
+
+snapshot_table::flights::iterator snapshot_table::flight_of(request_ticket ticket) {
+  return std::find_if(in_flight_.begin(), in_flight_.end(),
+                      [&](const auto& f) { return f.second.ticket == ticket; });
+}
+
+void snapshot_table::probed(const visibility_probe& probe) {
+  keys_wait_for_probe_ = false;
+  if (state_.phase != snapshot_phase::waiting) return;
+  if (state_.fence_xid == 0) state_.fence_xid = probe.next_xid;
+  if (probe.seen.xmin < state_.fence_xid) return;
+  if (!planned_) {
+    state_.phase = snapshot_phase::planning;
+    return;
+  }
+  state_.phase = snapshot_phase::reading;
+  settle();
+}
+
+void snapshot_table::planned(request_ticket ticket, const chunk_plan& plan, epoch_id epoch) {
+  if (asked_ != ticket) return;
+  asked_ = request_ticket::none;
+  if (plan.table_gone) {
+    gone_ = true;
+    state_.chunks.clear();
+  } else {
+    state_.chunks = plan.chunks;
+    state_.storage = plan.storage;
+    state_.rows_estimated = plan.rows_estimated;
+  }
+  planned_ = true;
+  planned_in_ = epoch;
+  state_.phase = snapshot_phase::reading;
+  settle();
+}
+
+std::optional<chunk_bounds> snapshot_table::next_chunk(request_ticket ticket, epoch_id completed,
+                                                       std::size_t ahead) {
+  if (state_.phase != snapshot_phase::reading || completed < planned_in_ || columns_ahead_
+      || rewrite_high_)
+    return std::nullopt;
+  const auto limit = std::min(ahead, state_.chunks.size());
+  for (std::size_t i = 0; i < limit; ++i) {
+    const auto& bounds = state_.chunks[i];
+    if (in_flight_.contains(bounds.number)) continue;
+    in_flight_.emplace(bounds.number, reading{ticket, merge_.open(), std::nullopt});
+    return bounds;
+  }
+  return std::nullopt;
+}
+
+void snapshot_table::chunk_failed(request_ticket ticket) {
+  const auto found = flight_of(ticket);
+  if (found == in_flight_.end()) return;
+  merge_.abandon(found->second.window);
+  in_flight_.erase(found);
+}
+
+std::vector<chunk_emission> snapshot_table::chunk_read(request_ticket ticket, chunk_result result,
+                                                       epoch_id epoch) {
+  const auto found = flight_of(ticket);
+  if (found == in_flight_.end()) return {};
+  const auto number = found->first;
+  const auto failure = result.failure;
+  if (failure == chunk_failure::none) {
+    found->second.result = std::move(result);
+    return emit_ready(epoch);
+  }
+  const auto high = result.rows.high;
+  chunk_failed(ticket);
+  if (failure == chunk_failure::too_large) split(number, result.split, epoch);
+  if (failure == chunk_failure::rewritten && !rewrite_high_) rewrite_high_ = high;
+  if (failure == chunk_failure::columns_changed) await_columns(high);
+  if (failure == chunk_failure::table_gone) {
+    gone_ = true;
+    state_.chunks.clear();
+    settle();
+  }
+  return {};
+}
+
+std::vector<chunk_emission> snapshot_table::emit_ready(epoch_id) {
+  std::vector<chunk_emission> out;
+  while (!state_.chunks.empty()) {
+    const auto number = state_.chunks.front().number;
+    const auto due = in_flight_.find(number);
+    if (due == in_flight_.end() || !due->second.result) break;
+    const auto flight = std::move(due->second);
+    in_flight_.erase(due);
+    if (!emit(out, flight.window, flight.result->rows, number, state_.sinks)) break;
+    state_.chunks.erase(state_.chunks.begin());
+    ++state_.chunks_emitted;
+    state_.rows_emitted += flight.result->rows.rows;
+  }
+  settle();
+  return out;
+}
+
+bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::window window,
+                          const chunk_rows& rows, std::uint64_t number,
+                          const std::vector<std::string>& sinks) {
+  const auto filter = merge_.admit(window, rows.seen);
+  if (!filter) return false;
+  state_.high = std::max(state_.high, rows.high);
+  chunk_emission e{schema_->id, state_.generation, number, sinks, nullptr, {}};
+  if (schema_->key.empty()) {
+    e.first = true;
+    out.push_back(e);
+    e.first = false;
+  }
+  for (const auto& part : rows.batches) {
+    e.rows = part;
+    e.changes = filter->select(*part, schema_->key);
+    out.push_back(e);
+  }
+  e.rows = nullptr;
+  e.changes.clear();
+  e.last = true;
+  out.push_back(std::move(e));
+  if (schema_->key.empty()) emit_held(out, rows.seen);
+  return true;
+}
+
+/// Changes that waited for the rows of a table without a key are lost with the process: a new fence
+/// makes sure that the rows hold them, and targets that are ahead drop what they have (R5.7).
+void snapshot_table::begin_again() {
+  state_.phase = snapshot_phase::waiting;
+  ++state_.generation;
+  planned_ = false;
+}
+
+void snapshot_table::source_restarted() {
+  merge_.source_restarted();
+  // The next xid that the fence names may have gone with a crash, and never come.
+  if (state_.phase == snapshot_phase::waiting) state_.fence_xid = 0;
+}
+
+void snapshot_table::hold(const batch_ptr& rows, std::vector<std::uint32_t> changes) {
+  held_.emplace_back(rows, std::move(changes));
+}
+
+void snapshot_table::emit_held(std::vector<chunk_emission>& out, const xid_snapshot& seen) {
+  state_.seen = seen;
+  for (auto& [rows, changes] : held_) {
+    std::erase_if(changes, [&, &source = *rows](std::uint32_t i) {
+      return seen.sees_streamed(source.transaction_of(source.changes[i]).xid);
+    });
+    if (changes.empty()) continue;
+    chunk_emission e{schema_->id, state_.generation, 0, state_.sinks, rows, std::move(changes)};
+    e.held = true;
+    out.push_back(std::move(e));
+  }
+  held_.clear();
+}
+
+void snapshot_table::split(std::uint64_t number, const std::vector<std::string>& at,
+                           epoch_id epoch) {
+  const auto whole = std::find_if(state_.chunks.begin(), state_.chunks.end(),
+                                  [&](const chunk_bounds& c) { return c.number == number; });
+  if (whole == state_.chunks.end()) return;
+  // Chunks after it get new numbers, so what was read of them under the old ones is read again.
+  for (auto& [later, flight] : in_flight_) merge_.abandon(flight.window);
+  in_flight_.clear();
+  chunk_bounds upper{number + 1, at, whole->upper};
+  whole->upper = at;
+  const auto place = state_.chunks.insert(whole + 1, std::move(upper));
+  for (auto c = place + 1; c != state_.chunks.end(); ++c) ++c->number;
+  planned_in_ = epoch;
+}
+
+void snapshot_table::add_missing(const std::string& sink,
+                                 std::vector<std::vector<std::string>> keys) {
+  if (keys.empty()) return;
+  auto& queue = missing_[sink];
+  for (auto& key : keys) queue.push_back(std::move(key));
+  if (state_.phase == snapshot_phase::passing) state_.phase = snapshot_phase::reading;
+  if (state_.phase != snapshot_phase::finished) return;
+  // Nothing was tracked since the snapshot was finished: a fence makes up for it.
+  state_.phase = snapshot_phase::waiting;
+  state_.fence_xid = 0;
+}
+
+std::optional<snapshot_table::key_lookup> snapshot_table::next_keys(request_ticket ticket) {
+  if (state_.phase != snapshot_phase::reading || !state_.chunks.empty() || keys_in_flight_
+      || missing_.empty() || columns_ahead_ || keys_wait_for_probe_)
+    return std::nullopt;
+  key_lookup lookup;
+  const auto& [sink, queue] = *missing_.begin();
+  lookup.sink = sink;
+  const auto n = std::min(keys_per_lookup_, queue.size());
+  lookup.keys.assign(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(n));
+  keys_in_flight_ = lookup;
+  keys_ticket_ = ticket;
+  keys_window_ = merge_.open();
+  return lookup;
+}
+
+void snapshot_table::keys_failed(request_ticket ticket) {
+  if (ticket == keys_ticket_) give_up_keys();
+}
+
+void snapshot_table::give_up_keys() {
+  if (!keys_in_flight_) return;
+  merge_.abandon(keys_window_);
+  keys_in_flight_.reset();
+}
+
+std::vector<chunk_emission> snapshot_table::keys_read(request_ticket ticket, chunk_result result) {
+  std::vector<chunk_emission> out;
+  if (!keys_in_flight_ || ticket != keys_ticket_) return out;
+  if (result.failure == chunk_failure::columns_changed) await_columns(result.rows.high);
+  if (result.failure == chunk_failure::table_gone) {
+    gone_ = true;
+    give_up_keys();
+    missing_.clear();
+    settle();
+    return out;
+  }
+  if (result.failure == chunk_failure::too_large)
+    keys_per_lookup_ = std::max<std::size_t>(1, keys_per_lookup_ / 2);
+  if (result.failure != chunk_failure::none) {
+    give_up_keys();
+    return out;
+  }
+  const auto lookup = std::move(*keys_in_flight_);
+  keys_in_flight_.reset();
+  if (!emit(out, keys_window_, result.rows, 0, {lookup.sink})) return out;
+  auto& queue = missing_[lookup.sink];
+  queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(lookup.keys.size()));
+  for (const auto& e : out)
+    if (e.rows) await_dropped(e, queue);
+  await_absent(lookup, result.rows, queue);
+  if (queue.empty()) missing_.erase(lookup.sink);
+  settle();
+  return out;
+}
+
+/// A row that a passed transaction has touched is not sent; what that one brought may lack the same
+/// values again, so its key is looked up once more, when a later snapshot may see the transaction.
+void snapshot_table::await_dropped(const chunk_emission& e,
+                                   std::deque<std::vector<std::string>>& queue) {
+  std::size_t kept = 0;
+  for (std::uint32_t i = 0; i < e.rows->changes.size(); ++i) {
+    if (kept < e.changes.size() && e.changes[kept] == i) {
+      ++kept;
+      continue;
+    }
+    const auto row = e.rows->new_row(e.rows->changes[i]);
+    auto& key = queue.emplace_back();
+    for (const auto column : schema_->key) key.emplace_back(e.rows->text(row[column]));
+    keys_wait_for_probe_ = true;
+  }
+}
+
+/// The change that the row is missed for may have passed and not be visible yet: then the key is
+/// looked up until every transaction that was so at the first look is.
+void snapshot_table::await_absent(const key_lookup& lookup, const chunk_rows& rows,
+                                  std::deque<std::vector<std::string>>& queue) {
+  std::set<std::vector<std::string>> found;
+  for (const auto& part : rows.batches)
+    for (const auto& c : part->changes) {
+      std::vector<std::string> key;
+      for (const auto column : schema_->key) key.emplace_back(part->text(part->new_row(c)[column]));
+      found.insert(std::move(key));
+    }
+  for (const auto& key : lookup.keys) {
+    const auto [place, is_new] = absent_.try_emplace({lookup.sink, key});
+    auto& awaited = place->second;
+    if (is_new) awaited = merge_.unseen(rows.seen);
+    std::erase_if(awaited, [&](const auto& t) { return t.visible_in(rows.seen); });
+    if (awaited.empty() || found.contains(key)) {
+      absent_.erase(place);
+      continue;
+    }
+    queue.push_back(key);
+    keys_wait_for_probe_ = true;
+  }
+}
+
+void snapshot_table::settle() {
+  if (state_.phase == snapshot_phase::reading && state_.chunks.empty() && missing_.empty())
+    state_.phase = snapshot_phase::passing;
+}
+
+bool snapshot_table::passed(wal_lsn end) {
+  if (columns_ahead_ && end >= columns_high_) columns_due_ = true;
+  if (rewrite_high_ && end >= *rewrite_high_) rewritten_ = true;
+  if (state_.phase != snapshot_phase::passing || end < state_.high) return false;
+  state_.phase = snapshot_phase::finished;
+  state_.seen.reset();
+  merge_.restore({});
+  return true;
+}
+
+void snapshot_table::await_columns(wal_lsn high) {
+  columns_ahead_ = true;
+  columns_high_ = high;
+}
+
+bool snapshot_table::described(request_ticket ticket) {
+  if (asked_ != ticket) return false;
+  asked_ = request_ticket::none;
+  columns_due_ = false;
+  columns_ahead_ = false;
+  return true;
+}
+
+} // namespace leat

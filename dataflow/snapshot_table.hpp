@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dataflow/checkpoint.hpp"
+#include "dataflow/snapshot_merge.hpp"
+#include "dataflow/source.hpp"
+
+namespace leat {
+
+/// Rows that have to be emitted now, in this order.
+struct chunk_emission {
+  oid table = 0;
+  std::uint32_t generation = 0;
+  std::uint64_t chunk = 0;            ///< number; 0: rows that a sink missed (R6)
+  std::vector<std::string> sinks;     ///< as in table_snapshot
+  batch_ptr rows;                     ///< null when the chunk is empty
+  std::vector<std::uint32_t> changes; ///< indexes into rows->changes
+  bool first = false;                 ///< rows of a table without a key begin: older ones go away
+  bool last = false;                  ///< the last of its chunk
+  bool held = false;                  ///< changes of the stream that waited for the chunk (R5.7)
+};
+
+/// Tells requests apart, so that the answer to one that was given up is not taken for another's.
+enum class request_ticket : std::uint64_t { none };
+
+/// Whether a route takes part in a snapshot for `sinks`, as in table_snapshot.
+bool takes_part(std::string_view sink, std::string_view target,
+                const std::vector<std::string>& sinks);
+
+/// The snapshot of one source table, from its fence to the passing of its last H (R5). Used by
+/// snapshot_driver, which owns the requests; all calls in stream order.
+class snapshot_table {
+ public:
+  snapshot_table(schema_ptr schema, table_snapshot state, std::size_t key_bytes);
+
+  table_snapshot checkpoint_state() const;
+  const table_snapshot& state() const { return state_; }
+  const schema_ptr& schema() const { return schema_; }
+  snapshot_merge& merge() { return merge_; }
+
+  void pass(const batch& rows, std::span<const std::uint32_t> changes);
+  /// Requests for rows and bounds in other columns are given up.
+  void change_schema(const schema_ptr& schema);
+  bool tracking() const { return state_.phase != snapshot_phase::finished; }
+
+  /// A table without a key has one S for all its rows (R5.7): its changes wait until they have
+  /// come.
+  bool holds_changes() const {
+    return schema_->key.empty() && tracking() && state_.phase != snapshot_phase::passing;
+  }
+  void hold(const batch_ptr& rows, std::vector<std::uint32_t> changes);
+  /// The rows that came hold this transaction's changes already; only for tables without a key.
+  bool holds_transaction(std::uint32_t xid) const {
+    return state_.seen && tracking() && state_.seen->sees_streamed(xid);
+  }
+
+  /// The stream's connection was lost and made again: the source may have crashed.
+  void source_restarted();
+
+  /// The fence (R5.5): the first probe gives it, a later one passes it.
+  void probed(const visibility_probe&);
+
+  bool wants_plan() const { return state_.phase == snapshot_phase::planning && !asked(); }
+  /// A plan or a description is under way.
+  void ask(request_ticket ticket) { asked_ = ticket; }
+  void ask_failed(request_ticket);
+  /// Bounds are part of the state of barrier `epoch`, and are read once no restart goes back before
+  /// it.
+  void planned(request_ticket, const chunk_plan&, epoch_id epoch);
+
+  /// The next chunk to read: at most `ahead` beyond the one that is due.
+  std::optional<chunk_bounds> next_chunk(request_ticket, epoch_id completed, std::size_t ahead);
+  /// Gives what can be emitted: chunks go out in the order of their numbers.
+  std::vector<chunk_emission> chunk_read(request_ticket, chunk_result, epoch_id epoch);
+  void chunk_failed(request_ticket);
+
+  /// Keys of one sink that are to be read from the source after the last chunk (R6).
+  void add_missing(const std::string& sink, std::vector<std::vector<std::string>> keys);
+  struct key_lookup {
+    std::string sink;
+    std::vector<std::vector<std::string>> keys;
+  };
+  std::optional<key_lookup> next_keys(request_ticket);
+  std::vector<chunk_emission> keys_read(request_ticket, chunk_result);
+  void keys_failed(request_ticket);
+  const std::map<std::string, std::deque<std::vector<std::string>>>& missing() const {
+    return missing_;
+  }
+  bool misses(const std::string& sink) const { return missing_.contains(sink); }
+
+  /// The stream has passed `end`; true when that finishes the snapshot.
+  bool passed(wal_lsn end);
+  /// Waits until the stream has passed `high` and the table is described anew (R5.6).
+  void await_columns(wal_lsn high);
+  bool wants_description() const { return columns_due_ && !asked(); }
+  /// False: it was given up.
+  bool described(request_ticket);
+
+  bool gone() const { return gone_; }
+  /// The stream has passed a rewrite that a chunk met, so that no value of before it follows.
+  bool rewritten() const { return rewritten_; }
+
+ private:
+  struct reading {
+    request_ticket ticket{};
+    snapshot_merge::window window{};
+    std::optional<chunk_result> result;
+  };
+  std::vector<chunk_emission> emit_ready(epoch_id epoch);
+  bool emit(std::vector<chunk_emission>&, snapshot_merge::window, const chunk_rows&,
+            std::uint64_t number, const std::vector<std::string>& sinks);
+  void emit_held(std::vector<chunk_emission>&, const xid_snapshot& seen);
+  void split(std::uint64_t number, const std::vector<std::string>& at, epoch_id epoch);
+  void await_dropped(const chunk_emission&, std::deque<std::vector<std::string>>& queue);
+  void await_absent(const key_lookup&, const chunk_rows&,
+                    std::deque<std::vector<std::string>>& queue);
+  void settle();
+  void begin_again();
+  bool asked() const { return asked_ != request_ticket::none; }
+  using flights = std::map<std::uint64_t, reading>;
+  flights::iterator flight_of(request_ticket);
+  void give_up_keys();
+
+  schema_ptr schema_;
+  table_snapshot state_;
+  snapshot_merge merge_;
+  flights in_flight_; ///< by chunk number
+  std::map<std::string, std::deque<std::vector<std::string>>> missing_;
+  /// Sink and key that a lookup did not find -> transactions that may bring the row still.
+  std::map<std::pair<std::string, std::vector<std::string>>,
+           std::vector<snapshot_merge::passed_transaction>>
+      absent_;
+  std::optional<key_lookup> keys_in_flight_;
+  request_ticket keys_ticket_{};
+  std::vector<std::pair<batch_ptr, std::vector<std::uint32_t>>> held_;
+  snapshot_merge::window keys_window_{};
+  std::size_t keys_per_lookup_ = 500;
+  bool keys_wait_for_probe_ = false;
+  epoch_id planned_in_ = 0;
+  bool planned_ = false; ///< chunk bounds are known, or were and are all emitted
+  request_ticket asked_{};
+  bool columns_due_ = false;
+  bool gone_ = false;
+  bool rewritten_ = false;
+  std::optional<wal_lsn> rewrite_high_; ///< H of the chunk that met a rewrite
+  wal_lsn columns_high_{};
+  bool columns_ahead_ = false;
+};
+
+} // namespace leat

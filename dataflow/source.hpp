@@ -1,0 +1,161 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataflow/checkpoint.hpp"
+#include "dataflow/frame.hpp"
+#include "dataflow/plan.hpp"
+#include "dataflow/spill.hpp"
+#include "dataflow/visibility.hpp"
+
+namespace leat {
+
+/// What the stream's thread hands on, and what it is told. Implemented by the source stage.
+class stream_output {
+ public:
+  virtual ~stream_output() = default;
+
+  /// True when a batch may be emitted now. Asked before each; barriers need no credit.
+  virtual bool has_credit() const = 0;
+  virtual void emit(payload) = 0;
+
+  /// The next barrier that was asked for and not cut yet; the stream cuts it between two
+  /// transactions. `force`: also when nothing has passed since the last.
+  struct barrier_request {
+    epoch_id epoch = 0;
+    bool force = false;
+  };
+  virtual std::optional<barrier_request> wanted_barrier() const = 0;
+  /// Everything up to here is durable at every target and in a synced checkpoint (R4).
+  virtual wal_lsn confirmable() const = 0;
+  virtual bool stopping() const = 0;
+
+  /// A descriptor that becomes readable when one of the answers above may have changed; the stream
+  /// drains it with drain_wakeups().
+  virtual int wakeup_fd() const = 0;
+  virtual void drain_wakeups() = 0;
+
+  /// For status: what the stream waits for, and lost connections.
+  virtual void report(std::string message) = 0;
+};
+
+/// The streaming half of a source. Runs on a thread of its own.
+class change_stream {
+ public:
+  virtual ~change_stream() = default;
+  /// Streams from the checkpoint's resume point until output.stopping(); reconnects by itself.
+  /// Throws leat::error for what a reconnect cannot mend.
+  virtual void run(stream_output& output) = 0;
+};
+
+class table_reader;
+
+/// Where a stream starts.
+struct stream_start {
+  commit_lsn position{}; ///< last transaction that is in the checkpoint
+  wal_lsn resume{};
+};
+
+/// A source database: what the engine needs of it beside the stream and the chunks. One thread; all
+/// calls may block and throw leat::error of kind source.
+class source {
+ public:
+  virtual ~source() = default;
+
+  /// Fills in what names the cluster (system_id, timeline, database). Throws for a server that
+  /// cannot be captured from (too old, a standby).
+  virtual void identify(pipeline_identity&) = 0;
+
+  /// Every table that could be captured, as the catalog has it now.
+  virtual std::vector<source_table> tables() = 0;
+
+  /// Makes publication and slot when they are missing, in this order, adds tables to the
+  /// publication, and notes in the identity what it made. An identity that names a slot must find it:
+  /// then a missing one is an error. Gives what the slot was confirmed to.
+  virtual wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>& tables) = 0;
+
+  /// End of the WAL now.
+  virtual wal_lsn position() = 0;
+
+  /// `known`: tables as the checkpoint has them.
+  virtual std::unique_ptr<change_stream> open_stream(const pipeline_identity&, stream_start,
+                                                     const std::vector<schema_ptr>& known,
+                                                     spill_area&) = 0;
+  virtual std::shared_ptr<table_reader> open_reader(const pipeline_identity&) = 0;
+
+  /// Removes slot and publication that leat made, and says which were there. Throws (transient) while
+  /// somebody uses the slot.
+  struct dropped {
+    bool slot = false;
+    bool publication = false;
+  };
+  virtual dropped drop(const pipeline_identity&) = 0;
+  /// Makes a blocked call of another thread end soon; thread-safe.
+  virtual void cancel() noexcept = 0;
+};
+
+/// Rows of one chunk, buffered whole, with the snapshot they were read in (R5).
+struct chunk_rows {
+  chunk_bounds bounds;
+  xid_snapshot seen;              ///< S
+  wal_lsn high{};                 ///< H, read after S
+  std::vector<batch_ptr> batches; ///< changes of kind read, in key order
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Why a chunk gave no rows.
+enum class chunk_failure : std::uint8_t {
+  none,
+  too_large,       ///< more than chunk_bytes: `split` names a key to split at
+  table_gone,      ///< dropped, or no longer readable under this name
+  rewritten,       ///< another relfilenode than planned: the table's snapshot begins again
+  columns_changed, ///< the catalog is ahead of the stream: wait until it has passed `high`
+  disconnected,    ///< try again
+};
+
+struct chunk_result {
+  chunk_failure failure = chunk_failure::none;
+  chunk_rows rows;
+  std::vector<std::string> split;
+};
+
+/// Bounds of all chunks of a table.
+struct chunk_plan {
+  bool table_gone = false;
+  std::vector<chunk_bounds> chunks;
+  std::uint64_t storage = 0;
+  std::uint64_t rows_estimated = 0;
+};
+
+/// A snapshot of the server's transactions and the next xid, read outside any chunk.
+struct visibility_probe {
+  xid_snapshot seen;
+  wal_lsn high{};
+  std::uint64_t next_xid = 0; ///< 64 bits
+};
+
+/// The reading half of a source: one connection, used by one thread. Calls block; cancel() of
+/// another thread ends them with chunk_failure::disconnected or a transient leat::error.
+class table_reader {
+ public:
+  virtual ~table_reader() = default;
+  virtual visibility_probe probe() = 0;
+  /// The table as the catalog has it now; null when it is gone.
+  virtual schema_ptr describe(oid table) = 0;
+  virtual chunk_plan plan(const table_schema&) = 0;
+  virtual chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage) = 0;
+  /// Rows of the given keys as a chunk of their own (R6). Keys are texts of `key` (indexes into
+  /// columns).
+  virtual chunk_result read_keys(const table_schema&, const std::vector<std::uint16_t>& key,
+                                 const std::vector<std::vector<std::string>>& keys) = 0;
+  virtual void cancel() noexcept = 0;
+};
+
+} // namespace leat

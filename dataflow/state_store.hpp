@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataflow/checkpoint.hpp"
+
+namespace leat {
+
+/// What survives a crash. One process has it open at a time. Calls come from one thread at a time; all
+/// may throw leat::error of kind state.
+class state_store {
+ public:
+  virtual ~state_store() = default;
+
+  virtual std::optional<pipeline_identity> identity() const = 0;
+  virtual void set_identity(const pipeline_identity&) = 0;   ///< synced
+
+  /// Epochs of the checkpoints kept, ascending.
+  virtual std::vector<epoch_id> epochs() const = 0;
+  virtual std::optional<checkpoint> load(epoch_id) const = 0;
+
+  /// One synced write. Nothing of it is there, or all.
+  virtual void save(const checkpoint&) = 0;
+
+  /// Keeps rows that sinks have found missing in `epoch`, synced: called before they commit it (R6).
+  /// load() gives the checkpoint's own missing keys and all that were added and not pruned, whatever
+  /// their epoch: reading a row once more does no harm. prune(oldest) forgets those of epochs before
+  /// `oldest`; truncate() keeps them.
+  virtual void add_missing(epoch_id epoch, const missing_keys&) = 0;
+
+  /// Forgets checkpoints before `oldest`; not synced.
+  virtual void prune(epoch_id oldest) = 0;
+  /// Forgets checkpoints after `newest`, synced: a restart went back to it.
+  virtual void truncate(epoch_id newest) = 0;
+};
+
+} // namespace leat

@@ -1,0 +1,141 @@
+#include "plugins/postgres/catalog_resolver.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "plugins/postgres/catalog.hpp"
+
+namespace leat::postgres {
+
+namespace {
+
+using name_set = std::set<std::string_view>;
+
+name_set identity_names(const table_schema& table) {
+  name_set names;
+  for (const auto& c : table.columns)
+    if (c.identity) names.insert(c.name);
+  return names;
+}
+
+/// The key of another version of the table, by name; none unless every column of it is there.
+std::vector<std::uint16_t> key_by_name(const table_schema& table, const table_schema& other) {
+  std::vector<std::uint16_t> key;
+  for (const auto at : other.key) {
+    const auto found = table.find(other.columns[at].name);
+    if (!found) return {};
+    key.push_back(*found);
+  }
+  return key;
+}
+
+std::vector<std::uint16_t> flagged_columns(const table_schema& table) {
+  std::vector<std::uint16_t> key;
+  for (std::size_t i = 0; i < table.columns.size(); ++i)
+    if (table.columns[i].identity) key.push_back(static_cast<std::uint16_t>(i));
+  return key;
+}
+
+bool identify_alike(const table_schema& one, const table_schema& other) {
+  return one.identity == other.identity && identity_names(one) == identity_names(other);
+}
+
+/// The version before is asked first: a key does not change its order while its columns stay.
+std::vector<std::uint16_t> key_of(const table_schema& table, const table_schema* before,
+                                  const table_schema* current) {
+  if (table.identity == replica_identity::nothing) return {};
+  if (table.identity == replica_identity::full) {
+    const auto* source = before != nullptr ? before : current;
+    return source == nullptr ? std::vector<std::uint16_t>() : key_by_name(table, *source);
+  }
+  for (const auto* other : {before, current})
+    if (other != nullptr && identify_alike(table, *other)) return key_by_name(table, *other);
+  return flagged_columns(table);
+}
+
+/// A column of the same name may be another one by now; a type in common is what can be told.
+void take_numbers(table_schema& table, const table_schema& other) {
+  for (auto& c : table.columns) {
+    const auto at = other.find(c.name);
+    // One that the catalog has no more, or otherwise by now: nobody knows what it showed.
+    c.filled = !at || other.columns[*at].type != c.type || other.columns[*at].filled;
+    if (!at || other.columns[*at].type != c.type) continue;
+    c.number = other.columns[*at].number;
+    c.nullable = other.columns[*at].nullable;
+  }
+}
+
+/// What the version before knew of a type that has been dropped since.
+bool take_type(column& c, const table_schema* before) {
+  if (before == nullptr) return false;
+  for (const auto& known : before->columns) {
+    if (known.type != c.type || known.modifier != c.modifier) continue;
+    c.type_name = known.type_name;
+    c.kind = known.kind;
+    c.built_in = known.built_in;
+    return true;
+  }
+  return false;
+}
+
+} // namespace
+
+catalog_resolver::catalog_resolver(connection_parameters parameters)
+    : parameters_(std::move(parameters)) {}
+
+void catalog_resolver::remember(schema_ptr table) {
+  versions_[table->id] = {table_schema{}, table};
+}
+
+schema_ptr catalog_resolver::complete(table_schema from_stream) {
+  const auto known = versions_.find(from_stream.id);
+  if (known != versions_.end() && known->second.from_stream == from_stream)
+    return known->second.complete;
+  const auto before = known == versions_.end() ? nullptr : known->second.complete;
+  try {
+    auto resolved = resolve(from_stream, before.get());
+    versions_[from_stream.id] = {std::move(from_stream), resolved};
+    return resolved;
+  } catch (const server_error& failure) {
+    if (failure.transient()) connection_.reset();
+    throw;
+  }
+}
+
+schema_ptr catalog_resolver::resolve(table_schema table, const table_schema* before) {
+  describe_types(table, before);
+  const auto found = find_table(server(), types_, table.id);
+  const auto* current = found ? found->schema.get() : nullptr;
+  for (const auto* other : {before, current})
+    if (other != nullptr) take_numbers(table, *other);
+  table.key = key_of(table, before, current);
+  return std::make_shared<const table_schema>(std::move(table));
+}
+
+connection& catalog_resolver::server() {
+  if (!connection_) connection_ = std::make_unique<connection>(parameters_, connection_use::query);
+  return *connection_;
+}
+
+void catalog_resolver::describe_types(table_schema& table, const table_schema* before) {
+  const auto unknown = [this](const column& c) { return !types_.knows(c.type); };
+  if (std::any_of(table.columns.begin(), table.columns.end(), unknown))
+    types_ = type_catalog::load(server());
+  for (auto& c : table.columns) {
+    if (unknown(c) && take_type(c, before)) continue;
+    c.kind = types_.classify(c.type);
+    c.built_in = types_.built_in(c.type);
+    c.type_name = types_.knows(c.type) && !c.built_in && c.modifier >= 0
+                      ? modified_name(c)
+                      : types_.format(c.type, c.modifier);
+  }
+}
+
+std::string catalog_resolver::modified_name(const column& c) {
+  return server()
+      .query("SELECT pg_catalog.format_type($1, $2)",
+             {std::to_string(c.type), std::to_string(c.modifier)})
+      .string(0, 0);
+}
+
+} // namespace leat::postgres

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataflow/pipeline_file.hpp"
+#include "plugins/postgres/connection.hpp"
+
+namespace leat::postgres {
+
+/// error: the pipeline cannot run, or would harm the source. warning: it runs until something
+/// happens. note: worth knowing.
+enum class severity : std::uint8_t { error, warning, note };
+
+/// What is wrong at the source, and the SQL or setting that mends it.
+struct finding {
+  severity level = severity::error;
+  std::string check; ///< name of the preflight_check
+  std::string what;
+  std::string where;  ///< a table, a role, a setting, a server
+  std::string remedy; ///< SQL ends with a semicolon
+};
+
+struct preflight_request {
+  connection_parameters connection;
+  std::string slot;
+  std::string publication;
+  std::string application;           ///< `leat:<pipeline id>`; empty: no state yet
+  bool reads_tables = true;          ///< false with snapshot mode `never`
+  std::chrono::seconds patience{60}; ///< a transaction that writes for longer is worth a word
+  /// Which tables the pipeline takes, by schema and name.
+  std::function<bool(std::string_view, std::string_view)> wants;
+};
+
+/// The request for a pipeline file's source.
+preflight_request make_request(const pipeline_file&,
+                               std::function<bool(std::string_view, std::string_view)> wants);
+
+class preflight_view;
+
+/// One thing that is looked at. Name and sentence make a row of the reference page.
+struct preflight_check {
+  std::string_view name;
+  std::string_view sentence;
+  void (*run)(const preflight_view&, std::vector<finding>&);
+};
+
+/// Every check, in the order they run and are printed.
+std::span<const preflight_check> preflight_checks();
+
+/// Looks at everything a source has to have, over one query connection in read-only mode and one
+/// replication connection; changes nothing at the server. A source that cannot be reached, or a
+/// role that cannot log in, is a finding too.
+std::vector<finding> preflight(const preflight_request&);
+
+} // namespace leat::postgres

@@ -1,0 +1,180 @@
+#include <array>
+
+#include "plugins/postgres/preflight_view.hpp"
+
+namespace leat::postgres {
+
+namespace {
+
+std::string role_of(const preflight_view& view) { return quote_identifier(view.role()); }
+
+void check_selection(const preflight_view& view, std::vector<finding>& out) {
+  if (!view.tables().empty()) return;
+  out.push_back({severity::error, "", "no table of the source matches `tables`",
+                 "database " + view.database(), "correct the patterns of `tables` in [source]"});
+}
+
+void check_rights(const preflight_view& view, std::vector<finding>& out) {
+  if (!view.request().reads_tables) return;
+  std::string last_schema;
+  for (const auto& table : view.tables()) {
+    const auto& schema = table.schema->schema;
+    if (!table.can_use_schema && schema != last_schema)
+      out.push_back(
+          {severity::error, "",
+           "role " + role_of(view) + " may not use schema " + quote_identifier(schema),
+           "schema " + schema,
+           "GRANT USAGE ON SCHEMA " + quote_identifier(schema) + " TO " + role_of(view) + ";"});
+    last_schema = schema;
+    if (!table.can_select)
+      out.push_back({severity::error, "", "role " + role_of(view) + " may not read the table",
+                     quoted_name(table),
+                     "GRANT SELECT ON " + quoted_name(table) + " TO " + role_of(view) + ";"});
+  }
+}
+
+void check_row_security(const preflight_view& view, std::vector<finding>& out) {
+  if (!view.request().reads_tables) return;
+  for (const auto& table : view.tables())
+    if (table.row_security)
+      out.push_back({severity::error, "",
+                     "row level security would hide rows of the table from the snapshot",
+                     quoted_name(table), "ALTER ROLE " + role_of(view) + " BYPASSRLS;"});
+}
+
+struct kind_text {
+  severity level;
+  const char* what;
+  const char* remedy; ///< around the quoted name
+  const char* rest;
+};
+
+/// By relkind, with 'u' and 't' for unlogged and temporary tables, 'P' for a partition whose root
+/// is not taken.
+kind_text text_of(char kind) {
+  switch (kind) {
+  case 'u':
+    return {severity::warning, "is unlogged: its changes are not in the WAL", "ALTER TABLE ",
+            " SET LOGGED;"};
+  case 't':
+    return {severity::warning, "is temporary: its changes are not in the WAL", "", ""};
+  case 'f':
+    return {severity::warning, "is a foreign table: its changes happen elsewhere", "", ""};
+  case 'm':
+    return {severity::note, "is a materialized view, which cannot be published", "", ""};
+  case 'P':
+    return {severity::warning, "is a partition, which is delivered under its root", "", ""};
+  default:
+    return {severity::note, "is a view, which cannot be published", "", ""};
+  }
+}
+
+/// What the patterns match and a publication cannot hold.
+void check_kinds(const preflight_view& view, std::vector<finding>& out) {
+  const auto rows = view.server().query(
+      "SELECT n.nspname, c.relname, CASE WHEN c.relkind NOT IN ('r', 'p') THEN c.relkind::text"
+      "  WHEN c.relpersistence <> 'p' THEN c.relpersistence::text ELSE 'P' END,"
+      " rn.nspname, r.relname"
+      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      " LEFT JOIN pg_catalog.pg_class r ON c.relispartition"
+      "  AND r.oid = pg_catalog.pg_partition_root(c.oid)"
+      " LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace"
+      " WHERE (c.relkind IN ('f', 'm', 'v') OR c.relkind IN ('r', 'p')"
+      "   AND (c.relpersistence <> 'p' OR c.relispartition))"
+      "  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.oid >= 16384"
+      " ORDER BY 1, 2");
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (!view.request().wants(rows.text(i, 0), rows.text(i, 1))) continue;
+    const bool partition = !rows.is_null(i, 4);
+    if (partition && view.request().wants(rows.text(i, 3), rows.text(i, 4))) continue;
+    const auto name = quote_name(rows.text(i, 0), rows.text(i, 1));
+    const auto text = text_of(rows.text(i, 2)[0]);
+    const std::string remedy =
+        *text.rest != '\0' ? text.remedy + name + text.rest
+        : partition
+            ? "name its root " + rows.string(i, 3) + "." + rows.string(i, 4) + " in `tables`"
+            : "exclude it: \"!" + rows.string(i, 0) + "." + rows.string(i, 1) + "\" in `tables`";
+    out.push_back({text.level, "", name + " " + text.what, name, remedy});
+  }
+}
+
+/// Rows of such partitions are in the root's snapshot, but their changes never come.
+void check_partitions(const preflight_view& view, std::vector<finding>& out) {
+  for (const auto& table : view.tables()) {
+    if (table.kind != 'p') continue;
+    const auto rows = view.server().query(
+        "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_partition_tree($1::oid) t"
+        " JOIN pg_catalog.pg_class c ON c.oid = t.relid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind = 'f' OR c.relpersistence = 'u' ORDER BY 1, 2",
+        {std::to_string(table.schema->id)});
+    for (int i = 0; i < rows.rows(); ++i) {
+      const auto leaf = quote_name(rows.text(i, 0), rows.text(i, 1));
+      const bool foreign = rows.text(i, 2) == "f";
+      out.push_back({severity::error, "",
+                     "partition " + leaf + " is " + (foreign ? "a foreign table" : "unlogged")
+                         + ": its changes are not delivered",
+                     quoted_name(table),
+                     foreign
+                         ? "ALTER TABLE " + quoted_name(table) + " DETACH PARTITION " + leaf + ";"
+                         : "ALTER TABLE " + leaf + " SET LOGGED;"});
+    }
+  }
+}
+
+/// 13 and 14 keep on decoding a table as unpublished when it was written before it was attached.
+void check_attached(const preflight_view& view, std::vector<finding>& out) {
+  if (view.version() >= 150000) return;
+  for (const auto& table : view.tables())
+    if (table.kind == 'p')
+      out.push_back(
+          {severity::note, "",
+           "a table that is written and then attached as a partition may lose later changes",
+           quoted_name(table),
+           "attach new partitions before they are written, or upgrade to PostgreSQL 15"});
+}
+
+void check_keys(const preflight_view& view, std::vector<finding>& out) {
+  for (const auto& table : view.tables())
+    if (table.schema->key.empty() && table.problem == identity_problem::none)
+      out.push_back(
+          {severity::note, "",
+           "the table has no key: its snapshot is read in one piece, and rows are found by "
+           "all of their columns",
+           quoted_name(table), "ALTER TABLE " + quoted_name(table) + " ADD PRIMARY KEY (...);"});
+}
+
+void check_generated(const preflight_view& view, std::vector<finding>& out) {
+  const auto rows = view.server().query(
+      "SELECT n.nspname, c.relname, pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', '"
+      "  ORDER BY a.attnum) FROM pg_catalog.pg_attribute a"
+      " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+      " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      " WHERE a.attgenerated <> '' AND NOT a.attisdropped AND c.relkind IN ('r', 'p')"
+      "  AND NOT c.relispartition AND c.oid >= 16384 GROUP BY 1, 2 ORDER BY 1, 2");
+  for (int i = 0; i < rows.rows(); ++i)
+    if (view.request().wants(rows.text(i, 0), rows.text(i, 1)))
+      out.push_back({severity::note, "",
+                     "generated columns are not delivered: " + rows.string(i, 2),
+                     quote_name(rows.text(i, 0), rows.text(i, 1)),
+                     "compute them with an expression in the route's `columns`"});
+}
+
+constexpr std::array checks{
+    preflight_check{"tables", "The patterns of `tables` match something.", check_selection},
+    preflight_check{"rights", "The role has USAGE on the schemas and SELECT on the tables.",
+                    check_rights},
+    preflight_check{"row_security", "No policy hides rows from the role.", check_row_security},
+    preflight_check{"kinds", "What the patterns match can be published.", check_kinds},
+    preflight_check{"partitions", "Every partition's changes are in the WAL.", check_partitions},
+    preflight_check{"attached_partitions", "Before 15: what attaching a partition can lose.",
+                    check_attached},
+    preflight_check{"keys", "Tables have a key.", check_keys},
+    preflight_check{"generated_columns", "Which columns the stream leaves out.", check_generated},
+};
+
+} // namespace
+
+std::span<const preflight_check> table_checks() { return checks; }
+
+} // namespace leat::postgres

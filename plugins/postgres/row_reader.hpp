@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataflow/batch.hpp"
+#include "dataflow/position.hpp"
+#include "plugins/postgres/connection.hpp"
+
+namespace leat::postgres {
+
+/// How the rows of one chunk become batches.
+struct row_request {
+  schema_ptr schema;             ///< its columns are the columns of the SELECT, in order
+  wal_lsn high{};                ///< H of the chunk, which its rows carry as their commit (R11)
+  std::uint64_t first_index = 0; ///< change::index of the first row
+  std::uint64_t max_bytes = 0;   ///< give up beyond this, once a second row has come; 0: never
+};
+
+/// Rows as changes of kind read, in the order of the SELECT, at most 512 rows a batch; a batch is
+/// closed by the row that takes it to 256 KiB.
+struct row_set {
+  std::vector<batch_ptr> batches;
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0; ///< what the batches cost in memory
+  bool too_large = false;  ///< given up: the query is cancelled, its transaction aborted
+};
+
+/// Runs `sql`, whose first statement gives the rows, in single-row mode: beside the batches one row
+/// is in memory. Throws server_error; the connection is then ready for the next statement, or lost.
+row_set read_rows(connection&, const std::string& sql, const row_request&);
+
+/// Texts of the `key` columns of the row that halves the bytes of `rows`; never the first row, so
+/// that both halves hold rows. Needs two rows and key columns without NULL.
+std::vector<std::string> halfway_key(const row_set& rows, const std::vector<std::uint16_t>& key);
+
+} // namespace leat::postgres

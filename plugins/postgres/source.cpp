@@ -1,0 +1,194 @@
+#include "plugins/postgres/source.hpp"
+
+#include <mutex>
+
+#include "plugins/postgres/catalog.hpp"
+#include "plugins/postgres/catalog_resolver.hpp"
+#include "plugins/postgres/publication.hpp"
+#include "plugins/postgres/replication_stream.hpp"
+#include "plugins/postgres/slot.hpp"
+#include "plugins/postgres/table_reader.hpp"
+
+namespace leat::postgres {
+
+namespace {
+
+constexpr int oldest_version = 130000;
+
+class postgres_source : public source {
+ public:
+  explicit postgres_source(source_options options) : options_(std::move(options)) {}
+
+  void identify(pipeline_identity& id) override {
+    if (server().server_version() < oldest_version)
+      throw error(error_kind::source,
+                  "PostgreSQL " + std::to_string(server().server_version() / 10000) + " is too old",
+                  server().where(), "leat captures from PostgreSQL 13 to 18");
+    const auto level = server().query("SELECT current_setting('wal_level')").string(0, 0);
+    if (level != "logical")
+      throw error(error_kind::source, "wal_level is " + level + ", not logical", server().where(),
+                  "ALTER SYSTEM SET wal_level = 'logical'; then restart the server");
+    connection replication(parameters(id), connection_use::replication);
+    const auto identity = identify_server(replication);
+    if (identity.in_recovery)
+      throw error(error_kind::source, "the server is a standby", server().where(),
+                  "point [source] at the primary: on a standby, snapshots do not show which "
+                  "transactions are running");
+    id.system_id = identity.system_id;
+    id.timeline = identity.timeline;
+    id.database = server().query("SELECT current_database()").string(0, 0);
+  }
+
+  std::vector<source_table> tables() override {
+    types_ = type_catalog::load(server());
+    // A publication that somebody made may deliver partitions as the leaves that hold the rows.
+    const auto publication = read_publication(server(), options_.publication);
+    via_root_ = !publication || publication->via_partition_root;
+    tables_ = list_tables(server(), types_, {via_root_, options_.publication});
+    std::vector<source_table> out;
+    for (const auto& t : tables_) {
+      if (via_root_ ? t.partition : t.kind == 'p') continue;
+      source_table table;
+      table.schema = t.schema;
+      table.rows_estimated = static_cast<std::uint64_t>(t.rows_estimated);
+      out.push_back(std::move(table));
+    }
+    return out;
+  }
+
+  wal_lsn prepare(pipeline_identity& id, const std::vector<schema_ptr>& tables) override {
+    const bool had_slot = !id.slot.empty();
+    id.slot = options_.slot;
+    id.publication = options_.publication;
+    std::vector<catalog_table> wanted;
+    for (const auto& t : tables)
+      for (const auto& known : tables_)
+        if (known.schema->id == t->id) wanted.push_back(known);
+    id.made_publication |= ensure_publication(server(), options_.publication, wanted).created;
+    auto slot = read_slot(server(), options_.slot);
+    if (!slot && had_slot)
+      throw error(error_kind::source, "the slot is gone", options_.slot,
+                  "changes since the last checkpoint cannot be read any more: `leat drop`, empty the "
+                  "target's tables, run");
+    if (!slot) {
+      create(id);
+      id.made_slot = true;
+      slot = read_slot(server(), options_.slot);
+    }
+    if (!slot)
+      throw error(error_kind::source, "the slot vanished", options_.slot, "run leat again",
+                  error_retry::transient);
+    check_slot(*slot, expectation(id));
+    // One that is being made is listed, and goes away again when its connection is lost.
+    if (slot->confirmed == wal_lsn{})
+      throw error(error_kind::source, "the slot is still being made by another connection",
+                  options_.slot, "", error_retry::transient);
+    return slot->confirmed;
+  }
+
+  wal_lsn position() override {
+    return wal_lsn{
+        parse_lsn(server().query("SELECT pg_current_wal_insert_lsn()").text(0, 0)).value_or(0)};
+  }
+
+  std::unique_ptr<change_stream> open_stream(const pipeline_identity& id, stream_start start,
+                                             const std::vector<schema_ptr>& known,
+                                             spill_area& spill) override {
+    auto resolver = std::make_unique<catalog_resolver>(parameters(id));
+    for (const auto& schema : known) resolver->remember(schema);
+    stream_options o;
+    o.connection = parameters(id);
+    o.slot = options_.slot;
+    o.publication = options_.publication;
+    o.position = start.position;
+    o.resume = start.resume;
+    o.system_id = id.system_id;
+    o.timeline = id.timeline;
+    o.slot_is_free = [parameters = parameters(id), expected = expectation(id)] {
+      connection c(parameters, connection_use::query);
+      const auto slot = read_slot(c, expected.name);
+      if (!slot)
+        throw error(
+            error_kind::source, "the slot is gone", expected.name,
+            "changes since the last checkpoint are lost to the stream: `leat drop` and run, "
+            "so that everything is read anew");
+      const auto hold = check_slot(*slot, expected);
+      if (hold == slot_hold::held_by_other) throw slot_in_use(*slot, expected);
+      return hold == slot_hold::free;
+    };
+    return std::make_unique<replication_stream>(std::move(o), std::move(resolver), spill);
+  }
+
+  std::shared_ptr<table_reader> open_reader(const pipeline_identity& id) override {
+    snapshot_options o;
+    o.chunk_rows = options_.chunk_rows;
+    o.chunk_bytes = options_.chunk_bytes;
+    o.where = options_.where;
+    o.publication = {via_root_, options_.publication};
+    for (const auto& t : tables_)
+      if (!t.row_filter.empty()) o.row_filter[t.schema->qualified_name()] = t.row_filter;
+    return make_table_reader(parameters(id), std::move(o));
+  }
+
+  dropped drop(const pipeline_identity& id) override {
+    dropped gone;
+    if (id.made_slot) gone.slot = drop_slot(server(), id.slot);
+    if (id.made_publication) gone.publication = drop_publication(server(), id.publication);
+    return gone;
+  }
+
+  void cancel() noexcept override {
+    const std::scoped_lock lock(mutex_);
+    if (creating_ != nullptr) creating_->cancel();
+  }
+
+ private:
+  connection& server() {
+    if (!connection_)
+      connection_ = std::make_unique<connection>(options_.connection, connection_use::query);
+    return *connection_;
+  }
+
+  /// The name by which a walsender of this pipeline's own lost connection is known.
+  connection_parameters parameters(const pipeline_identity& id) const {
+    auto p = options_.connection;
+    p["application_name"] = "leat:" + id.id;
+    return p;
+  }
+
+  slot_expectation expectation(const pipeline_identity& id) const {
+    return {options_.slot, id.database, "leat:" + id.id};
+  }
+
+  void create(const pipeline_identity& id) {
+    connection replication(parameters(id), connection_use::replication);
+    {
+      const std::scoped_lock lock(mutex_);
+      creating_ = &replication;
+    }
+    struct reset {
+      postgres_source* self;
+      ~reset() {
+        const std::scoped_lock lock(self->mutex_);
+        self->creating_ = nullptr;
+      }
+    } const at_end{this};
+    create_slot(replication, options_.slot);
+  }
+
+  source_options options_;
+  std::unique_ptr<connection> connection_;
+  type_catalog types_;
+  std::vector<catalog_table> tables_;
+  bool via_root_ = true;
+  std::mutex mutex_;
+  connection* creating_ = nullptr; ///< creating a slot waits for running transactions
+};
+
+} // namespace
+
+std::unique_ptr<source> make_source(const source_options& options) {
+  return std::make_unique<postgres_source>(options);
+}
+
+} // namespace leat::postgres

@@ -1,0 +1,310 @@
+#include "plugins/postgres/table_reader.hpp"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "plugins/postgres/chunk_planner.hpp"
+#include "plugins/postgres/locked_table.hpp"
+#include "plugins/postgres/reader_error.hpp"
+#include "plugins/postgres/row_reader.hpp"
+
+namespace leat::postgres {
+
+namespace {
+
+std::string lookup(const std::map<std::string, std::string>& predicates,
+                   const table_schema& table) {
+  const auto found = predicates.find(table.qualified_name());
+  return found == predicates.end() ? "" : found->second;
+}
+
+void add_condition(std::string& all, const std::string& condition) {
+  if (condition.empty()) return;
+  // The line break ends a comment at the end of a predicate from the pipeline file.
+  all += (all.empty() ? "(" : " AND (") + condition + "\n)";
+}
+
+std::string select_rows(const table_schema& schema, const locked_table& table,
+                        const std::string& condition, const key_columns& key) {
+  std::string sql = "SELECT ";
+  for (const auto& column : schema.columns) {
+    if (&column != &schema.columns.front()) sql += ", ";
+    sql += quote_identifier(column.name);
+  }
+  sql += " FROM " + table.from();
+  if (!condition.empty()) sql += " WHERE " + condition;
+  if (!key.empty()) sql += " ORDER BY " + ordering(key);
+  return sql + "; COMMIT";
+}
+
+class reader final : public table_reader {
+ public:
+  reader(connection_parameters parameters, snapshot_options options)
+      : parameters_(std::move(parameters)), options_(std::move(options)) {}
+
+  visibility_probe probe() override;
+  schema_ptr describe(oid table) override;
+  chunk_plan plan(const table_schema&) override;
+  chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage) override;
+  chunk_result read_keys(const table_schema&, const std::vector<std::uint16_t>& key,
+                         const std::vector<std::vector<std::string>>& keys) override;
+  void cancel() noexcept override;
+
+ private:
+  using condition_of = std::function<std::string(const locked_table&, const key_columns&)>;
+
+  connection& ready();
+  void settle() noexcept;
+  void check_cancelled();
+  schema_ptr shared(const table_schema&);
+  bool columns_match(connection&, const locked_table&, const table_schema&);
+  std::optional<locked_table> lock(connection&, const table_schema&);
+  chunk_result read_rows_of(const table_schema&, const chunk_bounds&,
+                            std::optional<std::uint64_t> storage,
+                            const std::vector<std::uint16_t>& key, bool several,
+                            const condition_of&);
+  void fill(chunk_result&, connection&, const locked_table&, const table_schema&,
+            const std::vector<std::uint16_t>& key, bool several, const condition_of&);
+
+  /// Runs `work`; what fails leaves a connection that the next call can use, and says which table.
+  template <class Work>
+  auto guarded(const table_schema* table, Work work);
+
+  connection_parameters parameters_;
+  snapshot_options options_;
+  std::mutex guard_; ///< over connection_ being replaced, against cancel()
+  std::unique_ptr<connection> connection_;
+  std::atomic<bool> cancelled_ = false;
+  std::optional<type_catalog> types_;
+  std::map<oid, schema_ptr> shared_;
+};
+
+constexpr std::string_view query_canceled = "57014";
+
+connection& reader::ready() {
+  check_cancelled();
+  if (connection_) {
+    // Twice: the first call may take the server's farewell, the second finds the end of the stream.
+    PQconsumeInput(connection_->raw());
+    PQconsumeInput(connection_->raw());
+    const bool usable = PQstatus(connection_->raw()) == CONNECTION_OK
+                        && PQtransactionStatus(connection_->raw()) == PQTRANS_IDLE;
+    if (usable) return *connection_;
+  }
+  auto fresh = std::make_unique<connection>(parameters_, connection_use::query);
+  fresh->query("SET lock_timeout = " + std::to_string(options_.lock_timeout.count()));
+  prepare_locking(*fresh);
+  {
+    const std::lock_guard lock(guard_);
+    connection_.swap(fresh);
+  }
+  check_cancelled();
+  return *connection_;
+}
+
+/// Ends a transaction that a failure left open; a connection that cannot even do that goes.
+void reader::settle() noexcept {
+  if (!connection_) return;
+  auto* raw = connection_->raw();
+  if (PQstatus(raw) == CONNECTION_OK && PQtransactionStatus(raw) == PQTRANS_IDLE) return;
+  if (PQstatus(raw) == CONNECTION_OK) {
+    PGresult* ended = PQexec(raw, "ROLLBACK");
+    const bool done = PQresultStatus(ended) == PGRES_COMMAND_OK;
+    PQclear(ended);
+    if (done) return;
+  }
+  const std::lock_guard lock(guard_);
+  connection_.reset();
+}
+
+void reader::check_cancelled() {
+  if (cancelled_.exchange(false))
+    throw server_error(error_kind::source, std::string(query_canceled), "cancelled", "", "",
+                       error_retry::transient);
+}
+
+void reader::cancel() noexcept {
+  cancelled_ = true;
+  const std::lock_guard lock(guard_);
+  if (connection_) connection_->cancel();
+}
+
+template <class Work>
+auto reader::guarded(const table_schema* table, Work work) {
+  try {
+    return work(ready());
+  } catch (const server_error& e) {
+    settle();
+    if (e.sqlstate() == query_canceled) cancelled_ = false;
+    if (table == nullptr || !connection_) throw;
+    throw_explained(*connection_, e, *table, options_.lock_timeout);
+  } catch (const leat::error&) {
+    settle();
+    throw;
+  }
+}
+
+schema_ptr reader::shared(const table_schema& schema) {
+  auto& known = shared_[schema.id];
+  if (!known || *known != schema) known = std::make_shared<const table_schema>(schema);
+  return known;
+}
+
+std::optional<locked_table> reader::lock(connection& c, const table_schema& schema) {
+  auto table = lock_table(c, schema);
+  if (table && table->hides_rows) throw_rows_hidden(c, *table);
+  return table;
+}
+
+/// A column list of the publication, or generated columns that it publishes, make the two differ
+/// rightly; the catalog's view of the publication tells.
+bool reader::columns_match(connection& c, const locked_table& table, const table_schema& schema) {
+  if (table.has_columns(schema, true)) return true;
+  if (!table.has_columns(schema, false)) return false;
+  if (!types_) types_ = type_catalog::load(c);
+  const auto published = find_table(c, *types_, schema.id, options_.publication);
+  return published && table.has_columns(*published->schema, false)
+         && std::equal(schema.columns.begin(), schema.columns.end(),
+                       published->schema->columns.begin(), published->schema->columns.end(),
+                       [](const column& a, const column& b) { return a.name == b.name; });
+}
+
+visibility_probe reader::probe() {
+  return guarded(nullptr, [](connection& c) {
+    // 3 is the first xid there is; its age gives the next one, which nothing else tells without
+    // taking an xid.
+    const auto r = c.query("SELECT pg_current_snapshot()::text, " + std::string(snapshot_high)
+                           + ", (3 + age('3'::xid)::int8) & 4294967295");
+    auto point = point_of(c, r, 0);
+    visibility_probe probe;
+    probe.seen = std::move(point.seen);
+    probe.high = point.high;
+    probe.next_xid = probe.seen.widen(static_cast<std::uint32_t>(r.number(0, 2)));
+    return probe;
+  });
+}
+
+schema_ptr reader::describe(oid table) {
+  return guarded(nullptr, [&](connection& c) -> schema_ptr {
+    types_ = type_catalog::load(c);
+    const auto found = find_table(c, *types_, table, options_.publication);
+    return found ? found->schema : nullptr;
+  });
+}
+
+chunk_plan reader::plan(const table_schema& schema) {
+  return guarded(&schema, [&](connection& c) {
+    chunk_plan plan;
+    const auto table = lock(c, schema);
+    if (!table) {
+      plan.table_gone = true;
+      return plan;
+    }
+    std::string predicate;
+    add_condition(predicate, lookup(options_.where, schema));
+    add_condition(predicate, lookup(options_.row_filter, schema));
+    // Key columns that are not there any more make one chunk, whose read says columns_changed.
+    const auto key = table->key_of(c, schema, schema.key).value_or(key_columns{});
+    const auto type = key.empty() ? 0 : schema.columns[schema.key.front()].type;
+    plan =
+        plan_chunks(c, *table, key, type, predicate, {options_.chunk_rows, options_.chunk_bytes});
+    c.query("COMMIT");
+    return plan;
+  });
+}
+
+void reader::fill(chunk_result& out, connection& c, const locked_table& table,
+                  const table_schema& schema, const std::vector<std::uint16_t>& key, bool several,
+                  const condition_of& condition) {
+  const auto columns = table.key_of(c, schema, key).value();
+  row_request request;
+  request.schema = shared(schema);
+  request.high = table.high;
+  request.first_index = out.rows.bounds.number << 32;
+  request.max_bytes = several ? options_.chunk_bytes * 2 : 0;
+  auto rows = read_rows(c, select_rows(schema, table, condition(table, columns), columns), request);
+  if (rows.too_large) {
+    out.failure = chunk_failure::too_large;
+    if (out.rows.bounds.number != 0) out.split = halfway_key(rows, key);
+    return;
+  }
+  out.rows.batches = std::move(rows.batches);
+  out.rows.rows = rows.rows;
+  out.rows.bytes = rows.bytes;
+}
+
+chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds& bounds,
+                                  std::optional<std::uint64_t> storage,
+                                  const std::vector<std::uint16_t>& key, bool several,
+                                  const condition_of& condition) {
+  chunk_result out;
+  out.rows.bounds = bounds;
+  try {
+    guarded(&schema, [&](connection& c) {
+      const auto table = lock(c, schema);
+      if (!table) {
+        out.failure = chunk_failure::table_gone;
+        return;
+      }
+      out.rows.seen = table->seen;
+      out.rows.high = table->high;
+      check_cancelled();
+      if (!columns_match(c, *table, schema))
+        out.failure = chunk_failure::columns_changed;
+      else if (storage && *storage != table->storage)
+        out.failure = chunk_failure::rewritten;
+      else
+        fill(out, c, *table, schema, key, several, condition);
+      settle();
+    });
+  } catch (const server_error& e) {
+    if (e.sqlstate() != query_canceled) throw;
+    out = {};
+    out.rows.bounds = bounds;
+    out.failure = chunk_failure::disconnected;
+  }
+  return out;
+}
+
+chunk_result reader::read(const table_schema& schema, const chunk_bounds& bounds,
+                          std::uint64_t storage) {
+  return read_rows_of(schema, bounds, storage, schema.key, !schema.key.empty(),
+                      [&](const locked_table&, const key_columns& key) {
+                        std::string all;
+                        if (!bounds.lower.empty()) add_condition(all, at_least(key, bounds.lower));
+                        if (!bounds.upper.empty()) add_condition(all, below(key, bounds.upper));
+                        add_condition(all, lookup(options_.where, schema));
+                        add_condition(all, lookup(options_.row_filter, schema));
+                        return all;
+                      });
+}
+
+/// The predicate of the pipeline file chooses which rows a snapshot begins with; a row that the
+/// stream brought is the target's whatever it says.
+chunk_result reader::read_keys(const table_schema& schema, const std::vector<std::uint16_t>& key,
+                               const std::vector<std::vector<std::string>>& keys) {
+  chunk_bounds bounds;
+  return read_rows_of(schema, bounds, std::nullopt, key, keys.size() > 1,
+                      [&](const locked_table& table, const key_columns& columns) {
+                        std::string all;
+                        add_condition(all, one_of(columns, quote_identifier(table.name), keys));
+                        add_condition(all, lookup(options_.row_filter, schema));
+                        return all;
+                      });
+}
+
+} // namespace
+
+std::unique_ptr<table_reader> make_table_reader(const connection_parameters& parameters,
+                                                snapshot_options options) {
+  return std::make_unique<reader>(parameters, std::move(options));
+}
+
+} // namespace leat::postgres

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataflow/fold.hpp"
+#include "plugins/postgres/target_writer.hpp"
+
+namespace leat::postgres {
+
+/// Mode upsert with a key: folds changes by key. Rows that are new at the target are tried by COPY,
+/// which is twice as fast as INSERT ... ON CONFLICT; all else goes as arrays, one statement a kind
+/// of change.
+class target_keyed_writer : public target_writer {
+ public:
+  target_keyed_writer(target_transaction&, route_ptr, const std::string& default_schema);
+
+  void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override;
+  std::size_t buffered() const override { return fold_.retained(); }
+  void flush() override;
+  void begin_snapshot(std::uint32_t generation) override;
+  void finish_snapshot(std::uint32_t generation) override;
+
+  void committed(bool consistent) override;
+  std::vector<missing_row> take_missing() override;
+
+ protected:
+  void reshaped() override;
+  void write_begun(std::uint32_t generation) override;
+
+ private:
+  struct base_row {
+    std::vector<std::optional<std::string>> texts; ///< by column of the route
+  };
+  /// Entries of one flush by what is done with them.
+  struct work {
+    std::vector<const fold_entry*> removed;
+    std::vector<const fold_entry*> fresh;
+    std::vector<const fold_entry*> whole;
+    std::map<std::vector<std::size_t>, std::vector<const fold_entry*>>
+        partial; ///< by columns that came
+  };
+
+  void read_bases();
+  work sort_out();
+  void put_in_key_order(std::vector<const fold_entry*>&) const;
+  void remove(const std::vector<const fold_entry*>&);
+  bool copy(const std::vector<const fold_entry*>&);
+  void upsert(const std::vector<const fold_entry*>&);
+  void update(const std::vector<std::size_t>& columns, const std::vector<const fold_entry*>&);
+  void note_seen(const work&);
+  void miss(std::uint32_t key);
+  std::optional<std::string_view> cell_of(const fold_entry&, std::size_t column) const;
+  std::vector<std::size_t> columns_that_came(const fold_entry&) const;
+  void add_key(std::span<text_array>, std::uint32_t key) const;
+  std::vector<std::string> key_texts(std::uint32_t key) const;
+  bool worth_copying(std::size_t rows);
+
+  fold fold_;
+  bool consistent_ = false;
+  bool only_new_ = true;           ///< nothing but inserts and reads since the last flush
+  std::size_t copies_to_skip_ = 0; ///< after a collision, for a while
+  std::size_t last_skip_ = 0;
+  std::map<std::uint32_t, base_row> bases_; ///< by key number, of this flush
+  std::vector<missing_row> missing_;
+  target_statement upsert_, remove_, read_, add_seen_;
+  std::map<std::vector<std::size_t>, target_statement> updates_;
+  std::string seen_; ///< quoted; the side table of a running resnapshot
+  bool seeing_ = false;
+};
+
+} // namespace leat::postgres

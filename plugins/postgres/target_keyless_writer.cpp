@@ -1,0 +1,112 @@
+#include "plugins/postgres/target_keyless_writer.hpp"
+
+#include <utility>
+
+#include "plugins/postgres/target_errors.hpp"
+
+namespace leat::postgres {
+
+namespace {
+
+bool is_new_row(const change& c) {
+  return c.kind == change_kind::insert || c.kind == change_kind::read;
+}
+
+} // namespace
+
+target_keyless_writer::target_keyless_writer(target_transaction& transaction, route_ptr r,
+                                             const std::string& default_schema)
+    : target_writer(transaction, std::move(r), default_schema) {}
+
+void target_keyless_writer::write(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
+  buffer_.add(rows, changes);
+}
+
+void target_keyless_writer::begin_snapshot(std::uint32_t generation) { note_begun(generation); }
+
+void target_keyless_writer::write_begun(std::uint32_t) {
+  session().query("DELETE FROM " + shape().table, shape().table);
+}
+
+void target_keyless_writer::flush() {
+  if (buffer_.empty()) return;
+  begin();
+  for (const auto& part : buffer_.parts()) {
+    const auto& changes = part.rows->changes;
+    for (std::size_t i = 0; i < part.changes.size();) {
+      auto last = i;
+      while (last < part.changes.size() && is_new_row(changes[part.changes[last]])) ++last;
+      if (last > i) {
+        copy_run(part, i, last);
+        i = last;
+      } else {
+        apply(*part.rows, changes[part.changes[i++]]);
+      }
+    }
+  }
+  session().flush();
+  buffer_.clear();
+}
+
+void target_keyless_writer::copy_run(const change_buffer::part& part, std::size_t first,
+                                     std::size_t last) {
+  session().copy(copy_sql(shape()), shape().table, [&](copy_rows& out) {
+    const auto& rows = *part.rows;
+    const auto row = rows.new_row(rows.changes[part.changes[first]]);
+    for (const auto& column : shape().columns) {
+      const auto& value = row[column.source];
+      value.has_value() ? out.add(rows.text(value)) : out.add_null();
+    }
+    out.end_row();
+    return ++first != last;
+  });
+}
+
+std::span<const cell> target_keyless_writer::whole_old_row(const batch& rows,
+                                                           const change& c) const {
+  if (c.old_kind == old_row_kind::full) return rows.old_row(c);
+  const auto& source = *target_route().schema;
+  refuse("a change of a table without a key came without its old row", source.qualified_name(),
+         "ALTER TABLE " + quote_name(source.schema, source.name)
+             + " REPLICA IDENTITY FULL, or give the table a primary key, then `leat resnapshot`");
+}
+
+void target_keyless_writer::add_row(parameters& out, const batch& rows, std::span<const cell> row,
+                                    std::span<const cell> filler) const {
+  for (const auto& column : shape().columns) {
+    const auto& own = row[column.source];
+    const auto& value = own.has_value() || own.is_null() ? own : filler[column.source];
+    out.push_back(value.has_value() ? std::optional(std::string(rows.text(value))) : std::nullopt);
+  }
+}
+
+void target_keyless_writer::apply(const batch& rows, const change& c) {
+  const bool update = c.kind == change_kind::update;
+  if (!update && target_route().removal == delete_mode::ignore) return;
+  if (c.kind == change_kind::truncate) {
+    session().query(remove_all_sql(shape()), shape().table);
+    return;
+  }
+  const auto old_row = whole_old_row(rows, c);
+  parameters given;
+  std::vector<bool> nulls;
+  for (const auto& column : shape().columns) {
+    const auto& value = old_row[column.source];
+    nulls.push_back(!value.has_value());
+    if (value.has_value()) given.emplace_back(rows.text(value));
+  }
+  if (update) add_row(given, rows, rows.new_row(c), old_row);
+  change_one(update ? update_one_sql(shape(), nulls) : remove_one_sql(shape(), nulls), given);
+}
+
+void target_keyless_writer::change_one(std::string sql, const parameters& given) {
+  session().send(sql, given, [table = shape().table](const result& r) {
+    if (r.affected() == 1) return;
+    refuse("a row that the source changed is not in the target table", table,
+           "somebody else has written to the target: run `leat resnapshot`");
+  });
+}
+
+void target_keyless_writer::finish_snapshot(std::uint32_t generation) { note_finished(generation); }
+
+} // namespace leat::postgres

@@ -1,0 +1,112 @@
+#include "plugins/postgres/target_writer.hpp"
+
+#include <utility>
+
+#include "plugins/postgres/target_append_writer.hpp"
+#include "plugins/postgres/target_errors.hpp"
+#include "plugins/postgres/target_evolve.hpp"
+#include "plugins/postgres/target_keyed_writer.hpp"
+#include "plugins/postgres/target_keyless_writer.hpp"
+
+namespace leat::postgres {
+
+target_writer::target_writer(target_transaction& transaction, route_ptr r,
+                             const std::string& default_schema)
+    : transaction_(transaction), route_(std::move(r)), place_(place_of(*route_, default_schema)) {
+  if (place_.schema == default_schema && place_.name.starts_with("leat_progress"))
+    refuse("a route's target has the name of leat's own table", place_.quoted(),
+           "name another target with `to`");
+  const bool own = transaction_.progress().owns(route_->target);
+  if (!own || !read_table(session(), place_)) take_table();
+  record_ = transaction_.progress().table(route_->target);
+  read_shape();
+  if (misfit_ && !own) throw *misfit_;
+}
+
+/// In one transaction, so that a table that this pipeline has made is known as its own.
+void target_writer::take_table() {
+  const bool nested = transaction_.is_open();
+  if (!nested) session().query("BEGIN");
+  if (read_table(session(), place_))
+    refuse_foreign_rows();
+  else
+    make_table();
+  transaction_.progress().own(session(), route_->target);
+  if (!nested) session().query("COMMIT", place_.quoted());
+}
+
+void target_writer::make_table() {
+  const auto there =
+      session().ask("SELECT 1 FROM pg_namespace WHERE nspname = $1", {place_.schema});
+  if (there.rows() == 0)
+    session().query("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(place_.schema),
+                    place_.quoted());
+  session().query(create_table_sql(*route_, place_, wanted_columns(*route_, &session())),
+                  place_.quoted());
+}
+
+void target_writer::refuse_foreign_rows() {
+  const auto any =
+      session().query("SELECT EXISTS (SELECT FROM " + place_.quoted() + ")", place_.quoted());
+  if (!any.boolean(0, 0)) return;
+  refuse("the target table holds rows that this pipeline has not written", place_.quoted(),
+         "TRUNCATE " + place_.quoted() + ", or drop it, or name another target with `to`");
+}
+
+void target_writer::read_shape() {
+  const auto real = read_table(session(), place_);
+  if (!real) refuse("the target table was dropped", place_.quoted(), "run `leat resnapshot`");
+  shape_ = shape_of(*route_, place_, *real);
+  misfit_ = misfit(*route_, place_, *real, wanted_columns(*route_, &session()));
+}
+
+void target_writer::change_schema(const route_ptr& after) {
+  // A source tells its columns again for many reasons.
+  if (*route_->schema == *after->schema && route_->columns == after->columns
+      && route_->key == after->key) {
+    route_ = after;
+    return;
+  }
+  transaction_.begin();
+  evolve(session(), place_, *route_, *after);
+  route_ = after;
+  read_shape();
+  reshaped();
+}
+
+target_session& target_writer::begin() {
+  if (misfit_) throw *misfit_;
+  transaction_.begin();
+  if (std::exchange(begun_due_, false)) {
+    transaction_.progress().send_snapshot(session(), route_->target, record_);
+    write_begun(record_.snapshot);
+  }
+  return session();
+}
+
+void target_writer::note_begun(std::uint32_t generation) {
+  if (generation == record_.snapshot || generation == record_.finished) return;
+  record_.snapshot = generation;
+  begun_due_ = true;
+}
+
+bool target_writer::note_finished(std::uint32_t generation) {
+  if (record_.snapshot == 0) return false;
+  begin();
+  record_.snapshot = 0;
+  record_.finished = generation;
+  transaction_.progress().send_snapshot(session(), route_->target, record_);
+  return true;
+}
+
+std::unique_ptr<target_writer> make_target_writer(target_transaction& transaction,
+                                                  const route_ptr& r,
+                                                  const std::string& default_schema) {
+  if (r->mode == route_mode::append)
+    return std::make_unique<target_append_writer>(transaction, r, default_schema);
+  if (r->key.empty())
+    return std::make_unique<target_keyless_writer>(transaction, r, default_schema);
+  return std::make_unique<target_keyed_writer>(transaction, r, default_schema);
+}
+
+} // namespace leat::postgres

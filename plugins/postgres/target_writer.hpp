@@ -1,0 +1,69 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataflow/sink.hpp"
+#include "plugins/postgres/target_statements.hpp"
+#include "plugins/postgres/target_table.hpp"
+#include "plugins/postgres/target_transaction.hpp"
+
+namespace leat::postgres {
+
+/// What the writers of all modes share: the table, made or checked, and its statements' shape.
+class target_writer : public writer {
+ public:
+  /// Makes the table when missing, checks it otherwise. One that this pipeline has written to may
+  /// be a later version than the route, after a crash: it is judged when something is written.
+  target_writer(target_transaction&, route_ptr, const std::string& default_schema);
+
+  void change_schema(const route_ptr& after) override;
+
+  /// The epoch is committed; `consistent` as in target_progress.
+  virtual void committed(bool consistent) = 0;
+  /// Rows that the flushes since the last call did not find, after target_session::finish().
+  virtual std::vector<missing_row> take_missing() { return {}; }
+
+ protected:
+  /// The statements of the old shape are of no use any more. In the open transaction.
+  virtual void reshaped() = 0;
+
+  /// Opens the epoch's transaction for a write. Throws when the table does not fit the route.
+  target_session& begin();
+  target_session& session() { return transaction_.session(); }
+
+  /// Notes that a snapshot begins: not when it runs or has ended here already, and a restart
+  /// replays it. Nothing is written before begin(), so that one that waits at the source holds no
+  /// transaction open.
+  void note_begun(std::uint32_t generation);
+  /// Writes that a snapshot begins, in the open transaction.
+  virtual void write_begun(std::uint32_t) {}
+  /// Writes that it has ended; false when that is replayed.
+  bool note_finished(std::uint32_t generation);
+
+  const table_shape& shape() const { return shape_; }
+  const route& target_route() const { return *route_; }
+  const route_ptr& shared_route() const { return route_; }
+  const table_place& place() const { return place_; }
+
+ private:
+  void take_table();
+  void make_table();
+  void refuse_foreign_rows();
+  void read_shape();
+
+  target_transaction& transaction_;
+  route_ptr route_;
+  table_place place_;
+  table_shape shape_;
+  table_record record_;
+  bool begun_due_ = false;
+  std::optional<leat::error> misfit_;
+};
+
+/// The writer for a route's mode and key.
+std::unique_ptr<target_writer> make_target_writer(target_transaction&, const route_ptr&,
+                                                  const std::string& default_schema);
+
+} // namespace leat::postgres

@@ -1,0 +1,195 @@
+#include "plugins/sqlite/progress.hpp"
+
+#include <vector>
+
+#include "dataflow/error.hpp"
+#include "plugins/sqlite/values.hpp"
+
+namespace leat::sqlite {
+
+namespace {
+
+constexpr auto* make_tables = R"(
+CREATE TABLE IF NOT EXISTS leat_progress (
+  pipeline TEXT NOT NULL,
+  target TEXT NOT NULL,
+  pipeline_id TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  commit_lsn TEXT NOT NULL,
+  consistent INTEGER NOT NULL,
+  committed_at TEXT NOT NULL,
+  format INTEGER NOT NULL DEFAULT 1,
+  PRIMARY KEY (pipeline, target)
+);
+CREATE TABLE IF NOT EXISTS leat_progress_table (
+  pipeline TEXT NOT NULL,
+  target TEXT NOT NULL,
+  last_chunk INTEGER NOT NULL DEFAULT 0,
+  snapshot INTEGER NOT NULL DEFAULT 0,
+  finished INTEGER NOT NULL DEFAULT 0,
+  boundary INTEGER,
+  PRIMARY KEY (pipeline, target)
+);)";
+
+constexpr std::int64_t newest_format = 1;
+
+bool same_cut(const std::optional<target_progress>& a, const std::optional<target_progress>& b) {
+  if (a.has_value() != b.has_value()) return false;
+  return !a
+         || (a->pipeline_id == b->pipeline_id && a->epoch == b->epoch
+             && a->position == b->position);
+}
+
+std::string describe(const std::optional<target_progress>& p) {
+  if (!p) return "no record";
+  return "epoch " + std::to_string(p->epoch) + " at " + to_string(p->position) + " of pipeline id "
+         + p->pipeline_id;
+}
+
+} // namespace
+
+std::string seen_table(std::string_view target) { return "leat_seen_" + std::string(target); }
+
+progress_record::progress_record(database& db, std::string pipeline)
+    : db_(db), pipeline_(std::move(pipeline)) {
+  const auto found =
+      db_.number("SELECT count(*) FROM sqlite_schema WHERE name IN ('leat_progress', "
+                 "'leat_progress_table')");
+  if (found < 2) db_.execute(make_tables);
+}
+
+std::optional<target_progress> progress_record::read() {
+  known_ = load();
+  return known_;
+}
+
+std::optional<target_progress> progress_record::load() const {
+  auto query = db_.prepare("SELECT pipeline_id, epoch, commit_lsn, consistent, format FROM "
+                           "leat_progress WHERE pipeline = ?1 AND target = '*'");
+  query.bind(1, pipeline_);
+  if (!query.step()) return std::nullopt;
+  const auto where = db_.path().string() + ", table leat_progress";
+  if (query.number(4) > newest_format)
+    throw error(error_kind::sink, "the progress record was written by a newer leat", where,
+                "run that version of leat");
+  const auto lsn = parse_lsn(query.text(2));
+  if (!lsn)
+    throw error(error_kind::sink,
+                "the progress record holds \"" + query.string(2) + "\" as commit_lsn", where,
+                "restore the file from a backup, or remove it and run `leat resnapshot`");
+  target_progress p;
+  p.pipeline_id = query.string(0);
+  p.epoch = static_cast<epoch_id>(query.number(1));
+  p.position = commit_lsn{*lsn};
+  p.consistent = query.number(3) != 0;
+
+  auto chunks =
+      db_.prepare("SELECT target, last_chunk FROM leat_progress_table WHERE pipeline = ?1 "
+                  "AND last_chunk > 0");
+  chunks.bind(1, pipeline_);
+  while (chunks.step())
+    p.last_chunk[chunks.string(0)] = static_cast<std::uint64_t>(chunks.number(1));
+  return p;
+}
+
+void progress_record::replace(const target_progress& next) {
+  const auto found = load();
+  if (!same_cut(found, known_))
+    throw error(error_kind::sink,
+                "another leat has written the progress of pipeline " + pipeline_ + ": found "
+                    + describe(found) + ", left was " + describe(known_),
+                db_.path().string() + ", table leat_progress",
+                "end the other process; two pipelines in one file need different names");
+  const auto lsn = to_string(next.position);
+  const auto now = iso_now();
+  auto write = db_.prepare(
+      "INSERT INTO leat_progress (pipeline, target, pipeline_id, epoch, commit_lsn, consistent, "
+      "committed_at, format) VALUES (?1, '*', ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (pipeline, "
+      "target) DO "
+      "UPDATE SET pipeline_id = excluded.pipeline_id, epoch = excluded.epoch, commit_lsn = "
+      "excluded.commit_lsn, consistent = excluded.consistent, committed_at = "
+      "excluded.committed_at, "
+      "format = excluded.format");
+  write.bind(1, pipeline_);
+  write.bind(2, next.pipeline_id);
+  write.bind(3, static_cast<std::int64_t>(next.epoch));
+  write.bind(4, lsn);
+  write.bind(5, std::int64_t{next.consistent});
+  write.bind(6, now);
+  write.bind(7, newest_format);
+  write.run();
+  write_chunks(next);
+  written_ = next;
+}
+
+void progress_record::write_chunks(const target_progress& next) {
+  for (const auto& [target, chunk] : next.last_chunk) {
+    if (known_) {
+      const auto old = known_->last_chunk.find(target);
+      if (old != known_->last_chunk.end() && old->second == chunk) continue;
+    }
+    auto write = db_.prepare(
+        "INSERT INTO leat_progress_table (pipeline, target, last_chunk) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT (pipeline, target) DO UPDATE SET last_chunk = excluded.last_chunk");
+    write.bind(1, pipeline_);
+    write.bind(2, target);
+    write.bind(3, static_cast<std::int64_t>(chunk));
+    write.run();
+  }
+}
+
+std::optional<table_record> progress_record::table(std::string_view target) const {
+  auto query =
+      db_.prepare("SELECT last_chunk, snapshot, finished, boundary FROM leat_progress_table "
+                  "WHERE pipeline = ?1 AND target = ?2");
+  query.bind(1, pipeline_);
+  query.bind(2, target);
+  if (!query.step()) return std::nullopt;
+  table_record record;
+  record.last_chunk = static_cast<std::uint64_t>(query.number(0));
+  record.snapshot = static_cast<std::uint32_t>(query.number(1));
+  record.finished = static_cast<std::uint32_t>(query.number(2));
+  if (!query.is_null(3)) record.boundary = query.number(3);
+  return record;
+}
+
+void progress_record::set_snapshot(std::string_view target, const table_record& record) {
+  auto write = db_.prepare("INSERT INTO leat_progress_table (pipeline, target, snapshot, finished, "
+                           "boundary) VALUES (?1, ?2, "
+                           "?3, ?4, ?5) ON CONFLICT (pipeline, target) DO UPDATE SET snapshot = "
+                           "excluded.snapshot, finished = "
+                           "excluded.finished, boundary = excluded.boundary");
+  write.bind(1, pipeline_);
+  write.bind(2, target);
+  write.bind(3, std::int64_t{record.snapshot});
+  write.bind(4, std::int64_t{record.finished});
+  if (record.boundary)
+    write.bind(5, *record.boundary);
+  else
+    write.bind_null(5);
+  write.run();
+}
+
+void progress_record::forget() {
+  std::vector<std::string> targets;
+  auto query = db_.prepare("SELECT target FROM leat_progress_table WHERE pipeline = ?1");
+  query.bind(1, pipeline_);
+  while (query.step()) targets.push_back(query.string(0));
+
+  db_.execute("BEGIN IMMEDIATE");
+  for (const auto& target : targets)
+    db_.execute("DROP TABLE IF EXISTS " + quote(seen_table(target)));
+  for (const auto* table : {"leat_progress", "leat_progress_table"}) {
+    auto remove = db_.prepare("DELETE FROM " + quote(table) + " WHERE pipeline = ?1");
+    remove.bind(1, pipeline_);
+    remove.run();
+  }
+  const auto left =
+      db_.number("SELECT (SELECT count(*) FROM leat_progress) + (SELECT count(*) FROM "
+                 "leat_progress_table)");
+  if (left == 0) db_.execute("DROP TABLE leat_progress; DROP TABLE leat_progress_table;");
+  db_.execute("COMMIT");
+  known_.reset();
+}
+
+} // namespace leat::sqlite

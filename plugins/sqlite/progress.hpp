@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dataflow/sink.hpp"
+#include "plugins/sqlite/database.hpp"
+
+namespace leat::sqlite {
+
+/// What is kept of one target table of a pipeline. Its presence says that the table is this
+/// pipeline's.
+struct table_record {
+  std::uint64_t last_chunk = 0; ///< target_progress::last_chunk
+  std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
+  std::uint32_t finished = 0;   ///< generation of the last one that ended; 0: none has
+  std::optional<std::int64_t>
+      boundary; ///< keyless: rows up to this rowid are older than the snapshot
+};
+
+/// The progress record of one pipeline in leat_progress and leat_progress_table
+/// (docs/progress-row.md).
+class progress_record {
+ public:
+  /// Makes the tables when missing.
+  progress_record(database&, std::string pipeline);
+
+  std::optional<target_progress> read();
+
+  /// Checks within the open transaction that the record is the one read or written last, then
+  /// replaces it. Throws when it is another (R3's fence).
+  void replace(const target_progress& next);
+  /// The transaction of the last replace() is committed.
+  void committed() { known_ = written_; }
+
+  bool exists() const { return known_.has_value(); }
+
+  std::optional<table_record> table(std::string_view target) const;
+  /// Writes all of a record but last_chunk, which replace() writes.
+  void set_snapshot(std::string_view target, const table_record&);
+
+  /// Deletes all of it, the side tables of snapshots too, and the progress tables when they are
+  /// empty.
+  void forget();
+
+ private:
+  std::optional<target_progress> load() const;
+  void write_chunks(const target_progress& next);
+
+  database& db_;
+  std::string pipeline_;
+  std::optional<target_progress> known_;
+  std::optional<target_progress> written_;
+};
+
+/// The side table in which a snapshot after the first collects the keys that still exist (R12).
+std::string seen_table(std::string_view target);
+
+} // namespace leat::sqlite

@@ -1,0 +1,70 @@
+#include "plugins/sqlite/sink.hpp"
+
+#include <utility>
+
+#include "plugins/sqlite/check.hpp"
+#include "plugins/sqlite/session.hpp"
+#include "plugins/sqlite/table.hpp"
+#include "plugins/sqlite/table_writer.hpp"
+
+namespace leat::sqlite {
+
+sink::sink(std::string pipeline, sink_options options)
+    : pipeline_(std::move(pipeline)), options_(std::move(options)) {}
+
+sink::~sink() = default;
+
+std::optional<target_progress> sink::open() {
+  auto made = std::make_unique<session>(options_.path, pipeline_);
+  auto progress = made->progress.read();
+  const std::scoped_lock lock(opening_);
+  session_ = std::move(made);
+  return progress;
+}
+
+writer& sink::attach(const route_ptr& r) {
+  auto& w = writers_[r->id];
+  w = make_writer(*session_, r);
+  return *w;
+}
+
+std::vector<missing_row> sink::prepare() {
+  for (auto& [id, w] : writers_) w->flush();
+  return std::exchange(session_->missing, {});
+}
+
+void sink::commit(const target_progress& next) {
+  session_->begin();
+  session_->progress.replace(next);
+  session_->db.execute("COMMIT");
+  session_->progress.committed();
+}
+
+void sink::cancel() noexcept {
+  const std::scoped_lock lock(opening_);
+  if (session_) session_->db.interrupt();
+}
+
+void sink::forget() {
+  if (!session_ && !std::filesystem::exists(options_.path)) return;
+  if (!session_) open();
+  session_->progress.forget();
+}
+
+std::string sink::ddl(const route& r) const { return create_statement(r) + ";"; }
+
+std::vector<kept_column> sink::kept_columns(const route& r) const {
+  std::vector<kept_column> kept;
+  for (std::size_t i = 0; i < r.columns.size(); ++i) {
+    const auto& source = r.source_column(i);
+    kept.push_back({r.columns[i].name, source.type_name,
+                    std::string(type_name(storage_of(source.kind))), loss_of(source.kind)});
+  }
+  return kept;
+}
+
+std::vector<error> sink::check(const std::vector<route_ptr>& routes) {
+  return check_target(options_.path, pipeline_, routes);
+}
+
+} // namespace leat::sqlite

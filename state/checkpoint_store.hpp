@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "dataflow/state_store.hpp"
+
+namespace leat {
+
+/// The state of a pipeline in a RocksDB database at `directory` (docs/state-format.md), made when
+/// missing. prune(oldest) keeps the newest checkpoint at or before `oldest`, also when that one
+/// itself is not there. load() gives the chunks of a snapshot in the order of their numbers.
+///
+/// `read_only` gives what the state holds at this moment, also while another process has it open;
+/// writing calls then throw.
+std::unique_ptr<state_store> open_state(const std::filesystem::path& directory, bool read_only);
+
+} // namespace leat

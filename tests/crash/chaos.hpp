@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "tests/crash/leat_process.hpp"
+#include "tests/crash/target.hpp"
+
+namespace leat::test {
+
+/// What may be done to a round's processes.
+struct chaos_options {
+  bool source_restarts = true;
+  bool tear_state = true;
+};
+
+/// Makes trouble for leat, the source and the targets, at seeded moments.
+class chaos {
+ public:
+  chaos(leat_process&, pg_server& source, std::string database,
+        const std::vector<std::unique_ptr<target>>&, action_log&, std::uint64_t seed,
+        chaos_options = {});
+  ~chaos();
+
+  /// One piece of trouble; starts leat when it is down. Returns when it is done, but for a target's
+  /// lock.
+  void act();
+  /// The pause until the next.
+  std::chrono::milliseconds pause();
+
+ private:
+  using action = void (chaos::*)();
+
+  void kill();
+  void arm_crash_point();
+  void terminate();
+  void freeze();
+  void restart_source();
+  void cut_source_connections();
+  void block_target();
+  void disturb_target();
+  void start();
+
+  leat_process& leat_;
+  pg_server& source_;
+  std::string database_;
+  const std::vector<std::unique_ptr<target>>& targets_;
+  action_log& log_;
+  dice dice_;
+  chaos_options options_;
+  std::thread blocker_;
+};
+
+} // namespace leat::test

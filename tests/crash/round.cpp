@@ -1,0 +1,181 @@
+#include "tests/crash/round.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "tests/crash/comparison.hpp"
+#include "tests/crash/observer.hpp"
+
+namespace leat::test {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* database = "torture";
+
+using targets = std::vector<std::unique_ptr<target>>;
+
+std::string quoted(const std::string& name) {
+  std::string result = "\"";
+  for (const char c : name) result += c == '"' ? "\"\"" : std::string(1, c);
+  return result + "\"";
+}
+
+void write_pipeline(const fs::path& directory, const pg_server& source, const targets& sinks,
+                    const std::set<std::string>& without, dice& dice) {
+  std::vector<std::string> tables;
+  std::string excluded;
+  for (const auto& table : workload_tables()) {
+    const auto pattern = fmt::format("public.{}", quoted(table.name));
+    if (without.contains(table.name))
+      excluded += fmt::format(", '!{}'", pattern);
+    else
+      tables.push_back(fmt::format("'{}'", pattern));
+  }
+  std::ofstream file(directory / "shop.toml");
+  file << fmt::format(R"([pipeline]
+name = "torture"
+state = "{}"
+[checkpoint]
+interval = "{}ms"
+[limits]
+memory = "{}MiB"
+[source]
+connector = "postgres"
+url = "{}"
+tables = ["public.*"{}]
+[source.snapshot]
+chunk_rows = {}
+readers = {}
+[log]
+level = "debug"
+)",
+                      (directory / "state").string(), dice.between(20, 200),
+                      dice.pick<int>({64, 128, 256}), source.url(database), excluded,
+                      dice.between(15, 300), dice.between(1, 3));
+  for (const auto& sink : sinks) {
+    file << "[sink." << sink->name() << "]\n" << sink->options();
+    const auto route = [&](const std::string& from, const std::string& rest) {
+      file << fmt::format("[[route]]\nsink = \"{}\"\nfrom = [{}]\n{}\n", sink->name(), from, rest);
+    };
+    route(fmt::format("{}", fmt::join(tables, ", ")), "");
+    route("\"public.ledger\"", "to = \"ledger_log\"\nmode = \"append\"");
+    route("\"public.keyed\"", "to = \"keyed_soft\"\ndelete = \"soft\"");
+  }
+}
+
+class round {
+ public:
+  round(const round_options& options, pg_server& source, pg_server* target_server,
+        const fs::path& directory)
+      : options_(options), source_(source), directory_(directory), dice_(options.seed),
+        log_(directory / "actions.log"), workload_(source, database, options.seed),
+        leat_(options.leat, directory, log_) {
+    source_.create_database(database);
+    sinks_.push_back(make_sqlite_target("one", directory / "one.db"));
+    if (options.postgres_target)
+      sinks_.push_back(make_postgres_target("two", *target_server, "copy"));
+    else
+      sinks_.push_back(make_sqlite_target("two", directory / "two.db"));
+    write_pipeline(directory, source, sinks_, options.without, dice_);
+  }
+
+  round_report run() {
+    workload_.fill();
+    for (const auto& sink : sinks_) observers_.push_back(std::make_unique<observer>(*sink));
+    for (const auto& observer : observers_) observer->start();
+    workload_.start();
+    trouble();
+    workload_.stop();
+    log_.add(fmt::format("workload: stopped, {} transactions, {} refused", workload_.committed(),
+                         workload_.refused()));
+    if (workload_.committed() < 20) throw torture_failure("the workload did not get through");
+    leat_.catch_up(options_.catch_up);
+    return compare();
+  }
+
+ private:
+  void trouble() {
+    chaos chaos(leat_, source_, database, sinks_, log_, options_.seed, options_.chaos);
+    const auto end = std::chrono::steady_clock::now() + options_.time;
+    leat_.start();
+    auto next = std::chrono::steady_clock::now() + chaos.pause();
+    while (std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(10ms);
+      watch();
+      if (!options_.trouble || std::chrono::steady_clock::now() < next) continue;
+      chaos.act();
+      next = std::chrono::steady_clock::now() + chaos.pause();
+    }
+    if (!options_.trouble || dice_.chance(0.3))
+      leat_.terminate();
+    else
+      leat_.kill();
+  }
+
+  void watch() {
+    leat_.running();
+    bool all = true;
+    for (const auto& observer : observers_) {
+      observer->check();
+      all = all && observer->has_progress();
+    }
+    if (all) workload_.slot_is_kept();
+  }
+
+  round_report compare() {
+    round_report report{.transactions = workload_.committed(), .deaths = leat_.deaths()};
+    auto source = source_.session(database);
+    for (std::size_t i = 0; i < sinks_.size(); ++i) {
+      const auto reader = sinks_[i]->open();
+      if (!reader) throw torture_failure(sinks_[i]->name() + " has no progress table");
+      compare_with_source(source, *reader, *sinks_[i], options_.without);
+      wait_until_seen(*observers_[i], *sinks_[i], *reader);
+      observers_[i]->stop();
+      report.consistent_reads += observers_[i]->consistent_reads();
+    }
+    return report;
+  }
+
+  /// caught-up promises `consistent`.
+  static void wait_until_seen(const observer& observer, const target& sink, target_reader& reader) {
+    const auto deadline = std::chrono::steady_clock::now() + 5s;
+    while (!observer.consistent()) {
+      observer.check();
+      if (std::chrono::steady_clock::now() > deadline)
+        throw torture_failure(
+            sink.name() + " is not consistent though leat has caught up: " + progress(reader));
+      std::this_thread::sleep_for(10ms);
+    }
+  }
+
+  static std::string progress(target_reader& reader) {
+    const auto row =
+        reader.query("SELECT epoch, commit_lsn, consistent, committed_at FROM leat_progress").at(0);
+    return fmt::format("epoch {}, commit_lsn {}, consistent {}, committed at {}",
+                       row[0].value_or(""), row[1].value_or(""), row[2].value_or(""),
+                       row[3].value_or(""));
+  }
+
+  const round_options& options_;
+  pg_server& source_;
+  fs::path directory_;
+  dice dice_;
+  action_log log_;
+  targets sinks_;
+  std::vector<std::unique_ptr<observer>> observers_;
+  workload workload_;
+  leat_process leat_;
+};
+
+} // namespace
+
+round_report run_round(const round_options& options, pg_server& source, pg_server* target_server,
+                       const fs::path& directory) {
+  return round(options, source, target_server, directory).run();
+}
+
+} // namespace leat::test

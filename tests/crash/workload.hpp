@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/crash/dice.hpp"
+#include "tests/support/pg_server.hpp"
+
+namespace leat::test {
+
+/// A table of the workload as it is compared: `columns` are expressions for PostgreSQL, and for
+/// SQLite where `sqlite_columns` is empty.
+struct workload_table {
+  std::string name;
+  std::vector<std::string> columns;
+  std::vector<std::string> sqlite_columns = {};
+};
+
+const std::vector<workload_table>& workload_tables();
+
+/// Sum of all balances at any moment.
+inline constexpr long workload_total = 2 * 1500 * 1000;
+
+/// Concurrent transactions on a source database, with invariants that hold in every state that it
+/// has:
+///  - accounts_a, accounts_b: the sum of all balances is workload_total;
+///  - pairs_left, pairs_right: equal;
+///  - counters, journal: a worker's counter is the number and the largest n of its rows in journal,
+///  and never falls;
+///  - toasted: `mark` is how `big`, which is stored out of line, begins;
+///  - ledger: a row is inserted with n = 0, each update adds one to n, a deleted one goes to
+///  ledger_deleted, and
+///    no id comes twice.
+/// Its threads live through restarts of the server.
+class workload {
+ public:
+  static constexpr int workers = 4;
+
+  workload(const pg_server&, std::string database, std::uint64_t seed);
+  ~workload();
+
+  /// Makes the tables with their first rows.
+  void fill();
+  void start();
+  /// Ends the threads and every prepared transaction.
+  void stop();
+
+  /// From now on every change is one that the slot delivers: rows of ledger say so in `whole`.
+  void slot_is_kept() { whole_ = true; }
+
+  long committed() const { return committed_; }
+  long refused() const { return refused_; }
+
+ private:
+  friend class workload_worker;
+
+  const pg_server& server_;
+  std::string database_;
+  std::uint64_t seed_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> whole_{false};
+  std::atomic<long> committed_{0};
+  std::atomic<long> refused_{0};
+  std::vector<std::thread> threads_;
+};
+
+} // namespace leat::test

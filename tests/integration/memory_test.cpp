@@ -1,0 +1,119 @@
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "tests/support/pipeline_fixture.hpp"
+
+// Design rule R9: resident memory is bounded by limits.memory plus 64 MiB plus four times the
+// largest row in flight, whatever the size of a transaction or a table.
+
+namespace leat::test {
+
+namespace {
+
+constexpr long mib = 1024; // in KiB, as the system counts resident memory
+
+/// The sizes that the project promises; a tenth of them unless LEAT_TEST_FULL is set.
+std::string scaled(long rows) {
+  return std::to_string(std::getenv("LEAT_TEST_FULL") != nullptr ? rows : rows / 10);
+}
+
+/// Holds an SQLite file against all other writers.
+class write_lock {
+ public:
+  explicit write_lock(const std::filesystem::path& file) {
+    sqlite3_open(file.c_str(), &database_);
+    if (sqlite3_exec(database_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) != SQLITE_OK)
+      throw std::runtime_error("the file cannot be locked");
+  }
+  ~write_lock() { release(); }
+  void release() { sqlite3_close(std::exchange(database_, nullptr)); }
+
+ private:
+  sqlite3* database_ = nullptr;
+};
+
+class Memory : public pipeline_fixture {
+ protected:
+  Memory() {
+    text.sinks.erase("pg");
+    text.routes.clear();
+    text.snapshot = "chunk_rows = 10000";
+    text.rest = "[limits]\nmemory = \"64MiB\"\n";
+  }
+
+  void expect_within(const finished_process& run, long largest_row_mib) const {
+    EXPECT_EQ(run.status.code, 0) << run.err;
+    EXPECT_LE(run.status.max_rss_kib, (64 + 64 + 4 * largest_row_mib) * mib) << run.err;
+  }
+
+  void expect_rows(const std::string& table) const {
+    EXPECT_EQ(lite("SELECT count(*) FROM " + table),
+              source_rows("SELECT count(*) FROM public." + table));
+  }
+};
+
+TEST_F(Memory, OfATransactionOfFiveMillionRowsIsBounded) {
+  source("CREATE TABLE large (id bigint PRIMARY KEY, a int, t text)");
+  catch_up();
+  source("INSERT INTO large SELECT i, i % 7, 'row ' || i FROM generate_series(1, " + scaled(5000000)
+         + ") i");
+  expect_within(catch_up(), 0);
+  expect_rows("large");
+}
+
+TEST_F(Memory, OfATransactionThatIsStreamedWhileInProgressIsBounded) {
+  source("CREATE TABLE large (id bigint PRIMARY KEY, a int, t text)");
+  server().set("logical_decoding_work_mem", "64kB");
+  catch_up();
+  source("INSERT INTO large SELECT i, i % 7, 'row ' || i FROM generate_series(1, " + scaled(5000000)
+         + ") i");
+  expect_within(catch_up(), 0);
+  server().set("logical_decoding_work_mem", "64MB");
+  expect_rows("large");
+}
+
+TEST_F(Memory, OfASnapshotDoesNotGrowWithTheTable) {
+  source("CREATE TABLE large (id bigint PRIMARY KEY, t text)");
+  source("INSERT INTO large SELECT i, repeat('x', 90) FROM generate_series(1, " + scaled(10000000)
+         + ") i");
+  source("ANALYZE large");
+  expect_within(catch_up(), 0);
+  expect_rows("large");
+}
+
+TEST_F(Memory, OfRowsOfAMegabyteIsBounded) {
+  source("CREATE TABLE wide (id int PRIMARY KEY, t text)");
+  source("ALTER TABLE wide ALTER t SET STORAGE EXTERNAL");
+  source("INSERT INTO wide SELECT i, repeat('x', 1000000) FROM generate_series(1, " + scaled(1000)
+         + ") i");
+  expect_within(catch_up(), 1);
+  source("UPDATE wide SET t = t || 'y'");
+  expect_within(catch_up(), 1);
+  expect_rows("wide");
+}
+
+TEST_F(Memory, OfAPipelineWhoseTargetIsStoppedIsBounded) {
+  source("CREATE TABLE large (id bigint PRIMARY KEY, t text)");
+  catch_up();
+  source("INSERT INTO large SELECT i, repeat('x', 90) FROM generate_series(1, " + scaled(5000000)
+         + ") i");
+  finished_process run;
+  {
+    write_lock lock(lite_path());
+    const std::jthread pipeline([&] { run = leat("run", {"--until", "caught-up"}); });
+    std::this_thread::sleep_for(std::chrono::seconds(6));
+    lock.release();
+  }
+  expect_within(run, 0);
+  expect_rows("large");
+}
+
+} // namespace
+
+} // namespace leat::test

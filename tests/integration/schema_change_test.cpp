@@ -1,0 +1,294 @@
+#include "tests/support/pipeline_fixture.hpp"
+
+namespace leat::test {
+
+namespace {
+
+/// A table that both targets hold and are consistent with, and a pipeline that runs.
+class SchemaChange : public pipeline_fixture {
+ protected:
+  SchemaChange() {
+    source("CREATE TABLE item (id int PRIMARY KEY, name text, price numeric(8,2));"
+           "INSERT INTO item SELECT i, 'item ' || i, i / 4.0 FROM generate_series(1, 200) i");
+  }
+
+  void begin() {
+    start();
+    wait_until_caught_up();
+  }
+
+  /// Statements at the source; the targets have to follow.
+  void change(const std::string& sql) {
+    source(sql);
+    wait_until_caught_up();
+    expect_same("item");
+  }
+
+  void end() {
+    stop();
+    catch_up();
+    expect_same("item");
+  }
+
+  bool was_read_anew() const { return status().find(R"("generation":1,)") == std::string::npos; }
+};
+
+TEST_F(SchemaChange, FollowsAddedColumns) {
+  begin();
+  change("ALTER TABLE item ADD COLUMN colour text; INSERT INTO item VALUES (1000, 'n', 1, 'red')");
+  change("BEGIN; INSERT INTO item VALUES (1001, 'n', 1, 'red'); ALTER TABLE item ADD COLUMN a int;"
+         "INSERT INTO item VALUES (1002, 'n', 1, 'red', 5); ALTER TABLE item ADD COLUMN b int;"
+         "INSERT INTO item VALUES (1003, 'n', 1, 'red', 5, 6); COMMIT");
+  EXPECT_FALSE(was_read_anew());
+  end();
+}
+
+TEST_F(SchemaChange, FollowsDroppedColumns) {
+  begin();
+  change("ALTER TABLE item DROP COLUMN name; UPDATE item SET price = 7 WHERE id < 10");
+  change("ALTER TABLE item DROP COLUMN price, ADD COLUMN price text;"
+         "UPDATE item SET price = 'much' WHERE id = 4");
+  EXPECT_FALSE(was_read_anew());
+  end();
+}
+
+TEST_F(SchemaChange, FollowsRenamedColumns) {
+  begin();
+  change("ALTER TABLE item RENAME COLUMN name TO label; DELETE FROM item WHERE id = 5");
+  change("ALTER TABLE item RENAME COLUMN label TO x; ALTER TABLE item RENAME COLUMN price TO label;"
+         "ALTER TABLE item RENAME COLUMN x TO price; DELETE FROM item WHERE id = 6");
+  change("ALTER TABLE item RENAME COLUMN id TO \"We\"\"ird Ключ\"; DELETE FROM item WHERE price = "
+         "'item 7'");
+  EXPECT_FALSE(was_read_anew());
+  end();
+}
+
+TEST_F(SchemaChange, FollowsWidenedTypesWithoutReadingAnew) {
+  source("ALTER TABLE item ADD COLUMN short varchar(10) NULL, ADD COLUMN small int2 NULL");
+  begin();
+  change("ALTER TABLE item ALTER id TYPE bigint, ALTER price TYPE numeric(12,2),"
+         "ALTER short TYPE text, ALTER small TYPE int;"
+         "INSERT INTO item VALUES (3000000000, 'far', 1234567890.12, 'longer than ten', 100000)");
+  EXPECT_FALSE(was_read_anew());
+  end();
+}
+
+TEST_F(SchemaChange, DefaultOfANewColumnReachesOldRows) {
+  begin();
+  change(
+      "ALTER TABLE item ADD COLUMN state text NOT NULL DEFAULT 'good'; DELETE FROM item WHERE id "
+      "= 3");
+  EXPECT_TRUE(was_read_anew());
+  end();
+}
+
+TEST_F(SchemaChange, VolatileDefaultsAndIdentitiesReachOldRows) {
+  begin();
+  change("ALTER TABLE item ADD COLUMN stamp int DEFAULT (random() * 1000000)::int,"
+         "ADD COLUMN serial bigserial, ADD COLUMN own int GENERATED ALWAYS AS IDENTITY;"
+         "UPDATE item SET name = 'other' WHERE id = 8");
+  EXPECT_TRUE(was_read_anew());
+  end();
+}
+
+TEST_F(SchemaChange, DefaultThatWasTakenBackAtOnceReachesOldRows) {
+  begin();
+  change("ALTER TABLE item ADD COLUMN a int DEFAULT 5; ALTER TABLE item ALTER a DROP DEFAULT;"
+         "DELETE FROM item WHERE id = 3");
+  end();
+}
+
+TEST_F(SchemaChange, ValuesOfAnotherTypeReachOldRows) {
+  begin();
+  change("ALTER TABLE item ALTER COLUMN name TYPE int USING length(name);"
+         "DELETE FROM item WHERE id = 3");
+  change("ALTER TABLE item ALTER COLUMN price TYPE text USING 'about ' || price;"
+         "INSERT INTO item VALUES (501, 1, 'x')");
+  EXPECT_TRUE(was_read_anew());
+  end();
+}
+
+TEST_F(SchemaChange, OldRowsAreReadAnewAfterAKillToo) {
+  text.snapshot = "chunk_rows = 5";
+  start();
+  wait_until_caught_up();
+  kill();
+  source("ALTER TABLE item ADD COLUMN state text NOT NULL DEFAULT 'good';"
+         "DELETE FROM item WHERE id = 3");
+  start({{"LEAT_CRASH_POINT", "chunk_emitted:9"}});
+  wait_until_ended();
+  catch_up();
+  expect_same("item");
+}
+
+TEST_F(SchemaChange, ExcludedColumnsDoNotCount) {
+  for (auto& r : text.routes) r += "\nexclude = [\"secret\"]";
+  source("ALTER TABLE item ADD COLUMN secret int");
+  begin();
+  source("ALTER TABLE item DROP COLUMN secret; ALTER TABLE item ADD COLUMN secret text DEFAULT 'x';"
+         "INSERT INTO item VALUES (300, 'n', 1, 'y')");
+  wait_until_caught_up();
+  EXPECT_FALSE(was_read_anew());
+  EXPECT_EQ(lite_columns("item"), (std::vector<std::string>{"id", "name", "price"}));
+  EXPECT_EQ(pg_columns("item"), (std::vector<std::string>{"id", "name", "price"}));
+  EXPECT_EQ(lite("SELECT count(*) FROM item")[0][0], "201");
+  stop();
+}
+
+TEST_F(SchemaChange, PolicyStopNamesTheDifference) {
+  text.sinks["lite"] += "\nschema_changes = \"stop\"";
+  begin();
+  source("ALTER TABLE item ADD COLUMN colour text, DROP COLUMN price;"
+         "INSERT INTO item VALUES (1000, 'n', 'red')");
+  auto ended = wait_until_ended();
+  EXPECT_EQ(ended.status.code, 3);
+  EXPECT_NE(ended.err.find("added colour; dropped price"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("public.item"), std::string::npos) << ended.err;
+
+  // It stops there again, and goes on from there when it may.
+  ended = leat("run", {"--until", "caught-up"});
+  EXPECT_EQ(ended.status.code, 3);
+  text.sinks["lite"].replace(text.sinks["lite"].find("\"stop\""), 6, "\"evolve\"");
+  catch_up();
+  expect_same("item");
+}
+
+TEST_F(SchemaChange, AnotherKeyIsRefusedAndTheTableCanBeMadeAnew) {
+  source("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)");
+  begin();
+  source("ALTER TABLE item DROP CONSTRAINT item_pkey, ADD PRIMARY KEY (name);"
+         "UPDATE item SET price = 1 WHERE id = 4; INSERT INTO other VALUES (2)");
+  const auto ended = wait_until_ended();
+  EXPECT_EQ(ended.status.code, 3);
+  EXPECT_NE(ended.err.find("the key of the table changed from (id) to (name)"), std::string::npos)
+      << ended.err;
+
+  text.tables = R"(["public.*", "!public.item"])";
+  catch_up();
+  expect_same("other");
+  text.tables = R"(["public.*"])";
+  for (auto& r : text.routes) r += "\nto = \"{table}_2\"";
+  for (auto& r : text.routes) r.replace(r.find("*.*"), 3, "public.item");
+  text.routes.push_back("from = \"public.other\"\nsink = \"lite\"");
+  text.routes.push_back("from = \"public.other\"\nsink = \"pg\"");
+  catch_up();
+  expect_same("item", "item_2");
+  expect_same("other");
+}
+
+// The chunk readers see DDL before the stream has it (R5.6).
+TEST_F(SchemaChange, DuringTheSnapshotWithoutAnyFurtherChange) {
+  text.snapshot = "chunk_rows = 5";
+  start({{"LEAT_CRASH_POINT", "chunk_emitted:4"}});
+  wait_until_ended();
+  source("ALTER TABLE item ADD COLUMN state text NOT NULL DEFAULT 'good', DROP COLUMN price;"
+         "ALTER TABLE item RENAME COLUMN name TO label");
+  catch_up();
+  expect_same("item");
+  start();
+  change("DELETE FROM item WHERE id = 3");
+  EXPECT_NE(status().find(R"("generation":2,)"), std::string::npos)
+      << "the Relation message that follows is no second change";
+  end();
+}
+
+TEST_F(SchemaChange, DuringTheSnapshotWithChangesOnAllSides) {
+  text.snapshot = "chunk_rows = 5\nreaders = 2";
+  start();
+  for (int round = 0; round < 5; ++round) {
+    const auto name = "c" + std::to_string(round);
+    source("UPDATE item SET name = name || 'u' WHERE id % 7 = " + std::to_string(round));
+    source("ALTER TABLE item ADD COLUMN " + name + " int DEFAULT " + std::to_string(round));
+    source("UPDATE item SET " + name + " = id WHERE id % 5 = " + std::to_string(round));
+    source("ALTER TABLE item RENAME COLUMN " + name + " TO r" + std::to_string(round));
+    source("DELETE FROM item WHERE id % 40 = " + std::to_string(round));
+  }
+  wait_until_caught_up();
+  expect_same("item");
+  end();
+}
+
+TEST_F(SchemaChange, OfATableWithoutAKey) {
+  source("CREATE TABLE log (a int, b text); ALTER TABLE log REPLICA IDENTITY FULL;"
+         "INSERT INTO log SELECT i % 10, 'x' FROM generate_series(1, 100) i");
+  start();
+  source("INSERT INTO log VALUES (1, 'early'); ALTER TABLE log ADD COLUMN c int;"
+         "INSERT INTO log VALUES (2, 'later', 3)");
+  wait_until_caught_up();
+  expect_same("log");
+  source("ALTER TABLE log ADD COLUMN d int DEFAULT 4; DELETE FROM log WHERE a = 3");
+  wait_until_caught_up();
+  expect_same("log");
+  source("ALTER TABLE log DROP COLUMN b; INSERT INTO log VALUES (3, 3, 3)");
+  wait_until_caught_up();
+  expect_same("log");
+  stop();
+}
+
+TEST_F(SchemaChange, RenamedAndMovedTableGoesOnAtItsTarget) {
+  begin();
+  source("ALTER TABLE item RENAME TO goods; UPDATE goods SET name = 'x' WHERE id = 2;"
+         "CREATE SCHEMA store; ALTER TABLE goods SET SCHEMA store;"
+         "UPDATE store.goods SET name = 'y' WHERE id = 3; ALTER TABLE store.goods RENAME TO \"We"
+         "\"\"ird Таблица\"; UPDATE store.\"We\"\"ird Таблица\" SET name = 'z' WHERE id = 4");
+  wait_until_caught_up();
+  EXPECT_EQ(lite("SELECT name FROM item WHERE id IN (2, 3, 4)"), (text_rows{{"x"}, {"y"}, {"z"}}));
+  EXPECT_EQ(pg("SELECT name FROM item WHERE id IN (2, 3, 4)"), (text_rows{{"x"}, {"y"}, {"z"}}));
+  EXPECT_NE(log().find("renamed public.item to public.goods"), std::string::npos) << log();
+  EXPECT_FALSE(was_read_anew());
+  stop();
+  // By its new name it is no table of the file, so its target is let go.
+  source("CREATE TABLE item (id int PRIMARY KEY)");
+  text.tables = R"(["store.*"])";
+  for (auto& r : text.routes) r += "\nto = \"goods\"";
+  const auto said = catch_up();
+  EXPECT_NE(said.err.find("the route to lite/item is not in the file any more"), std::string::npos)
+      << said.err;
+  EXPECT_EQ(lite("SELECT count(*) FROM goods")[0][0], "200");
+  EXPECT_EQ(pg("SELECT count(*) FROM goods")[0][0], "200");
+}
+
+TEST_F(SchemaChange, DroppedTableStaysAtTheTargets) {
+  source("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)");
+  begin();
+  source("DROP TABLE item; INSERT INTO other VALUES (2)");
+  wait_until_caught_up();
+  expect_same("other");
+  stop();
+  const auto said = catch_up();
+  EXPECT_NE(said.err.find("the route to pg/item is not in the file any more"), std::string::npos)
+      << said.err;
+  EXPECT_EQ(lite("SELECT count(*) FROM item")[0][0], "200");
+  EXPECT_EQ(pg("SELECT count(*) FROM item")[0][0], "200");
+}
+
+TEST_F(SchemaChange, TableDroppedDuringItsSnapshotDoesNotHoldTheOthersUp) {
+  source("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)");
+  text.snapshot = "chunk_rows = 5\nreaders = 1";
+  start();
+  source("DROP TABLE item; INSERT INTO other VALUES (2)");
+  wait_until_caught_up();
+  expect_same("other");
+  stop();
+}
+
+TEST_F(SchemaChange, TruncateAndRewritesDuringTheSnapshotAndAfter) {
+  text.snapshot = "chunk_rows = 5\nreaders = 2";
+  start();
+  source("VACUUM FULL item");
+  source("UPDATE item SET name = 'a' WHERE id < 50");
+  wait_until("no chunk came", [&] { return !lite("SELECT 1 FROM item").empty(); });
+  source("VACUUM FULL item");
+  source("TRUNCATE item; INSERT INTO item SELECT i, 'again' FROM generate_series(50, 90) i");
+  wait_until_caught_up();
+  expect_same("item");
+  change("TRUNCATE item; INSERT INTO item SELECT i, 'third' FROM generate_series(1, 20) i");
+  source("VACUUM FULL item");
+  source("CLUSTER item USING item_pkey");
+  change("DELETE FROM item WHERE id = 5");
+  end();
+}
+
+} // namespace
+
+} // namespace leat::test

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "plugins/postgres/table_reader.hpp"
+#include "tests/support/pg_server.hpp"
+
+namespace leat::postgres {
+
+/// One server for all tests of table readers; each test has a database of its own.
+inline test::pg_server& server() {
+  static test::pg_server only({.settings = {{"autovacuum", "off"}}});
+  return only;
+}
+
+class TableReader : public testing::Test {
+ protected:
+  void SetUp() override { server().create_database("shop"); }
+
+  void execute(const std::string& sql) { server().execute(sql, "shop"); }
+  std::string value(const std::string& sql) { return server().value(sql, "shop"); }
+
+  std::unique_ptr<table_reader> reader(snapshot_options options = {},
+                                       const std::string& role = "") {
+    auto parameters = server().parameters("shop");
+    if (!role.empty()) parameters["user"] = role;
+    return make_table_reader(parameters, std::move(options));
+  }
+
+  /// The table as the catalog has it now; `name` as SQL writes it.
+  table_schema describe(std::string name) {
+    if (name.starts_with("ONLY ")) name.erase(0, 5);
+    const auto id = value("SELECT " + quote_literal(name) + "::regclass::oid");
+    const auto schema = reader()->describe(static_cast<oid>(std::stoul(id)));
+    EXPECT_TRUE(schema) << name;
+    return *schema;
+  }
+};
+
+inline chunk_bounds whole() { return {.number = 1, .lower = {}, .upper = {}}; }
+
+/// Of the first row.
+inline std::string cell_text(const chunk_result& chunk, std::size_t column) {
+  const auto& b = *chunk.rows.batches.at(0);
+  const auto c = b.new_row(b.changes.at(0))[column];
+  return c.is_null() ? "NULL" : std::string(b.text(c));
+}
+
+template <class Work>
+error caught(Work work) {
+  try {
+    work();
+  } catch (const error& e) {
+    return e;
+  }
+  ADD_FAILURE() << "no error";
+  return error(error_kind::bug, "", "", "");
+}
+
+} // namespace leat::postgres

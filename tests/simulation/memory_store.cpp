@@ -1,0 +1,57 @@
+#include "tests/simulation/memory_store.hpp"
+
+#include "tests/simulation/world.hpp"
+
+namespace leat::sim {
+
+void memory_store::set_identity(const pipeline_identity& i) {
+  world_.pass("state: before the identity");
+  identity_ = i;
+  world_.pass("state: after the identity");
+}
+
+std::vector<epoch_id> memory_store::epochs() const {
+  std::vector<epoch_id> out;
+  for (const auto& [epoch, c] : checkpoints_) out.push_back(epoch);
+  return out;
+}
+
+std::optional<checkpoint> memory_store::load(epoch_id epoch) const {
+  const auto found = checkpoints_.find(epoch);
+  if (found == checkpoints_.end()) return std::nullopt;
+  auto c = found->second;
+  for (const auto& [from, missing] : missing_)
+    for (const auto& [sink, tables] : missing)
+      for (const auto& [table, keys] : tables) {
+        auto& all = c.missing[sink][table];
+        all.insert(all.end(), keys.begin(), keys.end());
+      }
+  return c;
+}
+
+void memory_store::save(const checkpoint& c) {
+  world_.pass("state: before a checkpoint");
+  if (!checkpoints_.empty() && c.epoch <= checkpoints_.rbegin()->first)
+    world_.violate("a checkpoint's number was given twice");
+  checkpoints_[c.epoch] = c;
+  world_.pass("state: after a checkpoint");
+}
+
+void memory_store::add_missing(epoch_id epoch, const missing_keys& keys) {
+  world_.pass("state: before missing rows");
+  missing_.emplace_back(epoch, keys);
+  world_.pass("state: after missing rows");
+}
+
+void memory_store::prune(epoch_id oldest) {
+  world_.pass("state: before forgetting");
+  checkpoints_.erase(checkpoints_.begin(), checkpoints_.lower_bound(oldest));
+  std::erase_if(missing_, [&](const auto& m) { return m.first < oldest; });
+}
+
+void memory_store::truncate(epoch_id newest) {
+  world_.pass("state: before going back");
+  checkpoints_.erase(checkpoints_.upper_bound(newest), checkpoints_.end());
+}
+
+} // namespace leat::sim

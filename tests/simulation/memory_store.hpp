@@ -1,0 +1,36 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "dataflow/restart_point.hpp"
+#include "dataflow/state_store.hpp"
+
+namespace leat::sim {
+
+struct world;
+
+/// What a state directory would hold. Outlives the simulated process.
+class memory_store : public state_store {
+ public:
+  explicit memory_store(world& w) : world_(w) {}
+
+  std::optional<pipeline_identity> identity() const override { return identity_; }
+  void set_identity(const pipeline_identity& i) override;
+  std::vector<epoch_id> epochs() const override;
+  std::optional<checkpoint> load(epoch_id) const override;
+  void save(const checkpoint&) override;
+  void add_missing(epoch_id, const missing_keys&) override;
+  void prune(epoch_id oldest) override;
+  void truncate(epoch_id newest) override;
+
+ private:
+  world& world_;
+  std::optional<pipeline_identity> identity_;
+  std::map<epoch_id, checkpoint> checkpoints_;
+  std::vector<std::pair<epoch_id, missing_keys>> missing_;
+};
+
+} // namespace leat::sim

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "actors/messages.hpp"
+#include "dataflow/source.hpp"
+#include "tests/simulation/world.hpp"
+
+namespace leat::sim {
+
+/// The source database as the engine sees it: its catalog, its slot and its readers. The stream is
+/// apart (sim_stream.hpp): the simulation moves it on itself.
+class sim_source : public source {
+ public:
+  sim_source(world& w, model::random& r) : world_(w), random_(r) {}
+
+  void identify(pipeline_identity&) override;
+  std::vector<source_table> tables() override;
+  wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>&) override;
+  wal_lsn position() override { return world_.database.wal_end(); }
+  std::unique_ptr<change_stream> open_stream(const pipeline_identity&, stream_start,
+                                             const std::vector<schema_ptr>&, spill_area&) override;
+  std::shared_ptr<table_reader> open_reader(const pipeline_identity&) override;
+  dropped drop(const pipeline_identity&) override { return {}; }
+  void cancel() noexcept override {}
+
+ private:
+  world& world_;
+  model::random& random_;
+};
+
+/// Appends a row of a snapshot, or of the stream without `large` when that is nothing.
+std::uint32_t add_row(batch&, const std::string& key, std::uint32_t value,
+                      std::optional<std::uint32_t> large);
+
+} // namespace leat::sim

@@ -1,0 +1,25 @@
+#include "tests/simulation/world.hpp"
+
+#include <utility>
+
+#include "dataflow/error.hpp"
+
+namespace leat::sim {
+
+void world::pass(const char* step) {
+  if (!dead_ && (steps_left_ == 0 || --steps_left_ != 0)) return;
+  if (!dead_) failed_.insert(step);
+  throw error(error_kind::sink, planted, step, "", error_retry::transient);
+}
+
+void world::violate(std::string what) {
+  if (!violation_) violation_ = std::move(what);
+}
+
+std::vector<target_stand> world::stands() const {
+  std::vector<target_stand> out;
+  for (const auto& [name, t] : targets) out.push_back({name, true, t.progress});
+  return out;
+}
+
+} // namespace leat::sim

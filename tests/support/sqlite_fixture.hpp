@@ -1,0 +1,145 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "dataflow/error.hpp"
+#include "plugins/sqlite/sink.hpp"
+#include "tests/support/batch_builder.hpp"
+#include "tests/support/sqlite_reader.hpp"
+#include "tests/support/temp_directory.hpp"
+
+namespace leat::test {
+
+/// A SQLite sink on a file of its own, opened, and a reader beside it.
+class sqlite_fixture : public testing::Test {
+ protected:
+  sqlite_fixture() { reopen(); }
+
+  static schema_ptr items() {
+    return table("public.items")
+        .column("id", value_class::int4)
+        .column("name", value_class::text)
+        .column("body", value_class::text)
+        .key({"id"})
+        .build();
+  }
+
+  /// As after a crash: the sink is thrown away, and made anew.
+  std::optional<target_progress> reopen(const std::string& pipeline = "shop") {
+    close();
+    sink_ = std::make_unique<sqlite::sink>(pipeline, options());
+    auto found = sink_->open();
+    last_ = found.value_or(target_progress{});
+    return found;
+  }
+  void close() {
+    writer_ = nullptr;
+    sink_.reset();
+  }
+  void fresh_file() {
+    close();
+    ++files_;
+    reopen();
+  }
+
+  void attach(route r) {
+    schema_ = r.schema;
+    writer_ = &sink_->attach(share(std::move(r)));
+  }
+  void change_schema(route after) {
+    schema_ = after.schema;
+    writer_->flush();
+    writer_->change_schema(share(std::move(after)));
+  }
+
+  batch_builder changes() const { return batch_builder(schema_); }
+  void write(batch_builder builder) {
+    const auto b = builder.build();
+    writer_->write(b, all_changes(*b));
+  }
+  void flush() { writer_->flush(); }
+
+  target_progress progress(epoch_id epoch) const {
+    auto p = last_;
+    p.pipeline_id = "id";
+    p.epoch = epoch;
+    p.position = commit_lsn{epoch * 100};
+    return p;
+  }
+  /// Ends an epoch; gives the keys of the missing rows.
+  std::vector<std::vector<std::string>> commit(epoch_id epoch) {
+    std::vector<std::vector<std::string>> keys;
+    for (auto& lost : sink_->prepare()) keys.push_back(std::move(lost.key));
+    sink_->commit(progress(epoch));
+    return keys;
+  }
+
+  /// What the error that `action` ends with says; fails the test when there is none, or one that
+  /// does not tell a person what to do.
+  template <class Action>
+  std::string error_of(const Action& action) {
+    try {
+      action();
+    } catch (const error& e) {
+      EXPECT_EQ(e.kind(), error_kind::sink);
+      EXPECT_FALSE(e.transient());
+      EXPECT_NE(e.where(), "");
+      return e.what();
+    }
+    ADD_FAILURE() << "no error";
+    return {};
+  }
+
+  text_rows query(const std::string& sql) { return sqlite_reader(path()).query(sql); }
+
+  /// Runs statements as another user of the file would.
+  void execute(const std::string& sql) {
+    const auto db = connect();
+    ASSERT_EQ(sqlite3_exec(db.get(), sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db.get());
+  }
+  using connection = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
+  /// Locks the file for writing until the connection is closed.
+  connection hold_lock() {
+    auto db = connect();
+    EXPECT_EQ(sqlite3_exec(db.get(), "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    return db;
+  }
+
+  sqlite::sink& target() { return *sink_; }
+  writer& w() { return *writer_; }
+  sink_options options() const {
+    sink_options o;
+    o.name = "test";
+    o.connector = "sqlite";
+    o.path = path();
+    return o;
+  }
+  std::filesystem::path path() const {
+    return directory_ / ("target" + std::to_string(files_) + ".db");
+  }
+  const std::filesystem::path& directory() const { return directory_.path(); }
+
+ private:
+  connection connect() const {
+    sqlite3* db = nullptr;
+    EXPECT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
+    return {db, sqlite3_close};
+  }
+
+  temp_directory directory_;
+  int files_ = 0;
+  std::unique_ptr<sqlite::sink> sink_;
+  writer* writer_ = nullptr;
+  schema_ptr schema_ = items();
+  target_progress last_;
+};
+
+} // namespace leat::test
