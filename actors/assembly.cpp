@@ -206,23 +206,56 @@ class assembler {
         s.progress.position = out_.start.position;
       }
       out_.last_epoch = std::max(out_.last_epoch, s.progress.epoch);
-      const bool consistent =
-          s.progress.consistent && !out_.start.missing.contains(s.name) && !takes_back_promise(s);
-      out_.sink_starts.push_back(
-          {s.name, s.progress.position, consistent, s.progress.last_chunk});
+      out_.sink_starts.push_back({s.name, s.progress});
+    }
+    for (auto& [table, state] : out_.start.snapshots) let_go_of_passed(table, state);
+    for (auto& s : out_.sink_starts) {
+      if (!s.at.consistent) continue;
+      out_.start.missing.erase(s.name);
+      s.at.consistent = !awaits_snapshot(s.name);
     }
   }
 
-  /// A snapshot that began with the checkpoint, at the start of a run: the target may not have
-  /// heard of it before the run was killed.
-  bool takes_back_promise(const opened_sink& s) const {
-    if (s.progress.epoch >= out_.start.epoch) return false;
-    return std::any_of(out_.plan.routes.begin(), out_.plan.routes.end(), [&](const route_ptr& r) {
-      const auto known = out_.start.snapshots.find(r->schema->id);
-      return r->sink == s.name && known != out_.start.snapshots.end()
-             && known->second.phase != snapshot_phase::finished
-             && takes_part(r->sink, r->target, known->second.sinks);
-    });
+  const target_progress& progress_of(const std::string& sink) const {
+    return std::find_if(out_.sinks.begin(), out_.sinks.end(),
+                        [&](const opened_sink& s) { return s.name == sink; })
+        ->progress;
+  }
+
+  std::vector<route_ptr> taking_part(oid table, const table_snapshot& state) const {
+    std::vector<route_ptr> out;
+    if (state.phase == snapshot_phase::finished) return out;
+    for (const auto& r : out_.plan.routes)
+      if (r->schema->id == table && takes_part(r->sink, r->target, state.sinks)) out.push_back(r);
+    return out;
+  }
+
+  /// A target that is ahead of the checkpoint may have passed a snapshot that is under way in it,
+  /// and missing rows with it: it was consistent after it had heard of it.
+  void let_go_of_passed(oid table, table_snapshot& state) const {
+    const auto before = taking_part(table, state);
+    std::vector<std::string> left;
+    for (const auto& r : before) {
+      const auto& held = progress_of(r->sink);
+      if (!held.consistent || held.last_generation(r->target) < state.generation)
+        left.push_back(r->sink + "/" + r->target);
+    }
+    if (left.size() == before.size()) return;
+    state.sinks = std::move(left);
+    if (!state.sinks.empty()) return;
+    state.phase = snapshot_phase::finished;
+    state.chunks.clear();
+    state.touched.clear();
+    state.seen.reset();
+  }
+
+  bool awaits_snapshot(const std::string& sink) const {
+    return std::any_of(
+        out_.start.snapshots.begin(), out_.start.snapshots.end(), [&](const auto& entry) {
+          const auto routes = taking_part(entry.first, entry.second);
+          return std::any_of(routes.begin(), routes.end(),
+                             [&](const route_ptr& r) { return r->sink == sink; });
+        });
   }
 
   void start_snapshots(const restart_point& point) {
@@ -234,7 +267,7 @@ class assembler {
       const auto known = out_.start.snapshots.find(schema->id);
       if (known != out_.start.snapshots.end()) {
         out_.snapshots->restore(schema, known->second);
-        if (point.from) begin_for_new_routes(schema, known->second);
+        if (point.from) begin_anew(schema, known->second);
       } else if (file_.source.mode != snapshot_mode::never) {
         begin(schema, 0, {});
       }
@@ -261,24 +294,28 @@ class assembler {
   void begin(const schema_ptr& schema, std::uint32_t last, std::vector<std::string> targets) {
     for (const auto& r : out_.plan.routes) {
       if (r->schema->id != schema->id || !takes_part(r->sink, r->target, targets)) continue;
-      for (auto& s : out_.sink_starts) {
-        if (s.name != r->sink) continue;
-        s.consistent = false;
-        const auto held = s.last_chunk.find(r->target);
-        if (held != s.last_chunk.end())
-          last = std::max(last, static_cast<std::uint32_t>(held->second >> 32));
-      }
+      for (auto& s : out_.sink_starts)
+        if (s.name == r->sink) s.at.consistent = false;
     }
+    for (const auto& r : out_.plan.routes)
+      if (r->schema->id == schema->id)
+        last = std::max(last, progress_of(r->sink).last_generation(r->target));
     out_.snapshots->begin(schema, last + 1, std::move(targets));
   }
 
   /// R12: targets that the checkpoint does not know get the table's rows, without the others; but
-  /// for those that an unfinished snapshot is for.
-  void begin_for_new_routes(const schema_ptr& schema, const table_snapshot& state) {
+  /// for those that an unfinished snapshot is for. So do targets in the midst of a snapshot that
+  /// began after the checkpoint.
+  void begin_anew(const schema_ptr& schema, const table_snapshot& state) {
     std::vector<std::string> targets;
-    for (const auto& r : out_.plan.routes)
-      if (r->schema->id == schema->id && !out_.start.routes.contains(r->sink + "/" + r->target))
-        targets.push_back(r->sink + "/" + r->target);
+    for (const auto& r : out_.plan.routes) {
+      if (r->schema->id != schema->id) continue;
+      const auto name = r->sink + "/" + r->target;
+      const auto& held = progress_of(r->sink);
+      const bool in_later =
+          !held.consistent && held.last_generation(r->target) > state.generation;
+      if (in_later || !out_.start.routes.contains(name)) targets.push_back(name);
+    }
     if (targets.empty()) return;
     if (state.phase != snapshot_phase::finished) {
       targets.insert(targets.end(), state.sinks.begin(), state.sinks.end());

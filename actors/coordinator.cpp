@@ -106,7 +106,8 @@ class coordinator_impl : public stage<coordinator_actor> {
 
   void sink_is_prepared(const sink_prepared& m) {
     if (!m.missing.empty()) {
-      setup_.store->add_missing(m.epoch, m.missing);
+      // Barriers up to the last that was asked for may pass the router before it learns of them.
+      setup_.store->add_missing(ledger_.last(), m.missing);
       post(peers_.router, rows_missing{m.missing});
       unacknowledged_.push_back({ledger_.last(), m.missing});
       snapshots_active_ = true;

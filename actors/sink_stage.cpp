@@ -84,11 +84,11 @@ class sink_stage_impl : public stage<sink_actor> {
 
   void take(const snapshot_event& event) {
     auto& w = *writers_[event.route];
-    if (event.what == snapshot_event::kind::chunk) {
-      setup_.progress.last_chunk[setup_.routes[event.route]->target] =
-          std::uint64_t{event.generation} << 32 | event.chunk;
-      return;
+    if (event.what != snapshot_event::kind::finished) {
+      auto& last = setup_.progress.last_chunk[setup_.routes[event.route]->target];
+      last = std::max(last, std::uint64_t{event.generation} << 32 | event.chunk);
     }
+    if (event.what == snapshot_event::kind::chunk) return;
     w.flush();
     if (event.what == snapshot_event::kind::begun) {
       begun_[event.route] = event.generation;

@@ -215,6 +215,7 @@ class supervisor_impl : public stage<supervisor_actor> {
   void end() {
     setup_.cancels->clear(); // the last hold on source and targets: they are closed now
     show("stopped", failure_ ? failure_->brief() : "");
+    setup_.store.reset(); // who is told may begin anew on this state at once
     if (const auto ended = std::exchange(setup_.ended, nullptr)) ended(failure_);
     quit();
   }

@@ -56,8 +56,10 @@ void fold::take(const change& c, std::uint32_t batch_number) {
     return take_truncate();
   case change_kind::remove:
     return take_remove(c, batch_number);
-  case change_kind::insert:
   case change_kind::read:
+    consistent_ = false;
+    break;
+  case change_kind::insert:
   case change_kind::update:
     break;
   }

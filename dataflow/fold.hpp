@@ -55,8 +55,9 @@ class fold {
 
   /// Whether the target's rows are those of the stream's position (R6). While they are not (a
   /// snapshot is running), a key move that leaves unchanged cells gives `lost` instead of `moved`.
-  /// Call when empty.
+  /// Rows that were read (change_kind::read) end it. Set it when empty.
   void set_consistent(bool consistent) { consistent_ = consistent; }
+  bool consistent() const { return consistent_; }
 
   bool empty() const { return entries_.empty() && !truncated_; }
   bool truncated() const { return truncated_; }

@@ -2,23 +2,35 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 
 #include "dataflow/error.hpp"
 #include "dataflow/plan.hpp"
 
 namespace leat {
 
+namespace {
+
+/// R11: to a log a row that was read is one more row, also one that a passed change made old.
+std::vector<std::uint32_t> all_of(const batch& rows) {
+  std::vector<std::uint32_t> all(rows.changes.size());
+  std::iota(all.begin(), all.end(), 0U);
+  return all;
+}
+
+} // namespace
+
 router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, commit_lsn position,
                snapshot_driver& snapshots)
     : routes_(std::move(routes)), position_(position), snapshots_(snapshots) {
   for (auto& s : sinks) {
-    foremost_ = std::max(foremost_, s.position);
-    const bool consistent = s.consistent;
-    sinks_.push_back({std::move(s), 0, false, consistent, consistent});
+    foremost_ = std::max(foremost_, s.at.position);
+    const bool consistent = s.at.consistent;
+    sinks_.push_back({std::move(s.name), std::move(s.at), 0, false, consistent, consistent});
   }
   for (const auto& r : routes_) {
     const auto sink = std::find_if(sinks_.begin(), sinks_.end(),
-                                   [&](const sink_state& s) { return s.at.name == r->sink; });
+                                   [&](const sink_state& s) { return s.name == r->sink; });
     sink_of_route_.push_back(static_cast<std::size_t>(sink - sinks_.begin()));
     routes_of_table_[r->schema->id].push_back(r->id);
     schemas_[r->schema->id] = r->schema;
@@ -40,12 +52,10 @@ bool router::waits_for_rows(const route& r) const {
 /// already.
 bool router::set_aside(const batch_ptr& rows, std::uint32_t index, const route& r,
                        held_changes& held) const {
-  const auto& sink = sinks_[sink_of_route_[r.id]];
   const auto& c = rows->changes[index];
   const auto table = rows->schema_of(c).id;
   const auto* snapshot = snapshots_.find(table);
-  if (snapshot == nullptr || sink.consistent || !takes_part(r, snapshot->state().sinks))
-    return false;
+  if (snapshot == nullptr || !takes_part(r, snapshot->state().sinks)) return false;
   if (snapshots_.holds_changes(table)) {
     auto& waiting = held[table];
     if (waiting.empty() || waiting.back() != index) waiting.push_back(index);
@@ -58,12 +68,11 @@ std::vector<router::output> router::start() {
   std::vector<output> out;
   for (const auto& r : routes_) {
     const auto* table = snapshots_.find(r->schema->id);
-    const auto sink = sink_of_route_[r->id];
     if (table == nullptr || !table->tracking() || !takes_part(*r, table->state().sinks)) continue;
-    // One that was consistent has passed this snapshot, and is ahead of the checkpoint.
-    if (waits_for_rows(*r) || sinks_[sink].consistent) continue;
+    if (waits_for_rows(*r)) continue;
     out.push_back(
-        {sink, snapshot_event{snapshot_event::kind::begun, r->id, table->state().generation, 0}});
+        {sink_of_route_[r->id],
+         snapshot_event{snapshot_event::kind::begun, r->id, table->state().generation, 0}});
   }
   return out;
 }
@@ -79,20 +88,22 @@ std::vector<router::output> router::begin_snapshot(oid table, std::vector<std::s
 }
 
 std::vector<router::output> router::begin_again(oid table) {
-  const auto& all = snapshots_.find(table)->state().sinks;
-  std::vector<std::string> unfinished;
-  for (const auto id : routes_of_table_.at(table)) {
-    const auto& r = *routes_[id];
-    if (takes_part(r, all) && !sinks_[sink_of_route_[id]].consistent)
-      unfinished.push_back(r.sink + "/" + r.target);
-  }
-  return restart_snapshot(table, unfinished.empty() ? all : std::move(unfinished));
+  return restart_snapshot(table, snapshots_.find(table)->state().sinks);
+}
+
+/// The table's last generation that any target has heard of: after a restart one may know a later
+/// one than the checkpoint.
+std::uint32_t router::last_generation(oid table) const {
+  const auto* known = snapshots_.find(table);
+  auto last = known == nullptr ? 0 : known->state().generation;
+  for (const auto id : routes_of_table_.at(table))
+    last = std::max(last, sinks_[sink_of_route_[id]].at.last_generation(routes_[id]->target));
+  return last;
 }
 
 std::vector<router::output> router::restart_snapshot(oid table, std::vector<std::string> sinks) {
   std::vector<output> out;
-  const auto* before = snapshots_.find(table);
-  const auto generation = before == nullptr ? 1 : before->state().generation + 1;
+  const auto generation = last_generation(table) + 1;
   snapshots_.begin(schemas_.at(table), generation, sinks);
   for (const auto id : routes_of_table_.at(table)) {
     const auto sink = sink_of_route_[id];
@@ -221,8 +232,9 @@ std::vector<router::output> router::take(const batch_ptr& rows) {
     if (routes_of[c.table] == nullptr) continue;
     for (const auto id : *routes_of[c.table]) {
       const auto sink = sink_of_route_[id];
-      if (already_held(*rows, c, sinks_[sink])) continue;
+      // First: rows that do not show this change yet will take the place of what a sink has.
       if (waits_for_rows(*routes_[id]) && set_aside(rows, i, *routes_[id], held)) continue;
+      if (already_held(*rows, c, sinks_[sink])) continue;
       auto& target = routed[sink];
       if (!target) {
         target = std::make_shared<routed_batch>();
@@ -245,11 +257,10 @@ std::vector<router::output> router::take(const batch_ptr& rows) {
   return out;
 }
 
-/// A sink that is ahead has what was read before the crash: reading it again would give later rows,
-/// and put a consistent target before its own cut. A table without a key comes whole or not at all.
+/// A sink that is ahead has what was read before the crash: reading it again would give later rows.
+/// A table without a key comes whole.
 bool router::chunk_held(const route& r, const sink_state& s, const chunk_emission& e) const {
-  if (waits_for_rows(r)) return s.consistent;
-  if (e.chunk == 0) return false;
+  if (waits_for_rows(r) || e.chunk == 0) return false;
   const auto last = s.at.last_chunk.find(r.target);
   return last != s.at.last_chunk.end()
          && (std::uint64_t{e.generation} << 32 | e.chunk) <= last->second;
@@ -257,7 +268,7 @@ bool router::chunk_held(const route& r, const sink_state& s, const chunk_emissio
 
 void router::missing_reported(const std::string& sink) {
   for (auto& s : sinks_) {
-    if (s.at.name != sink) continue;
+    if (s.name != sink) continue;
     s.consistent = false;
     ++s.missing_reports;
   }
@@ -286,12 +297,14 @@ std::vector<router::output> router::take(const std::vector<chunk_emission>& emis
         out.push_back({sink_of_route_[id],
                        snapshot_event{snapshot_event::kind::chunk, id, e.generation, e.chunk}});
       }
-      if (!e.rows || e.changes.empty()) continue;
+      if (!e.rows) continue;
+      auto chosen = r.mode == route_mode::append ? all_of(*e.rows) : e.changes;
+      if (chosen.empty()) continue;
       s.wrote = true;
+      changes_routed_ += chosen.size();
       auto routed = std::make_shared<routed_batch>();
       routed->rows = e.rows;
-      routed->slices.push_back({id, e.changes});
-      changes_routed_ += e.changes.size();
+      routed->slices.push_back({id, std::move(chosen)});
       out.push_back({sink_of_route_[id], routed_ptr(std::move(routed))});
     }
   }
@@ -312,7 +325,7 @@ std::vector<router::output> router::take(const barrier& b) {
     const auto& state = snapshots_.find(table)->state();
     for (const auto id : routes_of_table_.at(table)) {
       const auto sink = sink_of_route_[id];
-      if (!takes_part(*routes_[id], state.sinks) || sinks_[sink].consistent) continue;
+      if (!takes_part(*routes_[id], state.sinks)) continue;
       sinks_[sink].wrote = true;
       out.push_back(
           {sink, snapshot_event{snapshot_event::kind::finished, id, state.generation, 0}});
@@ -322,7 +335,7 @@ std::vector<router::output> router::take(const barrier& b) {
     auto cut = b;
     auto& sink = sinks_[s];
     // A sink that is ahead holds a later cut than this one, and is what it was.
-    if (position_ >= sink.at.position && snapshots_.consistent(sink.at.name))
+    if (position_ >= sink.at.position && snapshots_.consistent(sink.name))
       sink.consistent = true;
     cut.consistent = sink.consistent;
     cut.missing_known = sink.missing_reports;

@@ -12,12 +12,10 @@
 
 namespace leat {
 
-/// Where a sink stands when the pipeline starts.
+/// Where a sink stands when the pipeline starts. `at.consistent`: no snapshot waits for it either.
 struct sink_start {
   std::string name;
-  commit_lsn position{}; ///< transactions up to here are in the target
-  bool consistent = false;
-  std::map<std::string, std::uint64_t> last_chunk; ///< R11
+  target_progress at;
 };
 
 /// Splits the stream and the chunks by route and sink: one source batch becomes at most one batch
@@ -66,7 +64,8 @@ class router {
 
  private:
   struct sink_state {
-    sink_start at;
+    std::string name;
+    target_progress at; ///< at the start of the run
     std::uint64_t missing_reports = 0;
     bool wrote = false;      ///< in the open epoch
     bool consistent = false; ///< what readers are promised (R2)
@@ -82,6 +81,7 @@ class router {
   void track(const batch&);
   bool already_held(const batch&, const change&, const sink_state&) const;
   bool takes_part(const route&, const std::vector<std::string>& sinks) const;
+  std::uint32_t last_generation(oid table) const;
   std::vector<output> restart_snapshot(oid table, std::vector<std::string> sinks);
   void read_anew(const table_schema& before, const schema_ptr& now, std::vector<output>&);
   bool chunk_held(const route&, const sink_state&, const chunk_emission&) const;

@@ -21,7 +21,14 @@ struct target_progress {
   epoch_id epoch = 0;                               ///< names the checkpoint the target stands at
   commit_lsn position{};                            ///< last transaction the target holds
   bool consistent = false;                          ///< R2
-  std::map<std::string, std::uint64_t> last_chunk;  ///< target table -> number of the last chunk it holds (R11): generation << 32 | chunk
+  /// Target table -> generation of the last snapshot that was begun << 32 | number of the last chunk
+  /// of it that the table holds (R11); 0: none yet.
+  std::map<std::string, std::uint64_t> last_chunk;
+
+  std::uint32_t last_generation(const std::string& table) const {
+    const auto found = last_chunk.find(table);
+    return found == last_chunk.end() ? 0 : static_cast<std::uint32_t>(found->second >> 32);
+  }
 };
 
 /// A row with unchanged cells whose key the target does not hold (R6): it has to be read from the

@@ -26,6 +26,7 @@ snapshot_table::snapshot_table(schema_ptr schema, table_snapshot state, std::siz
   if (state_.phase == snapshot_phase::planning) state_.phase = snapshot_phase::waiting;
   if (holds_changes()) begin_again();
   if (state_.phase == snapshot_phase::waiting) state_.fence_xid = 0;
+  settle();
 }
 
 table_snapshot snapshot_table::checkpoint_state() const {
@@ -231,6 +232,7 @@ void snapshot_table::add_missing(const std::string& sink,
   // Nothing was tracked since the snapshot was finished: a fence makes up for it.
   state_.phase = snapshot_phase::waiting;
   state_.fence_xid = 0;
+  state_.sinks = {sink};
 }
 
 std::optional<snapshot_table::key_lookup> snapshot_table::next_keys(request_ticket ticket) {
@@ -278,6 +280,10 @@ std::vector<chunk_emission> snapshot_table::keys_read(request_ticket ticket, chu
   const auto lookup = std::move(*keys_in_flight_);
   keys_in_flight_.reset();
   if (!emit(out, keys_window_, result.rows, 0, {lookup.sink})) return out;
+  // Its rows are those of the stream again when H of these has passed, too.
+  auto& until_passed = state_.sinks;
+  if (!until_passed.empty() && std::ranges::find(until_passed, lookup.sink) == until_passed.end())
+    until_passed.push_back(lookup.sink);
   auto& queue = missing_[lookup.sink];
   queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(lookup.keys.size()));
   for (const auto& e : out)

@@ -25,11 +25,11 @@ class state_store {
   /// One synced write. Nothing of it is there, or all.
   virtual void save(const checkpoint&) = 0;
 
-  /// Keeps rows that sinks have found missing in `epoch`, synced: called before they commit it (R6).
-  /// load() gives the checkpoint's own missing keys and all that were added and not pruned, whatever
-  /// their epoch: reading a row once more does no harm. prune(oldest) forgets those of epochs before
-  /// `oldest`; truncate() keeps them.
-  virtual void add_missing(epoch_id epoch, const missing_keys&) = 0;
+  /// Keeps rows that sinks have found missing, synced: called before they commit (R6). `until`: the
+  /// last epoch whose checkpoint may be made without them. load() gives the checkpoint's own missing
+  /// keys and all that were added and not pruned: reading a row once more does no harm.
+  /// prune(oldest) forgets those with `until` before `oldest`; truncate() keeps them.
+  virtual void add_missing(epoch_id until, const missing_keys&) = 0;
 
   /// Forgets checkpoints before `oldest`; not synced.
   virtual void prune(epoch_id oldest) = 0;

@@ -51,7 +51,9 @@ std::optional<xid_snapshot> parse_xid_snapshot(std::string_view text) {
   xid_snapshot s;
   if (!take_number(text, s.xmin) || !take(text, ':')) return std::nullopt;
   if (!take_number(text, s.xmax) || !take(text, ':')) return std::nullopt;
-  if (s.xmin > s.xmax) return std::nullopt;
+  // A new slot's snapshot sees everything before its xmin, also beyond its xmax, which is that of
+  // the last commit the server had to note (snapbuild.c, SnapBuildInitialSnapshot).
+  s.xmax = std::max(s.xmax, s.xmin);
   while (!text.empty()) {
     if (!s.running.empty() && !take(text, ',')) return std::nullopt;
     std::uint64_t xid = 0;

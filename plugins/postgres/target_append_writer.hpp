@@ -15,7 +15,6 @@ class target_append_writer : public target_writer {
   void flush() override;
   void begin_snapshot(std::uint32_t) override {}
   void finish_snapshot(std::uint32_t) override {}
-  void committed(bool) override {}
 
  protected:
   void reshaped() override {}

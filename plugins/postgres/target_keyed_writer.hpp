@@ -23,7 +23,7 @@ class target_keyed_writer : public target_writer {
   void begin_snapshot(std::uint32_t generation) override;
   void finish_snapshot(std::uint32_t generation) override;
 
-  void committed(bool consistent) override;
+  void became_consistent() override;
   std::vector<missing_row> take_missing() override;
 
  protected:
@@ -59,7 +59,6 @@ class target_keyed_writer : public target_writer {
   bool worth_copying(std::size_t rows);
 
   fold fold_;
-  bool consistent_ = false;
   bool only_new_ = true;           ///< nothing but inserts and reads since the last flush
   std::size_t copies_to_skip_ = 0; ///< after a collision, for a while
   std::size_t last_skip_ = 0;

@@ -21,7 +21,6 @@ class target_keyless_writer : public target_writer {
   /// Its chunks begin anew, so that what is there goes away (R5.7).
   void begin_snapshot(std::uint32_t) override;
   void finish_snapshot(std::uint32_t) override;
-  void committed(bool) override {}
 
  protected:
   void reshaped() override {}

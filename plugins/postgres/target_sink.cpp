@@ -33,7 +33,7 @@ class target_sink final : public sink {
 
   writer& attach(const route_ptr& r) override {
     auto made = make_target_writer(*transaction_, r, options_.schema);
-    made->committed(consistent_);
+    if (consistent_) made->became_consistent();
     auto& owned = writers_[r->id];
     owned = std::move(made);
     return *owned;
@@ -51,7 +51,8 @@ class target_sink final : public sink {
   void commit(const target_progress& next) override {
     transaction_->commit(next);
     consistent_ = next.consistent;
-    for (auto& [id, w] : writers_) w->committed(consistent_);
+    if (!consistent_) return;
+    for (auto& [id, w] : writers_) w->became_consistent();
   }
 
   void cancel() noexcept override {

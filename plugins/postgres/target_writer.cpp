@@ -91,7 +91,7 @@ void target_writer::note_begun(std::uint32_t generation) {
 }
 
 bool target_writer::note_finished(std::uint32_t generation) {
-  if (record_.snapshot == 0) return false;
+  if (record_.snapshot != generation) return false;
   begin();
   record_.snapshot = 0;
   record_.finished = generation;

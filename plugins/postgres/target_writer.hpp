@@ -20,8 +20,8 @@ class target_writer : public writer {
 
   void change_schema(const route_ptr& after) override;
 
-  /// The epoch is committed; `consistent` as in target_progress.
-  virtual void committed(bool consistent) = 0;
+  /// The target is a cut of the source (target_progress::consistent).
+  virtual void became_consistent() {}
   /// Rows that the flushes since the last call did not find, after target_session::finish().
   virtual std::vector<missing_row> take_missing() { return {}; }
 

@@ -117,7 +117,7 @@ class append_writer final : public table_writer {
 
 } // namespace
 
-std::unique_ptr<writer> make_append_writer(session& s, const route_ptr& r) {
+std::unique_ptr<table_writer> make_append_writer(session& s, const route_ptr& r) {
   return std::make_unique<append_writer>(s, r);
 }
 

@@ -203,7 +203,7 @@ class keyless_writer final : public table_writer {
 
 } // namespace
 
-std::unique_ptr<writer> make_keyless_writer(session& s, const route_ptr& r) {
+std::unique_ptr<table_writer> make_keyless_writer(session& s, const route_ptr& r) {
   return std::make_unique<keyless_writer>(s, r);
 }
 

@@ -17,6 +17,7 @@ sink::~sink() = default;
 std::optional<target_progress> sink::open() {
   auto made = std::make_unique<session>(options_.path, pipeline_);
   auto progress = made->progress.read();
+  consistent_ = progress && progress->consistent;
   const std::scoped_lock lock(opening_);
   session_ = std::move(made);
   return progress;
@@ -25,6 +26,7 @@ std::optional<target_progress> sink::open() {
 writer& sink::attach(const route_ptr& r) {
   auto& w = writers_[r->id];
   w = make_writer(*session_, r);
+  if (consistent_) w->became_consistent();
   return *w;
 }
 
@@ -38,6 +40,9 @@ void sink::commit(const target_progress& next) {
   session_->progress.replace(next);
   session_->db.execute("COMMIT");
   session_->progress.committed();
+  consistent_ = next.consistent;
+  if (!consistent_) return;
+  for (auto& [id, w] : writers_) w->became_consistent();
 }
 
 void sink::cancel() noexcept {

@@ -13,6 +13,7 @@
 namespace leat::sqlite {
 
 struct session;
+class table_writer;
 
 /// Keeps tables in one SQLite file. All changes of an epoch, its DDL and the progress record commit
 /// in one transaction with synchronous FULL; readers are never blocked (WAL). Between the first
@@ -37,7 +38,8 @@ class sink final : public leat::sink {
   sink_options options_;
   std::mutex opening_; ///< guards the pointer for cancel()
   std::unique_ptr<session> session_;
-  std::map<route_id, std::unique_ptr<writer>> writers_;
+  std::map<route_id, std::unique_ptr<table_writer>> writers_;
+  bool consistent_ = false; ///< what the progress record says
 };
 
 } // namespace leat::sqlite

@@ -103,7 +103,7 @@ void table_writer::note_begun(std::uint32_t generation) {
 }
 
 bool table_writer::note_finished(std::uint32_t generation) {
-  if (record_.snapshot == 0) return false;
+  if (record_.snapshot != generation) return false;
   begin_writing();
   forget_statements();
   record_.snapshot = 0;
@@ -137,7 +137,7 @@ void table_writer::refuse(std::size_t column, std::string_view text, const std::
       "leave the column out with `exclude`, and report this: leat reads what PostgreSQL prints");
 }
 
-std::unique_ptr<writer> make_writer(session& s, const route_ptr& r) {
+std::unique_ptr<table_writer> make_writer(session& s, const route_ptr& r) {
   if (r->mode == route_mode::append) return make_append_writer(s, r);
   if (r->key.empty()) return make_keyless_writer(s, r);
   return make_upsert_writer(s, r);

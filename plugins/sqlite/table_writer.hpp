@@ -24,6 +24,9 @@ class table_writer : public writer {
 
   void change_schema(const route_ptr& after) final;
 
+  /// The target is a cut of the source (target_progress::consistent).
+  virtual void became_consistent() {}
+
  protected:
   /// Notes that a snapshot has begun. Nothing, when `generation` is the running one, which goes on,
   /// or the last one that ended here, which is replayed. Nothing is written before begin_writing(),
@@ -67,9 +70,9 @@ class table_writer : public writer {
 };
 
 /// The writer that the route's mode and key ask for.
-std::unique_ptr<writer> make_writer(session&, const route_ptr&);
-std::unique_ptr<writer> make_upsert_writer(session&, const route_ptr&);
-std::unique_ptr<writer> make_keyless_writer(session&, const route_ptr&);
-std::unique_ptr<writer> make_append_writer(session&, const route_ptr&);
+std::unique_ptr<table_writer> make_writer(session&, const route_ptr&);
+std::unique_ptr<table_writer> make_upsert_writer(session&, const route_ptr&);
+std::unique_ptr<table_writer> make_keyless_writer(session&, const route_ptr&);
+std::unique_ptr<table_writer> make_append_writer(session&, const route_ptr&);
 
 } // namespace leat::sqlite

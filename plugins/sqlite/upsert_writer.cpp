@@ -18,7 +18,7 @@ namespace {
 class upsert_writer final : public table_writer {
  public:
   upsert_writer(session& s, const route_ptr& r) : table_writer(s, r), fold_(r), seen_(s.db, *r) {
-    set_consistent(record_.snapshot == 0);
+    fold_.set_consistent(false);
   }
 
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
@@ -39,13 +39,15 @@ class upsert_writer final : public table_writer {
     fold_.clear();
   }
 
+  void became_consistent() override { fold_.set_consistent(true); }
+
   void begin_snapshot(std::uint32_t generation) override {
     note_begun(generation);
-    set_consistent(false);
+    fold_.set_consistent(false);
   }
 
   void finish_snapshot(std::uint32_t generation) override {
-    set_consistent(true);
+    fold_.set_consistent(true);
     if (!note_finished(generation)) return;
     seen_.finish();
     save_record();
@@ -59,14 +61,10 @@ class upsert_writer final : public table_writer {
     if (record_.snapshot > 1) seen_.start();
   }
 
-  void set_consistent(bool consistent) {
-    consistent_ = consistent;
-    fold_.set_consistent(consistent);
-  }
-
   void columns_changed() override {
+    const bool consistent = fold_.consistent();
     fold_ = fold(route_);
-    fold_.set_consistent(consistent_);
+    fold_.set_consistent(consistent);
     seen_.use(*route_);
   }
 
@@ -231,14 +229,13 @@ class upsert_writer final : public table_writer {
   }
 
   fold fold_;
-  bool consistent_ = true; ///< R6: the table's rows are those of the stream's position
   seen_keys seen_;
   std::optional<upsert_statements> statements_;
 };
 
 } // namespace
 
-std::unique_ptr<writer> make_upsert_writer(session& s, const route_ptr& r) {
+std::unique_ptr<table_writer> make_upsert_writer(session& s, const route_ptr& r) {
   return std::make_unique<upsert_writer>(s, r);
 }
 

@@ -119,6 +119,7 @@ void history::something_breaks() {
     return pipeline_->stream().lose_connection();
   case 3:
     if (!random_.chance(4)) return;
+    world_.read_anew = true;
     return pipeline_->read_anew(sim_database::schemas()[random_.below(table_count)]->id);
   default:
     return world_.fail_in(1 + random_.below(60));

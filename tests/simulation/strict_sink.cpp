@@ -68,11 +68,13 @@ class strict_sink::strict_writer : public writer {
       if (generation != t.generation) t.brought.clear();
       t.generation = generation;
       t.finished = false;
+      t.settled = false;
     });
   }
   void finish_snapshot(std::uint32_t generation) override {
     between_flushes("sink: before a snapshot's end", "sink: after a snapshot's end", [&] {
       auto& t = table();
+      t.settled = true;
       if (t.finished) return;
       if (generation != t.generation) sink_.world_.violate("another snapshot ends than began");
       t.finished = true;
@@ -101,7 +103,8 @@ class strict_sink::strict_writer : public writer {
     const std::string key(b.text(fresh[0]));
     const auto old_key = old_row.empty() ? key : std::string(b.text(old_row[0]));
     const auto before = t.rows.find(old_key);
-    const bool known = before != t.rows.end() && (old_key == key || t.finished);
+    if (c.kind == change_kind::read) t.settled = false;
+    const bool known = before != t.rows.end() && (old_key == key || t.settled);
     const auto kept = known ? before->second.large : 0;
     if (old_key != key) t.rows.erase(old_key);
     if (fresh[2].state() == cell_state::unchanged && !known) return miss(key);
@@ -160,6 +163,8 @@ void strict_sink::commit(const target_progress& next) {
     if (next.pipeline_id.empty()) world_.violate("a commit without a pipeline id");
     if (next.epoch <= now.epoch) world_.violate("a target's epoch does not grow");
     if (next.position < now.position) world_.violate("a target goes back");
+    if (now.consistent && !next.consistent && !world_.read_anew)
+      world_.violate("a target that was consistent takes it back");
     if (!world_.store->load(next.epoch))
       world_.violate("an epoch is committed before its checkpoint is saved");
     check_cut(next);

@@ -21,6 +21,7 @@ struct target_table {
   std::set<std::string> brought; ///< keys, since the snapshot began (R12)
   std::uint32_t generation = 0;
   bool finished = true;
+  bool settled = true; ///< the rows are those of the stream's position (R6)
 };
 
 /// What a target holds durably.
@@ -39,6 +40,7 @@ struct world {
   std::map<std::string, target> targets; ///< by sink
   wal_lsn confirmed{};                   ///< of the slot
   bool slot_made = false;
+  bool read_anew = false; ///< a table was, or is to be: targets need not stay consistent
 
   /// A place where something may fail: throws when it is this one's turn, and always once the
   /// process is dead.

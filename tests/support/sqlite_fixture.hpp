@@ -66,18 +66,19 @@ class sqlite_fixture : public testing::Test {
   }
   void flush() { writer_->flush(); }
 
-  target_progress progress(epoch_id epoch) const {
+  target_progress progress(epoch_id epoch, bool consistent = true) const {
     auto p = last_;
+    p.consistent = consistent;
     p.pipeline_id = "id";
     p.epoch = epoch;
     p.position = commit_lsn{epoch * 100};
     return p;
   }
   /// Ends an epoch; gives the keys of the missing rows.
-  std::vector<std::vector<std::string>> commit(epoch_id epoch) {
+  std::vector<std::vector<std::string>> commit(epoch_id epoch, bool consistent = true) {
     std::vector<std::vector<std::string>> keys;
     for (auto& lost : sink_->prepare()) keys.push_back(std::move(lost.key));
-    sink_->commit(progress(epoch));
+    sink_->commit(progress(epoch, consistent));
     return keys;
   }
 

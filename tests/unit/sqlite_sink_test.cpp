@@ -288,10 +288,22 @@ TEST_F(SqliteUpsert, WhileASnapshotRunsAKeyMoveDoesNotReadTheTarget) {
   EXPECT_THAT(commit(4), IsEmpty());
 }
 
+TEST_F(SqliteUpsert, UntilTheStreamHasPassedARowThatWasReadAKeyMoveDoesNotReadTheTarget) {
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  write(changes().read({3, "later", "z"}));
+  commit(2, false);
+  write(changes().update(key(3), {4, "b", unchanged}));
+  EXPECT_THAT(commit(3, false), ElementsAre(std::vector<std::string>{"4"}));
+  w().finish_snapshot(1);
+  write(changes().update(key(1), {2, "b", unchanged}));
+  EXPECT_THAT(commit(4), IsEmpty());
+}
+
 TEST_F(SqliteUpsert, TheRunningSnapshotIsRememberedOverARestart) {
   write(changes().insert({1, "a", "x"}));
   w().begin_snapshot(1);
-  commit(1);
+  commit(1, false);
   reopen();
   attach(test::route_of(items()));
   write(changes().update(key(1), {2, "b", unchanged}));
