@@ -4,10 +4,7 @@
 #include <set>
 
 #include "actors/caf.hpp"
-#include "actors/coordinator.hpp"
-#include "actors/reader_stage.hpp"
-#include "actors/router_stage.hpp"
-#include "actors/sink_stage.hpp"
+#include "actors/pipeline_wiring.hpp"
 #include "actors/source_stage.hpp"
 #include "actors/wiring.hpp"
 
@@ -88,74 +85,27 @@ class supervisor_impl : public stage<supervisor_actor> {
   }
 
   void spawn_stages(assembly parts) {
-    auto& sys = system();
     const memory_shares shares(setup_.file.memory, parts.sinks.size());
     parts_spill_ = std::move(parts.spill);
-    setup_.board->update([&](pipeline_status& s) {
-      s.pipeline_id = parts.identity.id;
-      s.target = parts.until.value_or(wal_lsn{});
-      s.confirmed = parts.start.resume;
-      std::vector<std::string> sinks;
-      for (const auto& k : parts.sinks) sinks.push_back(k.name);
-      s.lag.start(sinks, parts.start.resume);
-    });
-
-    coordinator_setup c;
-    c.store = setup_.store;
-    for (const auto& s : parts.sinks) c.sinks[s.name] = s.progress.epoch;
-    c.last_epoch = parts.last_epoch;
-    c.resume = parts.start.resume;
-    c.interval = setup_.file.checkpoint_interval;
-    c.until = parts.until;
-    c.board = setup_.board;
-    coordinator_ = watch(make_coordinator(sys, std::move(c)));
-
-    router_setup r;
-    coordinator_peers peers;
-    for (std::size_t i = 0; i < parts.sinks.size(); ++i) {
-      auto& opened = parts.sinks[i];
-      setup_.board->update(
-          [&](pipeline_status& s) { s.sinks[opened.name].connector = opened.connector; });
-      sink_setup s;
-      s.name = opened.name;
-      s.target = opened.target;
-      s.routes = parts.plan.routes;
-      s.progress = opened.progress;
-      s.channel = static_cast<channel_id>(i);
-      s.window = shares.sink;
-      s.buffer_bytes = shares.sink_buffer;
-      s.coordinator = coordinator_;
-      s.board = setup_.board;
-      auto stage_handle = watch(make_sink_stage(sys, std::move(s)));
-      r.sink_actors.push_back(stage_handle);
-      peers.sinks[opened.name] = stage_handle;
-    }
-    r.routes = parts.plan.routes;
-    r.sinks = parts.sink_starts;
-    r.position = parts.start.position;
-    r.snapshots = std::move(parts.snapshots);
-    r.missing = parts.start.missing;
-    for (std::size_t i = 0; i < parts.readers.size(); ++i)
-      r.readers.push_back(watch(make_reader_stage(sys, i, parts.readers[i])));
-    r.coordinator = coordinator_;
-    r.source_window = shares.source;
-    r.sink_window = shares.sink;
-    r.route_fingerprints = parts.route_fingerprints;
-    r.board = setup_.board;
-    r.log = setup_.log;
-    router_ = watch(make_router_stage(sys, std::move(r)));
-
-    peers.router = router_;
-    peers.source = watch(make_source_stage(sys, std::move(parts.stream), router_, shares.source,
-                                           parts.start.resume, setup_.board, setup_.log));
-    post(coordinator_, std::move(peers));
-  }
-
-  template <class Handle>
-  Handle watch(Handle h) {
-    monitor(h);
-    stages_.insert(caf::actor_cast<caf::strong_actor_ptr>(h));
-    return h;
+    wiring_options o;
+    o.source_window = shares.source;
+    o.sink_window = shares.sink;
+    o.sink_buffer = shares.sink_buffer;
+    o.interval = setup_.file.checkpoint_interval;
+    o.store = setup_.store;
+    o.board = setup_.board;
+    o.log = setup_.log;
+    o.make_source = [&](const router_actor& router) {
+      return make_source_stage(system(), std::move(parts.stream), router, shares.source,
+                               parts.start.resume, setup_.board, setup_.log);
+    };
+    o.watch = [this](const caf::strong_actor_ptr& s) {
+      monitor(s);
+      stages_.insert(s);
+    };
+    auto wired = wire_pipeline(system(), parts, o);
+    coordinator_ = std::move(wired.coordinator);
+    router_ = std::move(wired.router);
   }
 
   void stage_ended(const caf::down_msg& down) {

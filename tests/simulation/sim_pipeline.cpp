@@ -2,11 +2,8 @@
 
 #include <caf/send.hpp>
 
-#include "actors/coordinator.hpp"
 #include "actors/failure.hpp"
-#include "actors/reader_stage.hpp"
-#include "actors/router_stage.hpp"
-#include "actors/sink_stage.hpp"
+#include "actors/pipeline_wiring.hpp"
 #include "dataflow/error.hpp"
 #include "tests/simulation/sim_source.hpp"
 #include "tests/simulation/strict_sink.hpp"
@@ -24,10 +21,9 @@ sim_pipeline::sim_pipeline(world& w, model::random& r, test::sim_system& system,
   spawn(assemble(file, *world_.store, "", cancels_, doubles), system);
 }
 
-template <class Handle>
-Handle sim_pipeline::watch(Handle h) {
-  stages_.push_back(caf::actor_cast<caf::strong_actor_ptr>(h));
-  h->attach_functor([state = state_](const caf::error& reason) {
+void sim_pipeline::watch(const caf::strong_actor_ptr& stage) {
+  stages_.push_back(stage);
+  stage->get()->attach_functor([state = state_](const caf::error& reason) {
     ++state->ended;
     if (!reason || reason == caf::exit_reason::user_shutdown || reason == caf::exit_reason::kill)
       return;
@@ -35,65 +31,32 @@ Handle sim_pipeline::watch(Handle h) {
     if (failure.what() != std::string_view(planted) && !state->complaint)
       state->complaint = "a stage ended: " + failure.brief();
   });
-  return h;
 }
 
 void sim_pipeline::spawn(assembly parts, test::sim_system& sim) {
-  auto& sys = sim.system();
   sinks_ = parts.sinks.size();
-
-  coordinator_setup c;
-  c.store = world_.store;
-  for (const auto& s : parts.sinks) c.sinks[s.name] = s.progress.epoch;
-  c.last_epoch = parts.last_epoch;
-  c.resume = parts.start.resume;
-  c.interval = sizes_.interval;
-  c.board = board_;
-  c.runs = execution::scheduled;
-  coordinator_ = watch(make_coordinator(sys, std::move(c)));
-
-  router_setup r;
-  coordinator_peers peers;
-  for (std::size_t i = 0; i < parts.sinks.size(); ++i) {
-    const auto& opened = parts.sinks[i];
-    sink_setup s;
-    s.name = opened.name;
-    s.target = opened.target;
-    s.routes = parts.plan.routes;
-    s.progress = opened.progress;
-    s.channel = static_cast<channel_id>(i);
-    s.window = sizes_.sink;
-    s.coordinator = coordinator_;
-    s.board = board_;
-    s.runs = execution::scheduled;
-    try {
-      r.sink_actors.push_back(watch(make_sink_stage(sys, std::move(s))));
-    } catch (const error&) {
-      end();
-      throw;
-    }
-    peers.sinks[opened.name] = r.sink_actors.back();
+  wiring_options o;
+  o.source_window = sizes_.source;
+  o.sink_window = sizes_.sink;
+  o.interval = sizes_.interval;
+  o.store = world_.store;
+  o.board = board_;
+  o.log = [](log_level, const std::string&) {};
+  o.runs = execution::scheduled;
+  o.make_source = [&](const router_actor& router) {
+    stream_ = std::make_unique<sim_stream>(world_, random_, sizes_.source, parts.start.position,
+                                           parts.start.resume);
+    return stream_->attach(sim.system(), router);
+  };
+  o.watch = [this](const caf::strong_actor_ptr& stage) { watch(stage); };
+  try {
+    auto wired = wire_pipeline(sim.system(), parts, o);
+    coordinator_ = std::move(wired.coordinator);
+    router_ = std::move(wired.router);
+  } catch (const error&) {
+    end();
+    throw;
   }
-  r.routes = parts.plan.routes;
-  r.sinks = parts.sink_starts;
-  r.position = parts.start.position;
-  r.snapshots = std::move(parts.snapshots);
-  r.missing = parts.start.missing;
-  for (std::size_t i = 0; i < parts.readers.size(); ++i)
-    r.readers.push_back(watch(make_reader_stage(sys, i, parts.readers[i], execution::scheduled)));
-  r.coordinator = coordinator_;
-  r.source_window = sizes_.source;
-  r.sink_window = sizes_.sink;
-  r.route_fingerprints = parts.route_fingerprints;
-  r.board = board_;
-  r.log = [](log_level, const std::string&) {};
-  router_ = watch(make_router_stage(sys, std::move(r)));
-
-  stream_ = std::make_unique<sim_stream>(world_, random_, sizes_.source, parts.start.position,
-                                         parts.start.resume);
-  peers.router = router_;
-  peers.source = watch(stream_->attach(sys, router_));
-  caf::anon_send(coordinator_, std::move(peers));
 }
 
 void sim_pipeline::end() {

@@ -49,8 +49,7 @@ class sim_pipeline {
     std::optional<std::string> complaint;
   };
 
-  template <class Handle>
-  Handle watch(Handle h);
+  void watch(const caf::strong_actor_ptr&);
   void spawn(assembly, test::sim_system&);
 
   world& world_;
