@@ -5,49 +5,9 @@
 #include <chrono>
 #include <utility>
 
+#include "dataflow/append_row.hpp"
+
 namespace leat::postgres {
-
-namespace {
-
-std::string_view letter(change_kind kind) {
-  switch (kind) {
-  case change_kind::insert:
-    return "i";
-  case change_kind::update:
-    return "u";
-  case change_kind::remove:
-    return "d";
-  case change_kind::truncate:
-    return "t";
-  case change_kind::read:
-    return "r";
-  }
-  return {};
-}
-
-bool came(const cell& c) { return c.has_value() || c.is_null(); }
-
-/// The cells a change's row is made of: the new row, filled from a full old one; of a delete the
-/// old row.
-struct shown_row {
-  std::span<const cell> first;
-  std::span<const cell> second;
-
-  const cell* at(std::size_t column) const {
-    if (!first.empty() && came(first[column])) return &first[column];
-    if (!second.empty() && came(second[column])) return &second[column];
-    return nullptr;
-  }
-};
-
-shown_row row_of(const batch& rows, const change& c) {
-  if (c.kind == change_kind::remove) return {rows.old_row(c), {}};
-  if (c.kind == change_kind::truncate) return {};
-  const bool full = c.old_kind == old_row_kind::full;
-  return {rows.new_row(c), full ? rows.old_row(c) : std::span<const cell>{}};
-}
-
-} // namespace
 
 std::string timestamp_text(std::int64_t microseconds) {
   using namespace std::chrono;
@@ -61,9 +21,9 @@ std::string timestamp_text(std::int64_t microseconds) {
                      time.subseconds().count());
 }
 
-std::string array_text(const std::vector<std::string>& items) {
+std::string array_text(std::span<const std::string_view> items) {
   std::string text = "{";
-  for (const auto& item : items) {
+  for (const auto item : items) {
     if (text.size() > 1) text += ',';
     text += '"';
     for (const char c : item) {
@@ -84,20 +44,18 @@ void target_append_writer::write(const batch_ptr& rows, std::span<const std::uin
 }
 
 void target_append_writer::add_row(copy_rows& out, const batch& rows, const change& c) const {
-  const auto row = row_of(rows, c);
-  std::vector<std::string> missing;
+  const append_row row(rows, c);
   for (const auto& column : target_route().columns) {
     const auto* there = row.at(column.source);
-    if (there == nullptr) missing.push_back(column.name);
     there != nullptr && there->has_value() ? out.add(rows.text(*there)) : out.add_null();
   }
-  const auto& transaction = rows.transaction_of(c);
-  out.add(letter(c.kind));
-  out.add(to_string(transaction.commit));
+  out.add(row.op());
+  out.add(to_string(rows.transaction_of(c).commit));
   out.add(std::to_string(c.index));
-  transaction.commit_time == 0 ? out.add_null() : out.add(timestamp_text(transaction.commit_time));
-  missing.empty() || c.kind == change_kind::truncate ? out.add_null()
-                                                     : out.add(array_text(missing));
+  const auto time = row.time();
+  time ? out.add(timestamp_text(*time)) : out.add_null();
+  const auto missing = row.missing(target_route());
+  missing.empty() ? out.add_null() : out.add(array_text(missing));
   out.end_row();
 }
 

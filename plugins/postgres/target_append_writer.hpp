@@ -28,6 +28,6 @@ class target_append_writer : public target_writer {
 /// `2024-02-29 12:34:56.789+00` of microseconds since 2000-01-01 UTC.
 std::string timestamp_text(std::int64_t microseconds);
 /// `{"a","b"}`
-std::string array_text(const std::vector<std::string>&);
+std::string array_text(std::span<const std::string_view>);
 
 } // namespace leat::postgres

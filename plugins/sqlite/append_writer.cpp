@@ -1,29 +1,12 @@
 #include <string>
 #include <vector>
 
+#include "dataflow/append_row.hpp"
 #include "plugins/sqlite/table_writer.hpp"
 
 namespace leat::sqlite {
 
 namespace {
-
-const char* letter_of(change_kind kind) {
-  switch (kind) {
-  case change_kind::insert:
-    return "i";
-  case change_kind::update:
-    return "u";
-  case change_kind::remove:
-    return "d";
-  case change_kind::truncate:
-    return "t";
-  case change_kind::read:
-    break;
-  }
-  return "r";
-}
-
-bool came(cell_state s) { return s == cell_state::value || s == cell_state::null; }
 
 std::string json_string(std::string_view text) {
   constexpr auto* digits = "0123456789abcdef";
@@ -38,6 +21,13 @@ std::string json_string(std::string_view text) {
       out += c;
   }
   return out + '"';
+}
+
+/// `["a","b"]`; empty for none.
+std::string json_array(const std::vector<std::string_view>& texts) {
+  std::string out;
+  for (const auto text : texts) out += (out.empty() ? "[" : ",") + json_string(text);
+  return out.empty() ? out : out + "]";
 }
 
 /// Mode append (R11): every change is one row.
@@ -72,44 +62,25 @@ class append_writer final : public table_writer {
   }
 
   void put(const batch& rows, const change& c) {
+    const append_row row(rows, c);
     const auto lsn = to_string(rows.transaction_of(c).commit);
-    const auto missing = bind_row(rows, c, lsn);
-    int parameter = static_cast<int>(route_->columns.size());
-    insert_.bind(++parameter, std::string_view(letter_of(c.kind)));
+    const auto key = [&] { return lsn + "/" + std::to_string(c.index); };
+    int parameter = 0;
+    for (std::size_t i = 0; i < route_->columns.size(); ++i) {
+      const auto* there = row.at(route_->columns[i].source);
+      if (there == nullptr)
+        insert_.bind_null(++parameter);
+      else
+        bind_cell(insert_, ++parameter, i, there->state(), rows.text(*there), key);
+    }
+    insert_.bind(++parameter, row.op());
     insert_.bind(++parameter, lsn);
     insert_.bind(++parameter, static_cast<std::int64_t>(c.index));
-    const auto time = iso_time(rows.transaction_of(c).commit_time);
-    insert_.bind(++parameter, time);
-    if (missing.empty())
-      insert_.bind_null(++parameter);
-    else
-      insert_.bind(++parameter, missing);
+    const auto time = row.time() ? iso_time(*row.time()) : std::string();
+    time.empty() ? insert_.bind_null(++parameter) : insert_.bind(++parameter, time);
+    const auto missing = json_array(row.missing(*route_));
+    missing.empty() ? insert_.bind_null(++parameter) : insert_.bind(++parameter, missing);
     insert_.run();
-  }
-
-  /// Gives the names of the cells that did not come, as a JSON array; empty when all came.
-  std::string bind_row(const batch& rows, const change& c, const std::string& lsn) {
-    const auto fresh = rows.new_row(c);
-    const auto old = rows.old_row(c);
-    const auto key = [&] { return lsn + "/" + std::to_string(c.index); };
-    std::string missing;
-    for (std::size_t i = 0; i < route_->columns.size(); ++i) {
-      const auto parameter = static_cast<int>(i) + 1;
-      const auto source = route_->columns[i].source;
-      const bool new_came = !fresh.empty() && came(fresh[source].state());
-      const bool old_came = !old.empty() && came(old[source].state());
-      // Only a full old row's cell is what an unchanged one still holds.
-      const bool from_old = old_came && (fresh.empty() || c.old_kind == old_row_kind::full);
-      if (new_came || from_old) {
-        const auto value = new_came ? fresh[source] : old[source];
-        bind_cell(insert_, parameter, i, value.state(), rows.text(value), key);
-        continue;
-      }
-      insert_.bind_null(parameter);
-      if (c.kind != change_kind::truncate)
-        missing += (missing.empty() ? "[" : ",") + json_string(route_->columns[i].name);
-    }
-    return missing.empty() ? missing : missing + "]";
   }
 
   statement insert_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,12 @@
 
 namespace leat::test {
 
+struct items_options {
+  route_mode mode = route_mode::upsert;
+  delete_mode removal = delete_mode::hard;
+  std::string target = "items";
+};
+
 /// A SQLite sink on a file of its own, opened, and a reader beside it.
 class sqlite_fixture : public testing::Test {
  protected:
@@ -29,6 +36,26 @@ class sqlite_fixture : public testing::Test {
         .column("body", value_class::text)
         .key({"id"})
         .build();
+  }
+
+  struct item_column {
+    const char* name;
+    std::int16_t number; ///< attnum
+    value_class kind = value_class::text;
+  };
+  /// A version of items with other columns.
+  static route items_with(std::initializer_list<item_column> columns, const char* key = "id") {
+    auto made = table("public.items");
+    for (const auto& c : columns) made.column(c.name, c.kind, c.number);
+    return route_of(made.key({key}).build());
+  }
+
+  void attach_items(items_options o = {}) {
+    auto r = route_of(items());
+    r.mode = o.mode;
+    r.removal = o.removal;
+    r.target = o.target;
+    attach(std::move(r));
   }
 
   /// As after a crash: the sink is thrown away, and made anew.
@@ -50,8 +77,14 @@ class sqlite_fixture : public testing::Test {
   }
 
   void attach(route r) {
-    schema_ = r.schema;
-    writer_ = &sink_->attach(share(std::move(r)));
+    attached_ = share(std::move(r));
+    schema_ = attached_->schema;
+    writer_ = &sink_->attach(attached_);
+  }
+  /// reopen(), with the route that was attached last.
+  void restart() {
+    reopen();
+    attach(*attached_);
   }
   void change_schema(route after) {
     schema_ = after.schema;
@@ -65,6 +98,11 @@ class sqlite_fixture : public testing::Test {
     writer_->write(b, all_changes(*b));
   }
   void flush() { writer_->flush(); }
+  /// One row of items, committed as epoch 1.
+  void write_first_row() {
+    write(changes().insert({1, "a", "x"}));
+    commit(1);
+  }
 
   target_progress progress(epoch_id epoch, bool consistent = true) const {
     auto p = last_;
@@ -140,6 +178,7 @@ class sqlite_fixture : public testing::Test {
   std::unique_ptr<sqlite::sink> sink_;
   writer* writer_ = nullptr;
   schema_ptr schema_ = items();
+  route_ptr attached_;
   target_progress last_;
 };
 
