@@ -36,6 +36,11 @@ struct fold::incoming {
 
 fold::fold(route_ptr route) : route_(std::move(route)), table_(smallest_table, fold_entry::none) {}
 
+void fold::set_settled(bool settled) {
+  settled_ = settled;
+  read_.clear();
+}
+
 void fold::add(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
   if (changes.empty()) return;
   if (batches_.empty() || batches_.back() != rows) {
@@ -57,8 +62,6 @@ void fold::take(const change& c, std::uint32_t batch_number) {
   case change_kind::remove:
     return take_remove(c, batch_number);
   case change_kind::read:
-    consistent_ = false;
-    break;
   case change_kind::insert:
   case change_kind::update:
     break;
@@ -69,6 +72,7 @@ void fold::take(const change& c, std::uint32_t batch_number) {
       std::any_of(cells.begin(), cells.end(), [](cell v) { return !came(v.state()); });
   const auto filling = gaps ? old_row : std::span<const cell>{};
   const auto key = intern_key(rows, cells, old_row);
+  if (c.kind == change_kind::read && settled_) read_.insert(keys_[key].hash);
   const incoming row{rows, c, batch_number, cells, filling, key};
   if (c.kind != change_kind::update || old_row.empty()) return take_row(row);
   const auto old_key = intern_key(rows, old_row, {});
@@ -155,7 +159,7 @@ void fold::take_move(const incoming& row, std::uint32_t old_key) {
     e.kind = fold_kind::upsert;
     return;
   }
-  if (!consistent_) return lose();
+  if (!settled_ || read_.contains(keys_[old_key].hash)) return lose();
   e.base = source.kind == fold_kind::moved ? source.base : old_key;
   e.kind = e.base == e.key ? fold_kind::partial : fold_kind::moved;
   if (e.kind == fold_kind::partial) e.base = fold_entry::none;

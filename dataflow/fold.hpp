@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "dataflow/batch.hpp"
@@ -53,11 +54,11 @@ class fold {
   /// not come, and for a batch of another version of the table.
   void add(const batch_ptr& rows, std::span<const std::uint32_t> changes);
 
-  /// Whether the target's rows are those of the stream's position (R6). While they are not (a
-  /// snapshot is running), a key move that leaves unchanged cells gives `lost` instead of `moved`.
-  /// Rows that were read (change_kind::read) end it. Set it when empty.
-  void set_consistent(bool consistent) { consistent_ = consistent; }
-  bool consistent() const { return consistent_; }
+  /// Whether the target's rows are those of the stream's position (R6), but for those that are read
+  /// from now on (change_kind::read). A key move that leaves unchanged cells gives `lost` instead of
+  /// `moved` where they are not. Set it when empty.
+  void set_settled(bool settled);
+  bool settled() const { return settled_; }
 
   bool empty() const { return entries_.empty() && !truncated_; }
   bool truncated() const { return truncated_; }
@@ -113,7 +114,8 @@ class fold {
   void grow();
 
   route_ptr route_;
-  bool consistent_ = true;
+  bool settled_ = true;
+  std::unordered_set<std::uint64_t> read_; ///< hashes of keys that were read since
   bool truncated_ = false;
   std::vector<batch_ptr> batches_;
   std::size_t batch_bytes_ = 0;

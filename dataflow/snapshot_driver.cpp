@@ -179,25 +179,16 @@ missing_keys snapshot_driver::missing() const {
 
 std::vector<oid> snapshot_driver::passed(epoch_id epoch, wal_lsn end) {
   epoch_ = epoch;
-  std::vector<oid> finished;
+  std::vector<oid> settled;
   for (auto& [id, t] : tables_)
-    if (t->passed(end)) finished.push_back(id);
-  return finished;
+    if (t->passed(end)) settled.push_back(id);
+  return settled;
 }
 
 bool snapshot_driver::finished(oid table) const { return !tracks(table); }
 
 bool snapshot_driver::consistent(const std::string& sink) const {
-  for (const auto& [id, t] : tables_) {
-    if (t->misses(sink)) return false;
-    if (!t->tracking()) continue;
-    const auto& only = t->state().sinks;
-    const auto of_sink = [&](std::string_view entry) {
-      return entry.substr(0, entry.find('/')) == sink;
-    };
-    if (only.empty() || std::any_of(only.begin(), only.end(), of_sink)) return false;
-  }
-  return true;
+  return std::ranges::all_of(tables_, [&](const auto& t) { return t.second->consistent(sink); });
 }
 
 bool snapshot_driver::active() const {

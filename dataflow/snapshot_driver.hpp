@@ -88,14 +88,15 @@ class snapshot_driver {
   /// Keys that are still missing, by sink and table.
   missing_keys missing() const;
 
-  /// Barrier `epoch` passes and the stream has passed `end`: gives the tables that this finishes.
+  /// Barrier `epoch` passes and the stream has passed `end`: gives the tables whose rows that were
+  /// read are the stream's from here on.
   std::vector<oid> passed(epoch_id epoch, wal_lsn end);
   /// No restart goes back before checkpoint `epoch`: chunks whose bounds it holds may be read, and
   /// will keep their numbers (R11).
   void completed(epoch_id epoch) { completed_ = epoch; }
 
   bool finished(oid table) const;
-  /// Every table that this sink takes part in is finished, and it misses no row.
+  /// What this sink has of every table is what the stream has brought, whole.
   bool consistent(const std::string& sink) const;
   bool active() const;
   /// A plan came that waits for a checkpoint: an early barrier shortens the wait. Cleared by the

@@ -17,6 +17,8 @@ bool takes_part(std::string_view sink, std::string_view target,
 
 snapshot_table::snapshot_table(schema_ptr schema, table_snapshot state, std::size_t key_bytes)
     : schema_(std::move(schema)), state_(std::move(state)), merge_(key_bytes) {
+  chunks_high_ = state_.high;
+  settled_ = state_.phase == snapshot_phase::finished;
   merge_.restore(std::move(state_.touched));
   state_.touched.clear();
   const bool read_before =
@@ -156,6 +158,7 @@ bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::wind
   const auto filter = merge_.admit(window, rows.seen);
   if (!filter) return false;
   state_.high = std::max(state_.high, rows.high);
+  if (number != 0) chunks_high_ = state_.high;
   chunk_emission e{schema_->id, state_.generation, number, sinks, nullptr, {}};
   if (schema_->key.empty()) {
     e.first = true;
@@ -280,7 +283,7 @@ std::vector<chunk_emission> snapshot_table::keys_read(request_ticket ticket, chu
   const auto lookup = std::move(*keys_in_flight_);
   keys_in_flight_.reset();
   if (!emit(out, keys_window_, result.rows, 0, {lookup.sink})) return out;
-  // Its rows are those of the stream again when H of these has passed, too.
+  looked_up_[lookup.sink] = result.rows.high;
   auto& until_passed = state_.sinks;
   if (!until_passed.empty() && std::ranges::find(until_passed, lookup.sink) == until_passed.end())
     until_passed.push_back(lookup.sink);
@@ -344,11 +347,29 @@ void snapshot_table::settle() {
 bool snapshot_table::passed(wal_lsn end) {
   if (columns_ahead_ && end >= columns_high_) columns_due_ = true;
   if (rewrite_high_ && end >= *rewrite_high_) rewritten_ = true;
-  if (state_.phase != snapshot_phase::passing || end < state_.high) return false;
+  const bool read_all = planned_ && state_.chunks.empty();
+  const bool settles = !settled_ && read_all && end >= chunks_high_;
+  settled_ = settled_ || settles;
+  const auto before = looked_up_.size();
+  std::erase_if(looked_up_, [&](const auto& l) { return end >= l.second; });
+  const bool all_passed = before != 0 && looked_up_.empty();
+  if (state_.phase == snapshot_phase::passing && end >= state_.high) finish();
+  return settles || (settled_ && all_passed);
+}
+
+void snapshot_table::finish() {
   state_.phase = snapshot_phase::finished;
   state_.seen.reset();
   merge_.restore({});
-  return true;
+}
+
+bool snapshot_table::consistent(const std::string& sink) const {
+  if (misses(sink) || looked_up_.contains(sink)) return false;
+  if (!tracking() || settled_) return true;
+  const auto of_sink = [&](std::string_view entry) {
+    return entry.substr(0, entry.find('/')) == sink;
+  };
+  return !state_.sinks.empty() && std::ranges::none_of(state_.sinks, of_sink);
 }
 
 void snapshot_table::await_columns(wal_lsn high) {

@@ -96,8 +96,11 @@ class snapshot_table {
   }
   bool misses(const std::string& sink) const { return missing_.contains(sink); }
 
-  /// The stream has passed `end`; true when that finishes the snapshot.
+  /// The stream has passed `end`. True when rows that were read have become those of the stream:
+  /// all chunks', or those that were looked up since.
   bool passed(wal_lsn end);
+  /// What this sink has of the table is what the stream has brought, whole.
+  bool consistent(const std::string& sink) const;
   /// Waits until the stream has passed `high` and the table is described anew (R5.6).
   void await_columns(wal_lsn high);
   bool wants_description() const { return columns_due_ && !asked(); }
@@ -123,6 +126,7 @@ class snapshot_table {
   void await_absent(const key_lookup&, const chunk_rows&,
                     std::deque<std::vector<std::string>>& queue);
   void settle();
+  void finish();
   void begin_again();
   bool asked() const { return asked_ != request_ticket::none; }
   using flights = std::map<std::uint64_t, reading>;
@@ -133,6 +137,9 @@ class snapshot_table {
   table_snapshot state_;
   snapshot_merge merge_;
   flights in_flight_; ///< by chunk number
+  wal_lsn chunks_high_{}; ///< largest H of an emitted chunk
+  bool settled_ = false;  ///< the stream has passed it, and there are no more
+  std::map<std::string, wal_lsn> looked_up_; ///< sink -> largest H of its looked-up rows, unpassed
   std::map<std::string, std::deque<std::vector<std::string>>> missing_;
   /// Sink and key that a lookup did not find -> transactions that may bring the row still.
   std::map<std::pair<std::string, std::vector<std::string>>,

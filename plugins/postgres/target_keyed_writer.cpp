@@ -61,7 +61,7 @@ void in_pieces(const Items& items, std::vector<text_array>& arrays, const Add& a
 target_keyed_writer::target_keyed_writer(target_transaction& transaction, route_ptr r,
                                          const std::string& default_schema)
     : target_writer(transaction, r, default_schema), fold_(std::move(r)) {
-  fold_.set_consistent(false);
+  fold_.set_settled(false);
   seen_ = transaction.progress().seen_table(target_route().target);
   seeing_ = session().ask("SELECT to_regclass($1) IS NOT NULL", {seen_}).boolean(0, 0);
   reshaped();
@@ -79,12 +79,12 @@ void target_keyed_writer::reshaped() {
   renew(add_seen_, add_seen_sql(shape(), seen_));
   for (auto& [columns, statement] : updates_) session().release(statement);
   updates_.clear();
-  const bool consistent = fold_.consistent();
+  const bool settled = fold_.settled();
   fold_ = fold(shared_route());
-  fold_.set_consistent(consistent);
+  fold_.set_settled(settled);
 }
 
-void target_keyed_writer::became_consistent() { fold_.set_consistent(true); }
+void target_keyed_writer::became_consistent() { fold_.set_settled(true); }
 
 void target_keyed_writer::write(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
   const auto kind_of = [&](std::uint32_t i) { return rows->changes[i].kind; };
@@ -294,7 +294,7 @@ void target_keyed_writer::update(const std::vector<std::size_t>& columns,
 }
 
 void target_keyed_writer::begin_snapshot(std::uint32_t generation) {
-  fold_.set_consistent(false);
+  fold_.set_settled(false);
   note_begun(generation);
 }
 
@@ -319,7 +319,7 @@ void target_keyed_writer::note_seen(const work& todo) {
 }
 
 void target_keyed_writer::finish_snapshot(std::uint32_t generation) {
-  fold_.set_consistent(true);
+  fold_.set_settled(true);
   if (!note_finished(generation) || !seeing_) return;
   if (target_route().removal != delete_mode::ignore) {
     // The one statement that goes through the whole table.

@@ -18,7 +18,7 @@ namespace {
 class upsert_writer final : public table_writer {
  public:
   upsert_writer(session& s, const route_ptr& r) : table_writer(s, r), fold_(r), seen_(s.db, *r) {
-    fold_.set_consistent(false);
+    fold_.set_settled(false);
   }
 
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
@@ -39,15 +39,15 @@ class upsert_writer final : public table_writer {
     fold_.clear();
   }
 
-  void became_consistent() override { fold_.set_consistent(true); }
+  void became_consistent() override { fold_.set_settled(true); }
 
   void begin_snapshot(std::uint32_t generation) override {
     note_begun(generation);
-    fold_.set_consistent(false);
+    fold_.set_settled(false);
   }
 
   void finish_snapshot(std::uint32_t generation) override {
-    fold_.set_consistent(true);
+    fold_.set_settled(true);
     if (!note_finished(generation)) return;
     seen_.finish();
     save_record();
@@ -62,9 +62,9 @@ class upsert_writer final : public table_writer {
   }
 
   void columns_changed() override {
-    const bool consistent = fold_.consistent();
+    const bool settled = fold_.settled();
     fold_ = fold(route_);
-    fold_.set_consistent(consistent);
+    fold_.set_settled(settled);
     seen_.use(*route_);
   }
 

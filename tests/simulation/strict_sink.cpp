@@ -69,12 +69,14 @@ class strict_sink::strict_writer : public writer {
       t.generation = generation;
       t.finished = false;
       t.settled = false;
+      t.read.clear();
     });
   }
   void finish_snapshot(std::uint32_t generation) override {
     between_flushes("sink: before a snapshot's end", "sink: after a snapshot's end", [&] {
       auto& t = table();
       t.settled = true;
+      t.read.clear();
       if (t.finished) return;
       if (generation != t.generation) sink_.world_.violate("another snapshot ends than began");
       t.finished = true;
@@ -103,8 +105,9 @@ class strict_sink::strict_writer : public writer {
     const std::string key(b.text(fresh[0]));
     const auto old_key = old_row.empty() ? key : std::string(b.text(old_row[0]));
     const auto before = t.rows.find(old_key);
-    if (c.kind == change_kind::read) t.settled = false;
-    const bool known = before != t.rows.end() && (old_key == key || t.settled);
+    if (c.kind == change_kind::read) t.read.insert(key);
+    const bool stays = old_key == key || (t.settled && !t.read.contains(old_key));
+    const bool known = before != t.rows.end() && stays;
     const auto kept = known ? before->second.large : 0;
     if (old_key != key) t.rows.erase(old_key);
     if (fresh[2].state() == cell_state::unchanged && !known) return miss(key);

@@ -21,7 +21,8 @@ struct target_table {
   std::set<std::string> brought; ///< keys, since the snapshot began (R12)
   std::uint32_t generation = 0;
   bool finished = true;
-  bool settled = true; ///< the rows are those of the stream's position (R6)
+  bool settled = true;        ///< the rows are those of the stream's position (R6), but
+  std::set<std::string> read; ///< for those of these keys
 };
 
 /// What a target holds durably.

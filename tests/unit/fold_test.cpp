@@ -34,7 +34,7 @@ class Fold : public testing::Test {
   }
   std::vector<std::string> fold_of(const std::vector<batch_ptr>& batches, bool consistent = true) {
     fold folded(test::share(plain));
-    folded.set_consistent(consistent);
+    folded.set_settled(consistent);
     for (const auto& b : batches) folded.add(b, test::all_changes(*b));
     std::vector<std::string> said;
     if (folded.truncated()) said.push_back("truncate");
