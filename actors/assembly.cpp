@@ -45,6 +45,16 @@ void refuse_changed_routes(const checkpoint& from, const std::map<std::string, s
   }
 }
 
+void let_go_of_routes(checkpoint& from, const std::vector<resnapshot_request>& requests) {
+  for (const auto& r : requests) {
+    const auto table = from.schemas.find(r.table);
+    if (table == from.schemas.end()) continue;
+    const auto name = table->second->qualified_name();
+    std::erase_if(from.routes,
+                  [&](const auto& route) { return is_fingerprint_over(route.second, name); });
+  }
+}
+
 std::vector<source_table> planned_tables(std::vector<source_table> catalog,
                                          const checkpoint* known) {
   if (known == nullptr) return catalog;
@@ -128,7 +138,9 @@ class assembler {
   assembly run(const std::string& until) {
     identify();
     open_sinks();
-    const auto point = find_restart_point(store_, out_.identity.id, stands_);
+    auto point = find_restart_point(store_, out_.identity.id, stands_);
+    requests_ = store_.resnapshots();
+    if (point.from) let_go_of_routes(*point.from, requests_);
     const checkpoint* known = point.from ? &*point.from : nullptr;
     out_.plan = make_plan(file_, planned_tables(source_->tables(), known));
     out_.route_fingerprints = fingerprints(out_.plan.routes);
@@ -268,10 +280,15 @@ class assembler {
       if (known != out_.start.snapshots.end()) {
         out_.snapshots->restore(schema, known->second);
         if (point.from) begin_anew(schema, known->second);
-      } else if (file_.source.mode != snapshot_mode::never) {
+      } else if (file_.source.mode != snapshot_mode::never || requested(schema->id)) {
         begin(schema, 0, {});
       }
     }
+  }
+
+  bool requested(oid table) const {
+    return std::any_of(requests_.begin(), requests_.end(),
+                       [&](const resnapshot_request& r) { return r.table == table; });
   }
 
   /// The checkpoint that is gone back to, under a number that no target names yet: whatever was
@@ -286,6 +303,9 @@ class assembler {
     for (const auto& schema : out_.plan.tables) out_.start.schemas[schema->id] = schema;
     store_.save(out_.start);
     store_.prune(out_.start.epoch);
+    std::vector<std::uint64_t> begun;
+    for (const auto& r : requests_) begun.push_back(r.number);
+    store_.forget_resnapshots(begun);
   }
 
   /// Snapshots that begin take back what readers of these targets were promised. `last`: the
@@ -347,6 +367,7 @@ class assembler {
   const connectors& plugins_;
   std::shared_ptr<source> source_;
   std::vector<target_stand> stands_;
+  std::vector<resnapshot_request> requests_;
   assembly out_;
 };
 

@@ -69,6 +69,9 @@ std::map<std::string, std::string> fingerprints(const std::vector<route_ptr>&);
 /// Throws when --until is neither empty, nor `caught-up`, nor an LSN.
 void check_until(const std::string& until);
 
+/// Routes over tables that are to be read anew count as new ones, whatever they were (R12).
+void let_go_of_routes(checkpoint& from, const std::vector<resnapshot_request>&);
+
 /// Throws when a route of the checkpoint would now give other rows (R12).
 void refuse_changed_routes(const checkpoint& from, const std::map<std::string, std::string>& now);
 

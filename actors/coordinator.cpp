@@ -44,6 +44,11 @@ class coordinator_impl : public stage<coordinator_actor> {
           finishing_ = true;
           cut_epoch(true);
         },
+        [this](const resnapshot& m) {
+          const auto number = setup_.store->ask_resnapshot(m.table);
+          post(peers_.router, resnapshot{m.table, number});
+          return true;
+        },
     };
   }
 
@@ -78,6 +83,8 @@ class coordinator_impl : public stage<coordinator_actor> {
   void write_checkpoint(const epoch_cut& cut) {
     auto state = *cut.state;
     if (state.epoch == uncut_) uncut_ = 0;
+    auto& begun = begun_[state.epoch];
+    begun.insert(begun.end(), cut.begun.begin(), cut.begun.end());
     snapshots_active_ = cut.snapshots_active;
     std::set<std::string> committing;
     for (const auto& [sink, commits] : cut.commits) {
@@ -137,10 +144,21 @@ class coordinator_impl : public stage<coordinator_actor> {
     complete();
   }
 
+  /// No restart goes back before `epoch`, so that these snapshots cannot be forgotten any more.
+  void forget_begun(epoch_id epoch) {
+    std::vector<std::uint64_t> numbers;
+    const auto end = begun_.upper_bound(epoch);
+    for (auto b = begun_.begin(); b != end; ++b)
+      numbers.insert(numbers.end(), b->second.begin(), b->second.end());
+    begun_.erase(begun_.begin(), end);
+    if (!numbers.empty()) setup_.store->forget_resnapshots(numbers);
+  }
+
   void complete() {
     const auto complete_epoch = ledger_.take_completed();
     if (!complete_epoch) return;
     setup_.store->prune(complete_epoch->epoch);
+    forget_begun(complete_epoch->epoch);
     post(peers_.router, epoch_completed{complete_epoch->epoch});
     confirmed_ = std::max(confirmed_, complete_epoch->passed);
     post(peers_.source, confirm_position{confirmed_});
@@ -166,6 +184,7 @@ class coordinator_impl : public stage<coordinator_actor> {
   epoch_id finish_at_ = 0;           ///< the last epoch, once finishing
   std::map<epoch_id, bool> settled_; ///< whether every sink is consistent at an open epoch
   std::vector<std::pair<epoch_id, missing_keys>> unacknowledged_;
+  std::map<epoch_id, std::vector<std::uint64_t>> begun_; ///< requests whose snapshots it holds first
 };
 
 } // namespace

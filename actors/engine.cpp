@@ -1,8 +1,10 @@
 #include "leat/engine.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -13,6 +15,9 @@
 #include "state/checkpoint_store.hpp"
 
 namespace leat {
+
+/// A checkpoint may have to be synced before the request is.
+constexpr std::chrono::seconds answer_limit{4};
 
 struct engine::impl {
   caf::actor_system& system;
@@ -74,12 +79,18 @@ struct engine::impl {
 
   bool resnapshot(const std::string& table) {
     const auto status = board->read();
-    for (const auto& [id, t] : status.tables) {
-      if (t.name != table) continue;
-      caf::anon_send(supervisor, leat::resnapshot{id});
-      return true;
-    }
-    return false;
+    const auto known = std::find_if(status.tables.begin(), status.tables.end(),
+                                    [&](const auto& t) { return t.second.name == table; });
+    if (known == status.tables.end()) return false;
+    bool kept = false;
+    caf::scoped_actor asking(system);
+    asking->request(supervisor, answer_limit, leat::resnapshot{known->first, 0})
+        .receive([&](bool done) { kept = done; }, [](const caf::error&) {});
+    if (!kept)
+      throw error(error_kind::state, "the request to read " + table + " anew was not kept",
+                  "pipeline " + status.pipeline,
+                  "the pipeline is ending, or its state cannot be written: ask again");
+    return true;
   }
 
   std::optional<engine_outcome> wait(std::optional<std::chrono::milliseconds> limit) {

@@ -31,6 +31,7 @@ state_view look_at_state(const pipeline_file& file) {
   view.identity = store->identity();
   const auto epochs = store->epochs();
   if (!epochs.empty()) view.newest = store->load(epochs.back());
+  if (view.newest) let_go_of_routes(*view.newest, store->resnapshots());
   return view;
 }
 

@@ -41,6 +41,7 @@ struct epoch_cut {
   std::map<std::string, bool> commits;
   std::map<std::string, bool> consistent;
   bool snapshots_active = false;
+  std::vector<std::uint64_t> begun; ///< numbers of requests whose snapshots `state` holds first
 };
 /// Router -> coordinator: an early barrier would help.
 struct hurry {};
@@ -96,9 +97,11 @@ struct stop_request {
 };
 /// Supervisor -> itself: the clean end takes too long.
 struct stop_deadline {};
-/// Engine -> supervisor -> router: read a table anew under the stream (R12).
+/// Engine -> supervisor -> coordinator: read a table anew under the stream (R12). Answered once the
+/// state holds the request. Coordinator -> router: the same, with its number.
 struct resnapshot {
   oid table = 0;
+  std::uint64_t number = 0;
 };
 
 /// The replication stream; its thread sends frames to the router.
@@ -126,12 +129,14 @@ struct coordinator_peers;
 using coordinator_actor =
     caf::typed_actor<caf::reacts_to<coordinator_peers>, caf::reacts_to<tick>, caf::reacts_to<hurry>,
                      caf::reacts_to<epoch_cut>, caf::reacts_to<sink_prepared>,
-                     caf::reacts_to<sink_committed>, caf::reacts_to<finish>>;
+                     caf::reacts_to<sink_committed>, caf::reacts_to<finish>,
+                     caf::replies_to<resnapshot>::with<bool>>;
 
 /// Builds, watches, restarts and ends one pipeline.
 using supervisor_actor =
     caf::typed_actor<caf::reacts_to<begin>, caf::reacts_to<stop_request>,
-                     caf::reacts_to<stop_deadline>, caf::reacts_to<resnapshot>>;
+                     caf::reacts_to<stop_deadline>,
+                     caf::replies_to<resnapshot>::with<bool>>;
 
 } // namespace leat
 

@@ -59,6 +59,7 @@ class router_stage_impl : public stage<router_actor> {
           give_work();
         },
         [this](const resnapshot& m) {
+          begun_.push_back(m.number);
           if (!router_.schemas().contains(m.table)) return;
           send_on(router_.begin_snapshot(m.table, {}));
           post(setup_.coordinator, hurry{});
@@ -143,6 +144,7 @@ class router_stage_impl : public stage<router_actor> {
       cut.consistent[setup_.sinks[s].name] = router_.promised()[s];
     }
     cut.snapshots_active = snapshots_.active();
+    cut.begun = std::exchange(begun_, {});
     cut.state = std::move(state);
     post(setup_.coordinator, std::move(cut));
     show_tables();
@@ -301,6 +303,7 @@ class router_stage_impl : public stage<router_actor> {
   std::int64_t last_commit_time_ = 0;
   epoch_id last_barrier_ = 0;
   bool quiet_ = true; ///< nothing has come since the last barrier
+  std::vector<std::uint64_t> begun_; ///< requests of snapshots, since the last barrier
   std::optional<std::size_t> gauge_; ///< the reader that asks where the source's WAL ends
   std::uint64_t gauge_rest_ = 0;     ///< ticks until it is asked again
 };

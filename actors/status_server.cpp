@@ -54,7 +54,13 @@ void answer(httplib::Server& server, const status_handlers& handlers) {
   });
   server.Post("/resnapshot",
               [handlers](const httplib::Request& request, httplib::Response& response) {
-                response.status = handlers.resnapshot(request.get_param_value("table")) ? 200 : 404;
+                try {
+                  const bool known = handlers.resnapshot(request.get_param_value("table"));
+                  response.status = known ? 200 : 404;
+                } catch (const error& e) {
+                  response.status = 503;
+                  response.set_content(e.what(), "text/plain; charset=utf-8");
+                }
               });
 }
 
@@ -153,6 +159,9 @@ std::optional<bool> ask_resnapshot(const std::filesystem::path& state_directory,
   return ask(state_directory, listen, [&](httplib::Client& client) -> std::optional<bool> {
     const auto response = client.Post("/resnapshot", httplib::Params{{"table", table}});
     if (!response) return std::nullopt;
+    if (response->status == 503)
+      throw error(error_kind::state, response->body, "state " + state_directory.string(),
+                  "the pipeline is ending, or its state cannot be written: ask again");
     return response->status == 200;
   });
 }

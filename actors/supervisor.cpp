@@ -49,9 +49,7 @@ class supervisor_impl : public stage<supervisor_actor> {
             setup_.log(log_level::warn, "the open epoch takes too long: dropped");
           end_stages();
         },
-        [this](const resnapshot& m) {
-          if (router_) post(router_, m);
-        },
+        [this](const resnapshot& m) { return ask_resnapshot(m); },
     };
   }
 
@@ -65,6 +63,18 @@ class supervisor_impl : public stage<supervisor_actor> {
 
  private:
   supervisor_actor handle() { return caf::actor_cast<supervisor_actor>(this); }
+
+  /// Between two tries nobody else uses the state, and the next one finds the request there.
+  caf::result<bool> ask_resnapshot(const resnapshot& m) {
+    if (coordinator_) return delegate(coordinator_, m);
+    try {
+      setup_.store->ask_resnapshot(m.table);
+      return true;
+    } catch (const error& e) {
+      setup_.log(log_level::error, e.brief());
+      return to_caf(e);
+    }
+  }
 
   void start() {
     failure_.reset();

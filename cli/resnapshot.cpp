@@ -5,7 +5,6 @@
 #include "cli/commands.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/pipeline_file.hpp"
-#include "dataflow/plan.hpp"
 #include "state/checkpoint_store.hpp"
 
 namespace leat::cli {
@@ -17,22 +16,22 @@ namespace {
               "name it as schema.table; `leat status` lists them");
 }
 
-/// The next run takes routes that no checkpoint knows for new ones, whose tables are to be read.
+/// The table as the newest checkpoint knows it.
+oid find_table(const state_store& state, const pipeline_file& file, const std::string& name) {
+  const auto epochs = state.epochs();
+  const auto newest = epochs.empty() ? std::nullopt : state.load(epochs.back());
+  if (newest)
+    for (const auto& [id, schema] : newest->schemas)
+      if (schema->qualified_name() == name) return id;
+  throw_unknown(file, name);
+}
+
 void resnapshot_at_next_run(const pipeline_file& file, const std::string& table) {
   if (!std::filesystem::exists(file.state))
     throw error(error_kind::state, "the pipeline has never run", "state " + file.state.string(),
                 "start it with `leat run`: its tables are read then");
   const auto state = open_state(file.state, false);
-  bool known = false;
-  for (const auto epoch : state->epochs()) {
-    auto kept = *state->load(epoch);
-    known |=
-        std::erase_if(kept.routes,
-                      [&](const auto& route) { return is_fingerprint_over(route.second, table); })
-        != 0;
-    state->save(kept);
-  }
-  if (!known) throw_unknown(file, table);
+  state->ask_resnapshot(find_table(*state, file, table));
   std::printf("%s: is read anew at the next run\n", table.c_str());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,13 @@
 #include "dataflow/checkpoint.hpp"
 
 namespace leat {
+
+/// Somebody wants a table to be read anew (R12).
+struct resnapshot_request {
+  std::uint64_t number = 0; ///< grows with each
+  oid table = 0;
+  bool operator==(const resnapshot_request&) const = default;
+};
 
 /// What survives a crash. One process has it open at a time. Calls come from one thread at a time; all
 /// may throw leat::error of kind state.
@@ -30,6 +38,13 @@ class state_store {
   /// keys and all that were added and not pruned: reading a row once more does no harm.
   /// prune(oldest) forgets those with `until` before `oldest`; truncate() keeps them.
   virtual void add_missing(epoch_id until, const missing_keys&) = 0;
+
+  /// Keeps a request until it is forgotten, synced; gives its number.
+  virtual std::uint64_t ask_resnapshot(oid table) = 0;
+  /// Those that are kept, by number.
+  virtual std::vector<resnapshot_request> resnapshots() const = 0;
+  /// Not synced: to read a table once more does no harm.
+  virtual void forget_resnapshots(const std::vector<std::uint64_t>& numbers) = 0;
 
   /// Forgets checkpoints before `oldest`; not synced.
   virtual void prune(epoch_id oldest) = 0;

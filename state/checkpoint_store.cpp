@@ -24,7 +24,9 @@ std::string hex(epoch_id epoch) {
 
 std::string checkpoint_key(epoch_id epoch) { return "checkpoint/" + hex(epoch); }
 
-// The epoch of `checkpoint/<epoch>` or `missing/<epoch>/<sink>`.
+std::string request_key(std::uint64_t number) { return "resnapshot/" + hex(number); }
+
+// The number of `resnapshot/<number>`, and the epoch of `checkpoint/<epoch>` or `missing/<epoch>/<sink>`.
 epoch_id epoch_in(std::string_view key) {
   const auto text = key.substr(key.find('/') + 1, 16);
   epoch_id epoch = 0;
@@ -78,6 +80,9 @@ class checkpoint_store final : public state_store {
   std::optional<checkpoint> load(epoch_id) const override;
   void save(const checkpoint&) override;
   void add_missing(epoch_id, const missing_keys&) override;
+  std::uint64_t ask_resnapshot(oid table) override;
+  std::vector<resnapshot_request> resnapshots() const override;
+  void forget_resnapshots(const std::vector<std::uint64_t>& numbers) override;
   void prune(epoch_id oldest) override;
   void truncate(epoch_id newest) override;
 
@@ -106,6 +111,7 @@ class checkpoint_store final : public state_store {
   std::set<std::string> shared_;                    ///< records that checkpoints can name
   std::map<oid, known_schema> schemas_;
   std::map<oid, known_chunks> chunks_;
+  std::uint64_t last_request_ = 0;
 };
 
 void checkpoint_store::check_format() {
@@ -233,6 +239,38 @@ void checkpoint_store::add_missing(epoch_id epoch, const missing_keys& missing) 
     changes.puts.emplace_back(key, encode(all));
   }
   if (!changes.puts.empty()) write(changes, true);
+}
+
+std::uint64_t checkpoint_store::ask_resnapshot(oid table) {
+  const auto kept = resnapshots();
+  const auto number = std::max(last_request_, kept.empty() ? 0 : kept.back().number) + 1;
+  write({.puts = {{request_key(number), std::to_string(table)}}, .removals = {}}, true);
+  return last_request_ = number;
+}
+
+std::vector<resnapshot_request> checkpoint_store::resnapshots() const {
+  std::vector<resnapshot_request> all;
+  for (const auto& key : db_.keys("resnapshot/")) {
+    const auto text = read(key);
+    const auto* end = text.data() + text.size();
+    oid table = 0;
+    const auto [rest, failure] = std::from_chars(text.data(), end, table);
+    if (failure != std::errc{} || rest != end)
+      refuse("the state is damaged: " + key + " is `" + text + "`",
+             "restore the directory from a copy, or remove it with `leat drop`");
+    all.push_back({epoch_in(key), table});
+  }
+  return all;
+}
+
+void checkpoint_store::forget_resnapshots(const std::vector<std::uint64_t>& numbers) {
+  if (numbers.empty()) return;
+  database_write changes;
+  for (const auto number : numbers) {
+    changes.removals.push_back(request_key(number));
+    last_request_ = std::max(last_request_, number);
+  }
+  write(changes, false);
 }
 
 void checkpoint_store::prune(epoch_id oldest) {

@@ -56,7 +56,9 @@ class engine {
   std::string status() const;
   /// The same as lines for people: snapshot progress per table, then lag.
   std::string progress() const;
-  /// Reads a table anew under the stream (R12). False when the pipeline has no such table.
+  /// Reads a table anew under the stream (R12). False when the pipeline has no such table. Waits
+  /// until the state holds the request, which a crash does not forget then; throws a
+  /// std::exception when it could not be kept.
   bool resnapshot(std::string_view table);
 
  private:

@@ -131,6 +131,63 @@ INSTANTIATE_TEST_SUITE_P(, ResnapshotKilled,
                            return name;
                          });
 
+TEST_F(Resnapshot, AskedOfARunningPipelineSurvivesAKillBeforeItsFirstCheckpoint) {
+  spoil_targets();
+  start();
+  wait_until_caught_up();
+  // No epoch is complete while one target cannot commit.
+  auto holder = server().session(target_database);
+  holder.execute("BEGIN; LOCK TABLE item, log IN ACCESS EXCLUSIVE MODE");
+  source("UPDATE item SET name = 'held' WHERE id = 90");
+  wait_until("the target is not waited for",
+             [&] { return status().find("\"waits_for\":\"target\"") != std::string::npos; });
+  ask("public.item");
+  ask("public.log");
+  kill();
+  holder.execute("COMMIT");
+  catch_up();
+  expect_all_same();
+}
+
+TEST_F(Resnapshot, AskedBetweenTwoTriesSurvivesAKill) {
+  spoil_targets();
+  start();
+  wait_until_caught_up();
+  server().execute("ALTER DATABASE target ALLOW_CONNECTIONS false");
+  server().execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'target'");
+  source("INSERT INTO item VALUES (600, 'new')");
+  wait_until("it does not notice",
+             [&] { return status().find("\"state\":\"restarting\"") != std::string::npos; });
+  ask("public.item");
+  ask("public.log");
+  kill();
+  server().execute("ALTER DATABASE target ALLOW_CONNECTIONS true");
+  catch_up();
+  expect_all_same();
+}
+
+TEST_F(Resnapshot, AskedTwiceOfAStoppedPipelineIsDoneOnce) {
+  const std::string rows = "SELECT count(*) FROM item_log WHERE _leat_op = 'r'";
+  ask("public.item");
+  ask("public.item");
+  catch_up();
+  EXPECT_EQ(lite(rows)[0][0], "200");
+  catch_up();
+  EXPECT_EQ(lite(rows)[0][0], "200") << "the request is let go";
+}
+
+TEST_F(Resnapshot, AskedOfARunningPipelineIsLetGoOnceItIsDone) {
+  const std::string rows = "SELECT count(*) FROM item_log WHERE _leat_op = 'r'";
+  start();
+  wait_until_caught_up();
+  ask("public.item");
+  wait_until_caught_up();
+  EXPECT_EQ(lite(rows)[0][0], "200");
+  stop();
+  catch_up();
+  EXPECT_EQ(lite(rows)[0][0], "200");
+}
+
 TEST_F(Resnapshot, AppendsTheRowsOnceMoreForEachGeneration) {
   const std::string rows = "SELECT count(*) FROM item_log WHERE _leat_op = 'r'";
   EXPECT_EQ(lite(rows)[0][0], "100");

@@ -1,5 +1,7 @@
 #include "tests/simulation/memory_store.hpp"
 
+#include <algorithm>
+
 #include "tests/simulation/world.hpp"
 
 namespace leat::sim {
@@ -41,6 +43,20 @@ void memory_store::add_missing(epoch_id epoch, const missing_keys& keys) {
   world_.pass("state: before missing rows");
   missing_.emplace_back(epoch, keys);
   world_.pass("state: after missing rows");
+}
+
+std::uint64_t memory_store::ask_resnapshot(oid table) {
+  world_.pass("state: before a request");
+  requests_.push_back({++last_request_, table});
+  world_.pass("state: after a request");
+  return last_request_;
+}
+
+void memory_store::forget_resnapshots(const std::vector<std::uint64_t>& numbers) {
+  world_.pass("state: before forgetting requests");
+  std::erase_if(requests_, [&](const resnapshot_request& r) {
+    return std::ranges::find(numbers, r.number) != numbers.end();
+  });
 }
 
 void memory_store::prune(epoch_id oldest) {

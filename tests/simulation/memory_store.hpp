@@ -23,6 +23,9 @@ class memory_store : public state_store {
   std::optional<checkpoint> load(epoch_id) const override;
   void save(const checkpoint&) override;
   void add_missing(epoch_id, const missing_keys&) override;
+  std::uint64_t ask_resnapshot(oid table) override;
+  std::vector<resnapshot_request> resnapshots() const override { return requests_; }
+  void forget_resnapshots(const std::vector<std::uint64_t>& numbers) override;
   void prune(epoch_id oldest) override;
   void truncate(epoch_id newest) override;
 
@@ -31,6 +34,8 @@ class memory_store : public state_store {
   std::optional<pipeline_identity> identity_;
   std::map<epoch_id, checkpoint> checkpoints_;
   std::vector<std::pair<epoch_id, missing_keys>> missing_;
+  std::vector<resnapshot_request> requests_;
+  std::uint64_t last_request_ = 0;
 };
 
 } // namespace leat::sim

@@ -71,7 +71,7 @@ void sim_pipeline::kill_one(std::size_t which) {
 
 void sim_pipeline::finish() { caf::anon_send(coordinator_, leat::finish{}); }
 
-void sim_pipeline::read_anew(oid table) { caf::anon_send(router_, resnapshot{table}); }
+void sim_pipeline::read_anew(oid table) { caf::anon_send(coordinator_, resnapshot{table, 0}); }
 
 bool sim_pipeline::within_credit() const {
   const auto batch = stream_->largest_batch();

@@ -296,6 +296,22 @@ TEST_F(CheckpointStore, GivesMissingRowsUntilTheirEpochIsPruned) {
             (missing_keys{{"dwh", {{5, {{"own"}}}}}, {"lake", {{5, {{"z"}}}}}}));
 }
 
+TEST_F(CheckpointStore, KeepsRequestsToReadTablesUntilTheyAreForgotten) {
+  std::uint64_t first = 0;
+  {
+    const auto store = open();
+    first = store->ask_resnapshot(16400);
+    EXPECT_EQ(store->ask_resnapshot(4294967295U), first + 1);
+  }
+  const auto store = open();
+  EXPECT_THAT(store->resnapshots(),
+              ElementsAre(resnapshot_request{first, 16400},
+                          resnapshot_request{first + 1, 4294967295U}));
+  store->forget_resnapshots({first, first + 1});
+  EXPECT_THAT(store->resnapshots(), ElementsAre());
+  EXPECT_EQ(store->ask_resnapshot(16400), first + 2) << "a number is given once";
+}
+
 TEST_F(CheckpointStore, RefusesToGoBackInTime) {
   const auto store = open();
   store->save(state_at(5));

@@ -33,6 +33,9 @@ class kept_checkpoints : public state_store {
   std::optional<checkpoint> load(epoch_id epoch) const override { return kept_.at(epoch); }
   void save(const checkpoint&) override {}
   void add_missing(epoch_id, const missing_keys&) override {}
+  std::uint64_t ask_resnapshot(oid) override { return 0; }
+  std::vector<resnapshot_request> resnapshots() const override { return {}; }
+  void forget_resnapshots(const std::vector<std::uint64_t>&) override {}
   void prune(epoch_id) override {}
   void truncate(epoch_id) override {}
 
