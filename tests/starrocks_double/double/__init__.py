@@ -1,0 +1,1 @@
+"""A strict double of a StarRocks cluster: leader and follower FE, two BEs, their MySQL ports."""

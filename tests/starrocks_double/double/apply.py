@@ -1,0 +1,61 @@
+"""Publishes staged rows into a Primary Key table: the last operation of a key wins, unless the shared-data bug is played."""
+
+from .catalog import Table
+from .storage import Storage
+from .values import quote_name
+
+
+def publish(storage: Storage, table: Table, stage: str, columns: list[str], merge_condition: str | None,
+            partial: bool, deletes_after_upserts: bool) -> None:
+    """Inside a transaction of the write thread. `columns`: those that the load brought and the table still has."""
+    connection = storage.connection
+    source = f'stage."{stage}"'
+    names = [quote_name(name) for name in columns]
+    if not table.is_primary:
+        connection.execute(f"INSERT INTO {table.physical} ({', '.join(names)}) SELECT {', '.join(names)} FROM {source} ORDER BY __row")
+        return
+    keys = [quote_name(column.name) for column in table.key_columns]
+    same = " AND ".join(f"t.{key} = s.{key}" for key in keys)
+    collapse(connection, source, keys, deletes_after_upserts)
+    if merge_condition is not None:
+        condition = quote_name(merge_condition)
+        connection.execute(f"DELETE FROM last_of_key s USING {table.physical} t "
+                           f"WHERE {same} AND s.__op = 0 AND t.{condition} > s.{condition}")
+    if partial:
+        merge_columns(connection, table, names, keys, same)
+    else:
+        connection.execute(f"DELETE FROM {table.physical} t USING last_of_key s WHERE {same}")
+        others, fresh = defaults(table, names)
+        connection.execute(f"INSERT INTO {table.physical} ({', '.join(names + others)}) "
+                           f"SELECT {', '.join(names + fresh)} FROM last_of_key WHERE __op = 0")
+    connection.execute("DROP TABLE last_of_key")
+
+
+def collapse(connection, source: str, keys: list[str], deletes_after_upserts: bool) -> None:
+    order = "__op DESC, __row DESC" if deletes_after_upserts else "__row DESC"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE last_of_key AS SELECT * FROM {source} "
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {order}) = 1"
+    )
+
+
+def merge_columns(connection, table: Table, names: list[str], keys: list[str], same: str) -> None:
+    """A partial update: known keys keep what did not come, new ones get the defaults."""
+    connection.execute(f"DELETE FROM {table.physical} t USING last_of_key s WHERE {same} AND s.__op = 1")
+    changed = [name for name in names if name not in keys]
+    others, fresh = defaults(table, names)
+    connection.execute(
+        f"INSERT INTO {table.physical} ({', '.join(names + others)}) SELECT {', '.join('s.' + name for name in names)}"
+        f"{''.join(', ' + value for value in fresh)} FROM last_of_key s WHERE s.__op = 0 "
+        f"AND NOT EXISTS (SELECT 1 FROM {table.physical} t WHERE {same})"
+    )
+    if changed:
+        sets = ", ".join(f"{name} = s.{name}" for name in changed)
+        connection.execute(f"UPDATE {table.physical} t SET {sets} FROM last_of_key s WHERE {same} AND s.__op = 0")
+
+
+def defaults(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
+    """The columns that a load has not brought, and the values that they get in new rows."""
+    missing = [column for column in table.columns if quote_name(column.name) not in names]
+    values = [f"CAST({column.default_sql()} AS {column.type.physical()})" for column in missing]
+    return [quote_name(column.name) for column in missing], values

@@ -1,0 +1,38 @@
+"""Virtual time: real time plus what tests have added. Every timeout of the double is measured on it."""
+
+import asyncio
+import time
+
+
+class Clock:
+    """Seconds since the epoch. `advance` wakes whoever sleeps on this clock."""
+
+    def __init__(self, offset: float = 0.0):
+        self.offset = offset
+        self._moved = asyncio.Condition()
+
+    def now(self) -> float:
+        return time.time() + self.offset
+
+    def milliseconds(self) -> int:
+        return int(self.now() * 1000)
+
+    async def advance(self, seconds: float) -> None:
+        async with self._moved:
+            self.offset += seconds
+            self._moved.notify_all()
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.now() + seconds
+        while (left := until - self.now()) > 0:
+            async with self._moved:
+                try:
+                    await asyncio.wait_for(self._moved.wait(), left)
+                except asyncio.TimeoutError:
+                    pass
+
+    def text(self, at: float | None) -> str:
+        """As StarRocks prints points of time; the double's zone is UTC."""
+        if at is None:
+            return "NULL"
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))

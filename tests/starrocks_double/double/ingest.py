@@ -1,0 +1,288 @@
+"""Stages the bytes of a load: parse, map columns, check every value, keep the good rows and tell of the bad."""
+
+import bz2
+import gzip
+import json
+import zlib
+from dataclasses import dataclass, field
+
+import duckdb
+import lz4.frame
+import zstandard
+
+from . import csv_rows
+from .catalog import Column, Table
+from .expressions import derived
+from .load_spec import LoadRefused, LoadSpec, check_against
+from .storage import Storage
+from .values import from_json, from_text, json_text, key_bytes, quote_name, quote_text
+
+MAX_ERRORS = 50
+
+
+@dataclass
+class Counts:
+    total: int = 0
+    loaded: int = 0
+    filtered: int = 0
+    unselected: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+class Stage:
+    """What a load has brought for one table; a table of the schema `stage` until it is published or dropped.
+
+    All methods run in the storage's write thread.
+    """
+
+    def __init__(self, storage: Storage, settings, table: Table, spec: LoadSpec, name: str):
+        check_against(spec, table, settings)
+        self.storage, self.settings, self.table, self.spec, self.name = storage, settings, table, spec, name
+        self.counts = Counts()
+        self.failure: str | None = None
+        self.columns = self.target_columns()
+        self.pending = b""
+        self.sequence = 0
+        self.storage.drop_stage(name)
+        columns = ", ".join(f"{quote_name(column.name)} {column.type.physical()}" for column in self.columns)
+        self.storage.connection.execute(
+            f'CREATE TABLE stage."{name}" (__row BIGINT, __op TINYINT, "!error" VARCHAR, "!row" VARCHAR, {columns})'
+        )
+
+    # ---- what goes where
+
+    def fields(self) -> list[str]:
+        """Names of the input's fields, in order."""
+        named = [mapping.name for mapping in self.spec.columns if mapping.expression is None]
+        if named:
+            return named
+        names = [column.name for column in self.table.columns]
+        if self.table.is_primary and self.spec.format == "json" and not self.spec.jsonpaths:
+            names.append("__op")
+        return names
+
+    def target_columns(self) -> list[Column]:
+        if not self.spec.partial_update:
+            return list(self.table.columns)
+        given = {name.lower() for name in self.fields()} | {mapping.name.lower() for mapping in self.spec.columns}
+        return [column for column in self.table.columns if column.key or column.name.lower() in given]
+
+    def expressions(self) -> dict[str, str]:
+        return {mapping.name.lower(): mapping.expression for mapping in self.spec.columns if mapping.expression}
+
+    # ---- taking bytes
+
+    def add(self, body: bytes, complete: bool = True) -> None:
+        """A request's body. One that was cut short (`complete` false) waits for what the next request brings."""
+        if not complete:
+            self.pending += body
+            return
+        body, self.pending = self.pending + body, b""
+        if self.failure is not None:
+            return
+        try:
+            body = decompress(body, self.spec.compression)
+            if self.spec.format == "json":
+                self.add_json(body)
+            else:
+                self.add_csv(body, last=False)
+        except LoadRefused as refused:
+            self.failure = refused.message
+
+    def finish(self) -> None:
+        """No more bytes will come."""
+        if self.failure is not None:
+            return
+        try:
+            if self.pending:
+                rest, self.pending = self.pending, b""
+                self.add_json(rest) if self.spec.format == "json" else self.add_csv(rest, last=True)
+        except LoadRefused as refused:
+            self.failure = refused.message
+            return
+        self.verdict()
+
+    def verdict(self) -> None:
+        total = self.counts.loaded + self.counts.filtered
+        if total and self.counts.filtered / total > self.spec.max_filter_ratio:
+            self.failure = "too many filtered rows"
+
+    def add_json(self, body: bytes) -> None:
+        if not body.strip():
+            return
+        path = self.storage.spool_file(body)
+        try:
+            self.insert(*self.json_source(body, path))
+        except duckdb.InvalidInputException as error:
+            self.counts.errors.append(f"Error: Failed to parse json: {str(error).splitlines()[0]}. Row: ")
+            raise LoadRefused("Failed to parse json as array. error: TAPE_ERROR: The JSON document has an improper structure") \
+                from error
+        finally:
+            path.unlink()
+
+    def json_source(self, body: bytes, path) -> tuple[str, list[str]]:
+        """A FROM clause and the expressions of the fields' raw JSON."""
+        first = body.lstrip()[:1]
+        if self.spec.strip_outer_array and not self.spec.json_root and first != b"[":
+            raise LoadRefused("The value is not an array when strip_outer_array is set. error: INCORRECT_TYPE")
+        if not self.spec.strip_outer_array and first == b"[":
+            raise LoadRefused("The value is array type in json document stream, you can set strip_outer_array=true to parse "
+                              "each element of the array as individual rows")
+        if self.spec.strip_outer_array and first == b"[" and body.rstrip()[-1:] != b"]":
+            raise LoadRefused("Failed to parse json as array. error: TAPE_ERROR")
+        form = "array" if first == b"[" else "unstructured"
+        size = max(len(body) + 1, 16777216)
+        options = f"format = '{form}', maximum_object_size = {size}"
+        if not self.spec.jsonpaths and not self.spec.json_root:
+            names = unique(self.fields())
+            columns = ", ".join(f"{quote_text(name)}: 'JSON'" for name in names)
+            source = f"read_json({quote_text(str(path))}, {options}, records = true, columns = {{{columns}}})"
+            return source, [quote_name(name) for name in self.fields()]
+        document = f"read_json_objects({quote_text(str(path))}, {options})"
+        rows = f"(SELECT json AS j FROM {document})"
+        if self.spec.json_root:
+            root = f"json_extract(json, {quote_text(self.spec.json_root)})"
+            if self.spec.strip_outer_array:
+                root = f"unnest(CAST({root} AS JSON[]))"
+            rows = f"(SELECT {root} AS j FROM {document})"
+        paths = self.spec.jsonpaths or ['$."' + name.replace('"', '\\"') + '"' for name in self.fields()]
+        return rows, [f"json_extract(j, {quote_text(path)})" for path in paths[: len(self.fields())]]
+
+    def add_csv(self, body: bytes, last: bool) -> None:
+        complete, self.pending = csv_rows.split_records(body, self.spec, last)
+        rows = csv_rows.read(complete, self.spec, len(self.fields()))
+        for row in rows:
+            if row.error:
+                self.counts.filtered += 1
+                self.tell(f"Error: {row.error}. Row: {row.text}")
+        path = self.storage.spool_file(b"")
+        try:
+            csv_rows.write_json(rows, path)
+            if path.stat().st_size:
+                columns = ", ".join(f"f{i}: 'VARCHAR'" for i in range(len(self.fields())))
+                size = max(len(body) * 2, 16777216)
+                source = (f"read_json({quote_text(str(path))}, format = 'newline_delimited', columns = {{{columns}}}, "
+                          f"maximum_object_size = {size})")
+                self.insert(source, [f"f{i}" for i in range(len(self.fields()))])
+        finally:
+            path.unlink()
+
+    # ---- from fields to typed columns
+
+    def insert(self, source: str, raw: list[str]) -> None:
+        is_json = self.spec.format == "json"
+        names = [name.lower() for name in self.fields()]
+        inputs = []
+        for index, expression in enumerate(raw):
+            text = json_text(expression) if is_json else expression
+            inputs.append(f"{expression} AS r{index}, {text} AS t{index}")
+        texts = {name: f"t{index}" for index, name in enumerate(names)}
+        values, errors = [], []
+        for index, column in enumerate(self.columns):
+            value, error = self.column(column, f"v{index}", names, texts, is_json)
+            values.append(f"{value} AS v{index}")
+            errors += error
+        operation = self.operation(texts)
+        errors.append(f"WHEN _op IS NULL THEN 'Invalid __op value'")
+        errors += self.key_error()
+        row = "to_json([" + ", ".join(f"CAST(t{i} AS VARCHAR)" for i in range(len(raw))) + "])::VARCHAR"
+        columns = ", ".join(f"v{index}" for index in range(len(self.columns)))
+        sql = f"""INSERT INTO stage."{self.name}"
+            WITH input AS MATERIALIZED (SELECT row_number() OVER () + {self.sequence} AS _seq, {', '.join(inputs)} FROM {source}),
+                 typed AS (SELECT *, {operation} AS _op, {', '.join(values)} FROM input),
+                 checked AS (SELECT *, CASE {' '.join(errors)} END AS _error FROM typed)
+            SELECT _seq, _op, _error, CASE WHEN _error IS NOT NULL THEN {row} END, {columns} FROM checked"""
+        with self.storage.transaction() as connection:
+            added = connection.execute(sql).fetchone()[0]
+            bad = self.take_out_bad_rows(connection)
+        self.sequence += added
+        self.counts.loaded += added - bad
+        self.counts.filtered += bad
+        self.counts.total += added
+
+    def column(self, column: Column, value_name: str, names: list[str], texts: dict[str, str], is_json: bool):
+        """The SQL of one column's value, and the conditions under which a row is bad."""
+        name = column.name.lower()
+        missing = f"WHEN {value_name} IS NULL THEN {quote_text(f'NULL value in non-nullable column ' + repr(column.name))}"
+        expressions = self.expressions()
+        if name in expressions:
+            value = derived(expressions[name], texts, column.type)
+            return value, [] if column.nullable else [missing]
+        if name not in texts:
+            return f"CAST({column.default_sql()} AS {column.type.physical()})", [] if column.nullable else [missing]
+        text = texts[name]
+        raw = "r" + text[1:]
+        value = from_json(column.type, text, raw) if is_json else from_text(column.type, text)
+        refused = f"WHEN {value_name} IS NULL AND {text} IS NOT NULL THEN {self.reason(column, text)}"
+        conditions = [refused] if self.spec.strict or not column.nullable else []
+        return value, conditions + ([] if column.nullable else [missing])
+
+    @staticmethod
+    def reason(column: Column, text: str) -> str:
+        shown = f"coalesce(left({text}, 64), '')"
+        if column.type.name in ("VARCHAR", "CHAR", "VARBINARY"):
+            return (f"'String ''' || {shown} || '''(length=' || strlen({text}) || ') is too long. The max length of ' || "
+                    f"{quote_text(repr(column.name))} || ' is {column.type.max_bytes}'")
+        if column.type.name == "DECIMAL":
+            return (f"'Decimal ''' || {shown} || ''' is out of range. The type of ' || {quote_text(repr(column.name))} || "
+                    f"' is {column.type.text().upper()}'")
+        return (f"'Value ''' || {shown} || ''' is out of range. The type of ' || {quote_text(repr(column.name))} || "
+                f"' is {column.type.text().upper()}'")
+
+    def operation(self, texts: dict[str, str]) -> str:
+        expressions = self.expressions()
+        if not self.table.is_primary:
+            return "0"
+        if "__op" in expressions:
+            text = derived(expressions["__op"], texts, None)
+        elif "__op" in texts:
+            text = texts["__op"]
+        else:
+            return "0"
+        return (f"CASE WHEN {text} IS NULL OR lower({text}) IN ('0', 'upsert') THEN 0 "
+                f"WHEN lower({text}) IN ('1', 'delete') THEN 1 END")
+
+    def key_error(self) -> list[str]:
+        if not self.table.is_primary:
+            return []
+        keys = [(index, column) for index, column in enumerate(self.columns) if column.key]
+        size = key_bytes([column.type for _, column in keys], [f"v{index}" for index, _ in keys])
+        return [f"WHEN {size} > {self.settings.primary_key_limit} THEN 'primary key size exceed the limit'"]
+
+    def take_out_bad_rows(self, connection) -> int:
+        stage = f'stage."{self.name}"'
+        bad = connection.execute(f'SELECT count(*) FROM {stage} WHERE "!error" IS NOT NULL').fetchone()[0]
+        if not bad:
+            return 0
+        rows = connection.execute(f'SELECT "!error", "!row" FROM {stage} WHERE "!error" IS NOT NULL ORDER BY __row LIMIT {MAX_ERRORS}')
+        for error, row in rows.fetchall():
+            if error.startswith("primary key size"):
+                self.failure = error
+            self.tell(f"Error: {error}. Row: {row}")
+        connection.execute(f'DELETE FROM {stage} WHERE "!error" IS NOT NULL')
+        return bad
+
+    def tell(self, line: str) -> None:
+        if len(self.counts.errors) < MAX_ERRORS:
+            self.counts.errors.append(line)
+
+
+def unique(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def decompress(body: bytes, codec: str | None) -> bytes:
+    try:
+        if codec is None:
+            return body
+        if codec == "GZIP":
+            return gzip.decompress(body)
+        if codec == "BZIP2":
+            return bz2.decompress(body)
+        if codec == "DEFLATE":
+            return zlib.decompress(body)
+        if codec == "LZ4_FRAME":
+            return lz4.frame.decompress(body)
+        return zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True).read()
+    except (OSError, ValueError, RuntimeError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise LoadRefused(f"Failed to decompress the {codec} body: {error}") from error

@@ -1,0 +1,162 @@
+"""SELECT, INSERT, UPDATE and DELETE: parsed as StarRocks', refused where its grammar refuses, run by DuckDB."""
+
+import re
+
+import duckdb
+
+from .catalog import Catalog, Refused, Table
+from .mysql_wire import Result
+from .rows import cell, column_info
+from .tokens import SyntaxRefused, tokenize
+from .values import quote_name
+
+VERSION_VARIABLES = {"version_comment": "StarRocks version {version}", "version": "8.0.33", "tx_isolation": "REPEATABLE-READ",
+                     "transaction_isolation": "REPEATABLE-READ", "autocommit": "1", "sql_mode": "ONLY_FULL_GROUP_BY",
+                     "lower_case_table_names": "0", "max_allowed_packet": "33554432", "time_zone": "UTC",
+                     "system_time_zone": "UTC", "character_set_client": "utf8", "character_set_connection": "utf8",
+                     "character_set_results": "utf8", "collation_connection": "utf8_general_ci", "wait_timeout": "28800",
+                     "interactive_timeout": "3600", "net_write_timeout": "60", "init_connect": "", "license": "Apache License 2.0",
+                     "auto_increment_increment": "1", "query_timeout": "300", "character_set_server": "utf8",
+                     "collation_server": "utf8_general_ci", "performance_schema": "0"}
+
+
+def parse(sql: str):
+    """The statement's tree. Raises SyntaxRefused."""
+    import sqlglot
+    from sqlglot import exp
+
+    tokens = tokenize(sql)
+    if "#" in sql and any(token.text == "#" for token in tokens):
+        raise SyntaxRefused("Getting syntax error. Detail message: Unexpected input '#'.")
+    words = [token.upper for token in tokens if token.kind == "word"]
+    if words[0] in ("UPSERT", "REPLACE"):
+        raise SyntaxRefused(f"Getting syntax error at line 1, column 0. Detail message: Unexpected input '{tokens[0].text}'.")
+    if words[0] == "EXPLAIN":
+        raise Refused("EXPLAIN is beyond this double")
+    try:
+        tree = sqlglot.parse_one(re.sub(r"/\*\+.*?\*/", " ", sql, flags=re.S), read="starrocks")
+    except sqlglot.errors.SqlglotError as error:
+        raise SyntaxRefused(f"Getting syntax error at line 1, column 0. Detail message: {str(error).splitlines()[0]}.") from error
+    if not isinstance(tree, (exp.Query, exp.Insert, exp.Update, exp.Delete)):
+        raise SyntaxRefused(f"Getting syntax error at line 1, column 0. Detail message: Unexpected input '{tokens[0].text}'.")
+    refuse(tree, exp)
+    return tree
+
+
+def refuse(tree, exp) -> None:
+    """What sqlglot takes and StarRocks does not."""
+
+    def no(what: str):
+        return SyntaxRefused(f"Getting syntax error. Detail message: Unexpected input '{what}'.")
+
+    if any(select.args.get("locks") for select in tree.find_all(exp.Select)):
+        raise no("FOR")
+    for comparison in tree.find_all(exp.GT, exp.LT, exp.GTE, exp.LTE, exp.EQ, exp.NEQ):
+        if isinstance(comparison.this, exp.Tuple) and isinstance(comparison.expression, exp.Tuple):
+            raise no(",")
+    if isinstance(tree, exp.Insert) and tree.args.get("conflict"):
+        raise no("ON")
+    if tree.find(exp.Returning):
+        raise no("RETURNING")
+
+
+class Queries:
+    """Runs trees for a session; `virtual(name)` gives the rows of information_schema."""
+
+    def __init__(self, catalog: Catalog, cluster):
+        self.catalog, self.cluster = catalog, cluster
+        self.storage = catalog.storage
+
+    async def select(self, tree, session) -> Result:
+        sql = self.translate(tree, session)
+        names = [select.alias_or_name for select in tree.selects] if hasattr(tree, "selects") else []
+        return await self.storage.read(self.run, sql, names)
+
+    def run(self, sql: str, names: list[str]) -> Result:
+        try:
+            cursor = self.storage.reader.execute(sql)
+            rows = cursor.fetchall()
+        except duckdb.Error as error:
+            raise self.refusal(error) from error
+        types = [str(column[1]) for column in cursor.description]
+        columns = [column_info(column[0], str(column[1])) for column in cursor.description]
+        return Result(columns, [[cell(value, type_) for value, type_ in zip(row, types)] for row in rows])
+
+    def refusal(self, error: Exception) -> Refused:
+        text = str(error).splitlines()[0]
+        unknown = re.search(r'(?:Referenced column|column) "?([^" ]+)"? (?:not found|was not found)', text)
+        if isinstance(error, duckdb.BinderException) and unknown:
+            return self.catalog.unknown_column(unknown.group(1))
+        return Refused(f"Getting analyzing error. Detail message: {text}.")
+
+    # ---- names
+
+    def translate(self, tree, session) -> str:
+        return self.rewritten(tree, session).sql(dialect="duckdb")
+
+    def rewritten(self, tree, session):
+        from sqlglot import exp
+
+        common = {cte.alias for cte in tree.find_all(exp.CTE)}
+
+        def replace(node):
+            if isinstance(node, exp.Table):
+                return node if not node.db and node.name in common else self.relation(node, session)
+            if isinstance(node, exp.Column) and node.args.get("db"):
+                node.set("db", None)
+                node.set("catalog", None)
+                return node
+            return self.function(node, session, exp)
+
+        return tree.transform(replace)
+
+    def function(self, node, session, exp):
+        name = node.name.lower() if isinstance(node, exp.Anonymous) else node.key if isinstance(node, exp.Func) else ""
+        fixed = {"database": session.db, "schema": session.db, "currentschema": session.db, "currentdatabase": session.db,
+                 "currentversion": self.version_text(), "current_version": self.version_text(), "version": "8.0.33",
+                 "user": f"'{session.user}'@'127.0.0.1'", "currentuser": f"'{session.user}'@'%'", "current_user": f"'{session.user}'@'%'",
+                 "connection_id": "1", "connectionid": "1", "last_query_id": "", "current_role": "root"}
+        if name in fixed:
+            value = fixed[name]
+            if name == "version" and "current" in node.sql().lower():
+                value = self.version_text()
+            return exp.Null() if value is None else exp.Literal.string(value)
+        if isinstance(node, (exp.SessionParameter, exp.Parameter)):
+            return exp.Literal.string(self.variable(node.name))
+        return node
+
+    def variable(self, name: str) -> str:
+        name = name.lower().split(".")[-1]
+        if name not in VERSION_VARIABLES:
+            raise Refused(f"Unknown system variable '{name}'", 1193, "HY000")
+        return VERSION_VARIABLES[name].format(version=self.cluster.settings.version)
+
+    def version_text(self) -> str:
+        return f"{self.cluster.settings.version} 0123456"
+
+    def relation(self, node, session):
+        import sqlglot
+        from sqlglot import exp
+
+        if isinstance(node.this, exp.Func):
+            return node
+        db = node.db or session.db
+        alias = node.alias or node.name
+        if (db or "").lower() == "information_schema":
+            body = self.cluster.information_schema.sql(node.name.lower())
+        else:
+            table = self.catalog.need(db, node.name)
+            columns = ", ".join(quote_name(column.name) for column in table.columns)
+            body = f"SELECT {columns} FROM {table.physical}"
+        subquery = exp.Subquery(this=sqlglot.parse_one(body, read="duckdb"), alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+        if node.args.get("joins"):
+            subquery.set("joins", node.args["joins"])
+        return subquery
+
+    # ---- changes
+
+    def target(self, tree, session) -> Table:
+        from sqlglot import exp
+
+        node = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+        return self.catalog.need(node.db or session.db, node.name)

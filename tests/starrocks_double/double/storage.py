@@ -1,0 +1,92 @@
+"""The double's disk: one DuckDB file with data, staged loads, catalogue and the FE's journal.
+
+A row of a table and the state of the transaction that brought it change in one commit, so that the double survives its
+own kill -9 at any moment.
+"""
+
+import asyncio
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+
+class Storage:
+    """Writes go through one thread, in order; reads through another, which sees committed states only."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.spool = directory / "spool"
+        self.spool.mkdir(parents=True, exist_ok=True)
+        for left_over in self.spool.iterdir():
+            left_over.unlink()
+        self.connection = duckdb.connect(str(directory / "starrocks.duckdb"))
+        self.connection.execute("SET threads = 1; SET TimeZone = 'UTC'; SET preserve_insertion_order = true;")
+        self.reader = self.connection.cursor()
+        self.reader.execute("SET TimeZone = 'UTC'")
+        self._writes = ThreadPoolExecutor(1, "duckdb-write")
+        self._reads = ThreadPoolExecutor(1, "duckdb-read")
+        self._spooled = 0
+        self.connection.execute(
+            """CREATE SCHEMA IF NOT EXISTS data; CREATE SCHEMA IF NOT EXISTS stage; CREATE SCHEMA IF NOT EXISTS journal;
+               CREATE TABLE IF NOT EXISTS journal.records (kind VARCHAR, id BIGINT, record VARCHAR, PRIMARY KEY (kind, id))"""
+        )
+
+    async def write(self, work, *arguments):
+        return await asyncio.get_running_loop().run_in_executor(self._writes, work, *arguments)
+
+    async def read(self, work, *arguments):
+        return await asyncio.get_running_loop().run_in_executor(self._reads, work, *arguments)
+
+    @contextmanager
+    def transaction(self):
+        """In the write thread only."""
+        self.connection.execute("BEGIN")
+        try:
+            yield self.connection
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    # ---- the journal: records by kind and number
+
+    def put(self, kind: str, number: int, record: dict) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO journal.records VALUES (?, ?, ?)", [kind, number, json.dumps(record)])
+
+    def remove(self, kind: str, number: int) -> None:
+        self.connection.execute("DELETE FROM journal.records WHERE kind = ? AND id = ?", [kind, number])
+
+    def records(self, kind: str) -> dict[int, dict]:
+        rows = self.connection.execute("SELECT id, record FROM journal.records WHERE kind = ? ORDER BY id", [kind]).fetchall()
+        return {number: json.loads(record) for number, record in rows}
+
+    # ---- staged loads
+
+    def stages(self) -> list[str]:
+        rows = self.connection.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'stage'")
+        return [name for (name,) in rows.fetchall()]
+
+    def drop_stage(self, name: str) -> None:
+        self.connection.execute(f'DROP TABLE IF EXISTS stage."{name}"')
+
+    def spool_file(self, body: bytes) -> Path:
+        self._spooled += 1
+        path = self.spool / f"{self._spooled}"
+        path.write_bytes(body)
+        return path
+
+    def close(self) -> None:
+        self._writes.shutdown(wait=True)
+        self._reads.shutdown(wait=True)
+        self.connection.close()
+
+
+def state_directory(path: str) -> Path:
+    directory = Path(path)
+    directory.mkdir(parents=True, exist_ok=True)
+    os.chmod(directory, 0o700)
+    return directory
