@@ -6,6 +6,7 @@ import json
 import signal
 import ssl
 import sys
+import threading
 
 from .cluster import NODES, Cluster
 from .control import Control
@@ -51,12 +52,18 @@ async def main() -> None:
     storage.close()
 
 
+def watch_stdin(loop, ended: asyncio.Event) -> None:
+    while sys.stdin.buffer.read1(4096):
+        pass
+    loop.call_soon_threadsafe(ended.set)
+
+
 async def serve(cluster: Cluster, until_stdin_closes: bool) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     if until_stdin_closes:
-        loop.add_reader(sys.stdin.fileno(), lambda: ended.set() if not sys.stdin.buffer.read1(4096) else None)
+        threading.Thread(target=watch_stdin, args=(loop, ended), daemon=True).start()
     running = asyncio.ensure_future(cluster.run())
     stopping = asyncio.ensure_future(ended.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

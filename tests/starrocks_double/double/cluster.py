@@ -149,6 +149,8 @@ class Cluster:
         part = self.frontends.get(name) or self.backends[name]
         self.down_since.pop(name, None)
         part.alive = True
+        if name in self.backends:
+            part.shutting_down = False
         if self.nodes[name].server is None:
             await self.nodes[name].start(self.ports[name])
         if name in self.frontends:
