@@ -22,8 +22,7 @@ class Clock:
             self.offset += seconds
             self._moved.notify_all()
 
-    async def sleep(self, seconds: float) -> None:
-        until = self.now() + seconds
+    async def sleep_until(self, until: float) -> None:
         while (left := until - self.now()) > 0:
             async with self._moved:
                 try:

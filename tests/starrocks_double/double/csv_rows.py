@@ -66,6 +66,8 @@ def quoted_records(body: bytes, spec: LoadSpec):
         elif not inside and char == spec.enclose and not current:
             inside = True
             at += 1
+        elif spec.trim_space and not inside and char == " " and (not current or text[at - 1] == spec.enclose):
+            at += 1
         elif not inside and text.startswith(separator, at):
             fields.append(current)
             current = ""

@@ -1,7 +1,7 @@
 """The FE's transaction manager: labels, states, timeouts, publishing in commit order, and what is remembered for how long."""
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from .apply import publish
 from .catalog import Catalog
@@ -126,24 +126,25 @@ class Transactions:
     async def prepare(self, txn: Transaction, stages: list[StageRef], prepared_timeout: float | None) -> None:
         async with self._lock:
             self._demand(txn, "PREPARE", "prepare")
-            txn.stages, txn.state, txn.prepared_time = stages, "PREPARED", self.clock.now()
-            if prepared_timeout is not None and self.settings.at_least(3, 5, 4):
-                txn.prepared_timeout = prepared_timeout
-            await self.storage.write(self.journal, txn)
+            if prepared_timeout is None or not self.settings.at_least(3, 5, 4):
+                prepared_timeout = txn.prepared_timeout
+            await self._change(txn, self.journal, stages=stages, state="PREPARED", prepared_time=self.clock.now(),
+                               prepared_timeout=prepared_timeout)
 
     async def commit(self, txn: Transaction, stages: list[StageRef] | None, wait_seconds: float) -> bool:
         """True when the rows are visible, false when the wait for that has ended before."""
         async with self._lock:
             if txn.state not in ("PREPARE", "PREPARED"):
                 raise TransactionRefused(f"transaction is already {txn.state}")
-            if stages is not None:
-                txn.stages = stages
-                txn.tables = sorted({*txn.tables, *(stage.table for stage in stages)})
+            stages = txn.stages if stages is None else stages
+            txn.tables = sorted({*txn.tables, *(stage.table for stage in stages)})
+            now = self.clock.now()
             at_once = self._publishable_at_once(txn)
-            txn.state, txn.commit_time = "COMMITTED", self.clock.now()
             if at_once:
-                self._mark_visible(txn)
-            await self.storage.write(self._journal_published if at_once else self.journal, txn)
+                await self._change(txn, self._journal_published, stages=stages, state="VISIBLE", commit_time=now,
+                                   publish_time=now, finish_time=now)
+            else:
+                await self._change(txn, self.journal, stages=stages, state="COMMITTED", commit_time=now)
         if at_once:
             return True
         return await self._wait_visible(txn, wait_seconds)
@@ -155,9 +156,13 @@ class Transactions:
             await self._abort(txn, reason)
 
     async def _abort(self, txn: Transaction, reason: str) -> None:
-        txn.state, txn.reason, txn.finish_time = "ABORTED", reason, self.clock.now()
-        stages, txn.stages = txn.stages, []
-        await self.storage.write(self._journal_dropping, txn, stages)
+        await self._change(txn, self._journal_dropping, state="ABORTED", reason=reason, finish_time=self.clock.now())
+
+    async def _change(self, txn: Transaction, journal, **fields) -> None:
+        """Nobody sees a state that a crash could take back: it is written first."""
+        changed = replace(txn, **fields)
+        await self.storage.write(journal, changed)
+        vars(txn).update(vars(changed))
 
     @staticmethod
     def _demand(txn: Transaction, state: str, what: str) -> None:
@@ -173,11 +178,8 @@ class Transactions:
         earlier = [other for other in self.known.values() if other.state == "COMMITTED" and set(other.tables) & set(txn.tables)]
         return not self.settings.stuck_publish and self.settings.publish_delay == 0 and not earlier
 
-    def _mark_visible(self, txn: Transaction) -> None:
-        txn.state, txn.publish_time, txn.finish_time = "VISIBLE", self.clock.now(), self.clock.now()
-
     async def _wait_visible(self, txn: Transaction, seconds: float) -> bool:
-        deadline = asyncio.ensure_future(self.clock.sleep(seconds))
+        deadline = asyncio.ensure_future(self.clock.sleep_until(txn.commit_time + seconds))
         try:
             while txn.state == "COMMITTED" and not deadline.done():
                 await asyncio.wait({deadline, asyncio.ensure_future(self._next_publish())},
@@ -198,8 +200,8 @@ class Transactions:
                 if blocked & set(txn.tables) or not self._due(txn):
                     blocked |= set(txn.tables)
                     continue
-                self._mark_visible(txn)
-                await self.storage.write(self._journal_published, txn)
+                now = self.clock.now()
+                await self._change(txn, self._journal_published, state="VISIBLE", publish_time=now, finish_time=now)
         async with self._published:
             self._published.notify_all()
 
@@ -208,7 +210,8 @@ class Transactions:
     def journal(self, txn: Transaction) -> None:
         self.storage.put("transaction", txn.id, asdict(txn))
 
-    def _journal_dropping(self, txn: Transaction, stages: list[StageRef]) -> None:
+    def _journal_dropping(self, txn: Transaction) -> None:
+        stages, txn.stages = txn.stages, []
         with self.storage.transaction():
             self.journal(txn)
             for stage in stages:
