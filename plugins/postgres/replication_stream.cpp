@@ -17,6 +17,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+using seconds = std::chrono::duration<double>;
 
 constexpr milliseconds status_interval{5000};
 constexpr milliseconds first_backoff{100};
@@ -26,12 +27,21 @@ constexpr milliseconds last_backoff{30000};
 constexpr milliseconds slot_patience{70000};
 constexpr milliseconds shutdown_patience{2000};
 constexpr int shutdown_asks = 50;
-/// Reads are so far apart, unless more than this is there: a wake-up per message costs server and
-/// client most of their time. Longer, and the server would wait for room in the socket.
-constexpr std::chrono::microseconds read_interval{300};
-constexpr int enough_bytes = 64 << 10;
-/// So are batches, for the stages behind; a full one goes at once, and so does one after a pause.
+/// Bytes pile up before they are read: a wake-up for each message costs server and client most of
+/// their time. What begins to come has so long to come whole; where much comes, the socket is left
+/// alone until it is filled to less than half, so that the server need not wait for room in it.
+constexpr std::chrono::microseconds shortest_nap{100};
+constexpr std::chrono::microseconds longest_nap{1000};
+constexpr double piled_up = 60 << 10;
+/// Much comes when it would take less than this to pile up.
+constexpr std::chrono::microseconds flow{4000};
+/// What the kernel takes for a message beside its bytes.
+constexpr std::size_t message_overhead = 600;
+/// So far are batches apart, for the stages behind; a full one goes at once, and so does one after a
+/// pause. Where much comes, rows wait for more.
 constexpr std::chrono::microseconds emit_interval{1000};
+constexpr std::chrono::microseconds emit_interval_in_flow{4000};
+constexpr std::size_t batch_rows = 1024;
 
 } // namespace
 
@@ -41,7 +51,7 @@ class replication_stream::session {
   session(stream_options& options, relation_resolver& resolver, spill_area& spill,
           stream_output& output)
       : options_(options), output_(output), backlog_(spill),
-        decoder_(resolver, spill, stream_decoder::options{}), passed_(options.resume) {
+        decoder_(resolver, spill, {.batch_rows = batch_rows}), passed_(options.resume) {
     decoder_.restart({options_.position, position::whole});
   }
 
@@ -165,7 +175,7 @@ class replication_stream::session {
       return true;
     }
     if (!connection_) return false;
-    const auto message = connection_->next();
+    const auto message = next_message();
     if (!message) return false;
     if (message->what == wal_message::kind::keepalive) {
       take_keepalive(*message);
@@ -174,6 +184,12 @@ class replication_stream::session {
     }
     decode(message->data);
     return true;
+  }
+
+  std::optional<wal_message> next_message() {
+    auto message = connection_->next();
+    if (message) read_cost_ += static_cast<double>(message->data.size() + message_overhead);
+    return message;
   }
 
   void decode(std::string_view message) {
@@ -218,7 +234,7 @@ class replication_stream::session {
     // Reads what is there, without waiting: a long backlog must not stall the server either.
     connection_->receive();
     for (int i = 0; i < 4096; ++i) {
-      const auto message = connection_->next();
+      const auto message = next_message();
       if (!message) break;
       moved = true;
       if (!backlog_.has_room(message->data.size() + 64)) overflow();
@@ -316,25 +332,50 @@ class replication_stream::session {
   void pass(wal_lsn end) { passed_ = std::max(passed_, end); }
 
   void await_input() {
+    const auto emit_due = emit_when_due();
     const bool paused = paused_since_ && !spooling();
+    if (paused || !flowing()) {
+      if (!await_bytes(paused, emit_due)) return;
+      std::this_thread::sleep_for(shortest_nap);
+    } else {
+      const auto nap = std::clamp<std::chrono::nanoseconds>(pile_time_, shortest_nap, longest_nap);
+      const std::chrono::nanoseconds read_due = last_read_ + nap - clock::now();
+      std::this_thread::sleep_for(std::min(read_due, emit_due));
+      if (emit_due < read_due) return;
+    }
+    read();
+  }
+
+  /// False when there is none, or something else to do.
+  bool await_bytes(bool paused, std::chrono::nanoseconds emit_due) {
     pollfd descriptors[2] = {{output_.wakeup_fd(), POLLIN, 0}, {-1, POLLIN, 0}};
     if (!paused) descriptors[1].fd = connection_->socket();
     const auto limit =
-        std::min<std::chrono::nanoseconds>(milliseconds(paused ? 100 : 1000), emit_when_due());
+        std::min<std::chrono::nanoseconds>(milliseconds(paused ? 100 : 1000), emit_due);
     const timespec timeout{limit.count() / 1000000000, limit.count() % 1000000000};
     ::ppoll(descriptors, 2, &timeout, nullptr);
-    if ((descriptors[1].revents & (POLLIN | POLLHUP | POLLERR)) == 0) return;
-    const auto since = clock::now() - last_read_;
-    if (since < read_interval && connection_->unread() < enough_bytes)
-      std::this_thread::sleep_for(read_interval - since);
+    return (descriptors[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+  }
+
+  void read() {
+    const auto now = clock::now();
+    period_ = now - std::exchange(last_read_, now);
+    read_cost_ = 0;
     connection_->receive();
-    last_read_ = clock::now();
+  }
+
+  /// What the last read brought says how fast more comes.
+  bool flowing() {
+    pile_time_ = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::min<seconds>(period_ * (piled_up / std::max(read_cost_, 1.0)), seconds(1)));
+    return pile_time_ < flow;
   }
 
   /// Hands the open batch on when it may go; gives the time until it may.
   std::chrono::nanoseconds emit_when_due() {
     if (decoder_.pending_rows() == 0 || !may_emit()) return std::chrono::nanoseconds::max();
-    const auto left = last_emit_ + emit_interval - clock::now();
+    const auto interval = flowing() ? emit_interval_in_flow : emit_interval;
+    const auto left = last_emit_ + interval - clock::now();
     if (left > std::chrono::nanoseconds::zero()) return left;
     flush();
     return std::chrono::nanoseconds::max();
@@ -374,6 +415,9 @@ class replication_stream::session {
   clock::time_point asked_since_{};
   int times_asked_ = 0;
   clock::time_point last_read_{};
+  seconds period_{};     ///< from the read before the last one to the last
+  double read_cost_ = 0; ///< of the messages that the last one brought, in bytes of the socket
+  std::chrono::nanoseconds pile_time_{};
   clock::time_point last_emit_{};
 };
 
