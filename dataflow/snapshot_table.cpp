@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace leat {
 
@@ -62,6 +63,8 @@ snapshot_table::flights::iterator snapshot_table::flight_of(request_ticket ticke
 
 void snapshot_table::probed(const visibility_probe& probe) {
   keys_wait_for_probe_ = false;
+  // A target that is ahead may hold rows that were read at any time before this run.
+  if (!std::exchange(probed_, true)) chunks_high_ = std::max(chunks_high_, probe.high);
   if (state_.phase != snapshot_phase::waiting) return;
   if (state_.fence_xid == 0) state_.fence_xid = probe.next_xid;
   if (probe.seen.xmin < state_.fence_xid) return;
@@ -347,14 +350,12 @@ void snapshot_table::settle() {
 bool snapshot_table::passed(wal_lsn end) {
   if (columns_ahead_ && end >= columns_high_) columns_due_ = true;
   if (rewrite_high_ && end >= *rewrite_high_) rewritten_ = true;
-  const bool read_all = planned_ && state_.chunks.empty();
-  const bool settles = !settled_ && read_all && end >= chunks_high_;
-  settled_ = settled_ || settles;
-  const auto before = looked_up_.size();
+  const bool settled_before = settled_ && looked_up_.empty();
   std::erase_if(looked_up_, [&](const auto& l) { return end >= l.second; });
-  const bool all_passed = before != 0 && looked_up_.empty();
-  if (state_.phase == snapshot_phase::passing && end >= state_.high) finish();
-  return settles || (settled_ && all_passed);
+  const bool read_all = planned_ && state_.chunks.empty() && probed_;
+  settled_ = settled_ || (read_all && looked_up_.empty() && end >= chunks_high_);
+  if (state_.phase == snapshot_phase::passing && settled_ && end >= state_.high) finish();
+  return !settled_before && settled_ && looked_up_.empty();
 }
 
 void snapshot_table::finish() {

@@ -138,6 +138,7 @@ class snapshot_table {
   snapshot_merge merge_;
   flights in_flight_; ///< by chunk number
   wal_lsn chunks_high_{}; ///< largest H of an emitted chunk
+  bool probed_ = false;   ///< chunks_high_ is beyond all that was read before this run, too
   bool settled_ = false;  ///< the stream has passed it, and there are no more
   std::map<std::string, wal_lsn> looked_up_; ///< sink -> largest H of its looked-up rows, unpassed
   std::map<std::string, std::deque<std::vector<std::string>>> missing_;
