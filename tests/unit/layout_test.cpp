@@ -70,6 +70,10 @@ INSTANTIATE_TEST_SUITE_P(
                     home{"rocksdb/", {"state/", "tests/"}},
                     home{"libpq-fe.h", {"plugins/postgres/", "tests/", "bench/"}},
                     home{"sqlite3.h", {"plugins/sqlite/", "tests/", "bench/"}},
+                    home{"pg_query.h", {"dataflow/expressions/"}},
+                    home{"gmpxx.h", {"dataflow/expressions/"}},
+                    home{"re2/", {"dataflow/expressions/"}},
+                    home{"openssl/", {"dataflow/expressions/"}},
                     home{"toml++/", {"dataflow/pipeline_file", "tests/"}},
                     home{"httplib.h", {"actors/status_server", "tests/"}}),
     [](const auto& test) {

@@ -1,0 +1,565 @@
+#include "dataflow/expressions/binder.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "dataflow/expressions/casts.hpp"
+#include "dataflow/expressions/functions.hpp"
+#include "dataflow/expressions/parser.hpp"
+#include "dataflow/expressions/row_tests.hpp"
+#include "dataflow/nearest_name.hpp"
+
+namespace leat::sql {
+
+namespace {
+
+using json = nlohmann::json;
+
+constexpr sql_type boolean{type_id::boolean, false, -1};
+constexpr sql_type text_type{type_id::text, false, -1};
+
+std::string last_name(const json& names) { return names.back().at("String").value("sval", ""); }
+
+std::vector<node_ptr> pair_of(node_ptr a, node_ptr b) {
+  std::vector<node_ptr> out;
+  out.push_back(std::move(a));
+  out.push_back(std::move(b));
+  return out;
+}
+
+std::vector<node_ptr> list_of(node_ptr a) {
+  std::vector<node_ptr> out;
+  out.push_back(std::move(a));
+  return out;
+}
+
+node_ptr tree_of(node_kind kind, const sql_type& type, std::vector<node_ptr> arguments, int place) {
+  auto n = std::make_unique<node>();
+  n->kind = kind;
+  n->type = type;
+  n->place = place;
+  for (const auto& a : arguments) n->by_bytes = n->by_bytes || a->by_bytes;
+  n->arguments = std::move(arguments);
+  return n;
+}
+
+/// What the grammar has and a row's expression cannot.
+struct refused {
+  const char* kind;
+  const char* what;
+  const char* remedy;
+};
+constexpr refused not_allowed[] = {
+    {"SubLink", "an expression cannot hold a subquery",
+     "an expression sees one row; join at the target"},
+    {"SQLValueFunction", "the current date, time and user are not the same when a row comes again",
+     "leat.commit_time is the time of the change"},
+    {"ParamRef", "there are no parameters here", "write the value"},
+    {"RowExpr", "leat has no rows as values", "compare the columns one by one"},
+    {"GroupingFunc", "an expression over one row cannot group", "group at the target"},
+    {"A_Star", "`*` is not a value", "name a column"},
+    {"XmlExpr", "leat does not compute with xml", "cast the column to text"},
+    {"SetToDefault", "DEFAULT is not a value here", "write the value"},
+};
+
+} // namespace
+
+void binder::refuse(const std::string& what, int place, const std::string& remedy) const {
+  throw expression_error(what, text_, place, remedy);
+}
+
+int binder::place_of(const json& content) const {
+  const int location = content.value("location", 0);
+  return location <= 0 ? 0 : location - offset_;
+}
+
+node_ptr binder::bind(const json& tree) {
+  if (!tree.is_object() || tree.size() != 1)
+    refuse("leat does not know this construct", 0, "see docs/expressions.md");
+  const auto& [kind, content] = *tree.items().begin();
+  return bind_any(kind, content);
+}
+
+node_ptr binder::bind_any(const std::string& kind, const json& content) {
+  if (kind == "ColumnRef") return column(content);
+  if (kind == "A_Const") return constant(content);
+  if (kind == "TypeCast") {
+    const int place = place_of(content.contains("arg") && content.value("location", -1) < 0
+                                   ? content.at("typeName")
+                                   : content);
+    return cast_to(bind(content.at("arg")), type_named(content.at("typeName")), place);
+  }
+  if (kind == "A_Expr") return operation(content);
+  if (kind == "BoolExpr") return logic(content);
+  if (kind == "NullTest") return null_test(content);
+  if (kind == "BooleanTest") return truth_test(content);
+  if (kind == "CaseExpr") return choice(content);
+  if (kind == "CoalesceExpr") return first_known(content);
+  if (kind == "MinMaxExpr") return extreme(content);
+  if (kind == "FuncCall") return function_call(content);
+  if (kind == "A_ArrayExpr") return array(content);
+  if (kind == "A_Indirection") return element(content);
+  if (kind == "CollateClause") return collated(content);
+  for (const auto& r : not_allowed)
+    if (kind == r.kind) refuse(r.what, place_of(content), r.remedy);
+  refuse("leat does not know this construct (" + kind + ")", place_of(content),
+         "see docs/expressions.md");
+}
+
+node_ptr binder::column(const json& content) {
+  const int place = place_of(content);
+  std::vector<std::string> names;
+  for (const auto& f : content.at("fields")) {
+    if (!f.contains("String")) refuse("`*` is not a value", place, "name a column");
+    names.push_back(f.at("String").value("sval", ""));
+  }
+  if (names.size() == 2 && names[0] == "leat") return metadata(names[1], place);
+  const bool own_table = names.size() == 1 || (names.size() == 2 && names[0] == table_.name);
+  const auto found = own_table ? table_.find(names.back()) : std::nullopt;
+  if (!found) {
+    std::vector<std::string> known;
+    for (const auto& c : table_.columns) known.push_back(c.name);
+    const auto near = nearest_names(names.back(), known);
+    const bool folded = std::any_of(known.begin(), known.end(), [&](const auto& n) {
+      return n != names.back() && near == std::vector<std::string>{n};
+    });
+    refuse("table " + table_.qualified_name() + " has no column `" + names.back() + "`", place,
+           near.empty() || !folded
+               ? "its columns are " + join_names(known, "and")
+               : "did you mean \"" + near.front() + "\"? (names with capitals need double quotes)");
+  }
+  auto n = std::make_unique<node>();
+  n->kind = node_kind::column;
+  n->column = *found;
+  n->type = type_of(table_.columns[*found]);
+  n->place = place;
+  return n;
+}
+
+node_ptr binder::metadata(const std::string& name, int place) const {
+  const auto word = [&](const std::string& value) {
+    datum d;
+    d.set_own(value);
+    return make_constant(text_type, d, place);
+  };
+  if (name == "schema") return word(table_.schema);
+  if (name == "table") return word(table_.name);
+  constexpr std::pair<const char*, sql_type> columns[] = {
+      {"op", text_type},
+      {"commit_lsn", text_type},
+      {"commit_time", {type_id::timestamptz, false, -1}},
+      {"xid", {type_id::int8, false, -1}},
+      {"snapshot", boolean}};
+  for (std::uint16_t i = 0; i < std::size(columns); ++i) {
+    if (name != columns[i].first) continue;
+    auto n = std::make_unique<node>();
+    n->kind = node_kind::metadata;
+    n->column = i;
+    n->type = columns[i].second;
+    n->place = place;
+    return n;
+  }
+  refuse("there is no leat." + name, place,
+         "there are leat.schema, leat.table, leat.op, leat.commit_lsn, leat.commit_time, leat.xid "
+         "and leat.snapshot");
+}
+
+/// libpg_query 15-4.0.0 leaves negative numbers out of its JSON, so that they look like 0.
+int binder::integer(const json& content) const {
+  const auto& number = content.at("ival");
+  if (number.contains("ival")) return number.at("ival").get<int>();
+  auto at = static_cast<std::size_t>(place_of(content));
+  if (at >= text_.size() || text_[at] != '-') return 0;
+  at = text_.find_first_not_of(" \t\n\r", at + 1);
+  int digits = 0;
+  const auto read = at == std::string::npos
+                        ? std::from_chars_result{nullptr, std::errc::invalid_argument}
+                        : std::from_chars(text_.data() + at, text_.data() + text_.size(), digits);
+  if (read.ec != std::errc{})
+    refuse("leat cannot read this number", place_of(content),
+           "write it without spaces and comments");
+  return -digits;
+}
+
+node_ptr binder::constant(const json& content) {
+  const int place = place_of(content);
+  datum d;
+  if (content.value("isnull", false)) return make_constant({}, d, place);
+  if (content.contains("boolval")) {
+    d.set(content.at("boolval").value("boolval", false) ? 1 : 0);
+    return make_constant(boolean, d, place);
+  }
+  if (content.contains("ival")) {
+    d.set(std::int64_t{integer(content)});
+    return make_constant(scalar(type_id::int4), d, place);
+  }
+  if (content.contains("sval")) {
+    d.set_own(content.at("sval").value("sval", ""));
+    return make_constant({}, d, place);
+  }
+  if (!content.contains("fval"))
+    refuse("leat has no bit strings", place, "write bytea: '\\x1f'::bytea");
+  const std::string digits = content.at("fval").value("fval", "");
+  std::int64_t whole = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), whole);
+  if (read.ec == std::errc{} && read.ptr == digits.data() + digits.size()) {
+    d.set(whole);
+    return make_constant(scalar(type_id::int8), d, place);
+  }
+  d.set(numeric::parse(digits));
+  return make_constant(scalar(type_id::numeric), d, place);
+}
+
+sql_type binder::type_named(const json& t) const {
+  const std::string name = last_name(t.at("names"));
+  const int place = place_of(t);
+  const auto found = find_type(name);
+  if (!found || t.value("setof", false))
+    refuse("leat does not compute with type `" + name + "`", place,
+           "types are boolean, smallint, integer, bigint, numeric, real, double precision, text, "
+           "varchar, char, bytea, "
+           "date, timestamp, timestamptz, interval, uuid, json, jsonb and their arrays");
+  sql_type out{*found, t.contains("arrayBounds"), -1};
+  if (!t.contains("typmods")) return out;
+  std::vector<int> numbers;
+  for (const auto& m : t.at("typmods")) {
+    if (!m.contains("A_Const") || !m.at("A_Const").contains("ival"))
+      refuse("a type's length must be a number", place, "for instance varchar(20)");
+    numbers.push_back(integer(m.at("A_Const")));
+  }
+  const auto within = [&](int n, int least, int most) {
+    if (n < least || n > most)
+      refuse("the length of type " + name + " must be from " + std::to_string(least) + " to "
+                 + std::to_string(most),
+             place, "choose another one");
+  };
+  switch (out.id) {
+  case type_id::varchar:
+  case type_id::bpchar:
+    within(numbers.front(), 1, 10485760);
+    out.modifier = numbers.front() + 4;
+    return out;
+  case type_id::numeric: {
+    const int scale = numbers.size() > 1 ? numbers[1] : 0;
+    within(numbers.front(), 1, 1000);
+    within(scale, -1000, 1000);
+    out.modifier = ((numbers.front() << 16) | (scale & 0x7ff)) + 4;
+    return out;
+  }
+  case type_id::timestamp:
+  case type_id::timestamptz:
+    within(numbers.front(), 0, 6);
+    out.modifier = numbers.front();
+    return out;
+  default:
+    refuse("leat does not take type `" + name + "` with a length or fields", place,
+           "leave them out");
+  }
+}
+
+node_ptr binder::guarded_cast(node_ptr n, const sql_type& to) const {
+  const int place = n->place;
+  try {
+    return cast(std::move(n), to);
+  } catch (const evaluation_error& e) {
+    refuse(e.what(), place, "correct the literal");
+  }
+}
+
+node_ptr binder::cast_to(node_ptr n, const sql_type& to, int place) const {
+  if (!can_cast(n->type, to, cast_context::explicitly))
+    refuse("cannot cast type " + name_of(n->type) + " to " + name_of(to), place,
+           n->type.id == type_id::opaque ? "such a column can be cast to text only"
+                                         : "cast to text first, where that has a meaning");
+  auto out = guarded_cast(std::move(n), to);
+  out->type.modifier = to.modifier;
+  return out;
+}
+
+node_ptr binder::condition(node_ptr n, const char* of) const {
+  if (n->is_unknown()) return guarded_cast(std::move(n), boolean);
+  if (n->type.same_kind(boolean)) return n;
+  refuse(std::string(of) + " must be boolean, not " + name_of(n->type), n->place,
+         "compare it with something");
+}
+
+std::vector<node_ptr> binder::bind_list(const json& list) {
+  std::vector<node_ptr> out;
+  for (const auto& each : list) out.push_back(bind(each));
+  return out;
+}
+
+node_ptr binder::negated(node_ptr n, int place) const {
+  return make_call(negate, boolean, list_of(std::move(n)), place);
+}
+
+void binder::check_order(const sql_type& t, bool by_bytes, int place) const {
+  if (!is_text(t.id) || by_bytes) return;
+  refuse("the order of texts is that of a collation of the server, which leat does not know", place,
+         "write COLLATE \"C\" behind one of them, for the order of their bytes");
+}
+
+sql_type binder::meet(node_ptr& left, node_ptr& right, std::string_view op, int place) const {
+  sql_type common;
+  const auto l = left->type.id, r = right->type.id;
+  const bool scalars = !left->type.array && !right->type.array;
+  if (left->is_unknown())
+    common = right->is_unknown() ? text_type : right->type;
+  else if (right->is_unknown())
+    common = left->type;
+  else if (scalars && l != r && is_text(l) && is_text(r))
+    common = text_type;
+  else if (scalars && l != r && is_number(l) && is_number(r)
+           && (l == type_id::float4 || r == type_id::float4))
+    common = scalar(type_id::float8);
+  else
+    common = common_type({left->type, right->type});
+  common = common.plain();
+  if (common.id == type_id::varchar && !common.array) common = text_type;
+  const bool fits =
+      (left->is_unknown() || can_cast(left->type, common, cast_context::implicit))
+      && (right->is_unknown() || can_cast(right->type, common, cast_context::implicit));
+  if (!fits || comparison(common, op) == nullptr)
+    refuse("operator does not exist: " + name_of(left->type) + " " + std::string(op) + " "
+               + name_of(right->type),
+           place,
+           common.id == type_id::opaque || common.id == type_id::json
+               ? "cast it to text"
+               : "cast one side: x::" + name_of(left->type));
+  left = guarded_cast(std::move(left), common);
+  right = guarded_cast(std::move(right), common);
+  return common;
+}
+
+node_ptr binder::compared(std::string_view op, node_ptr left, node_ptr right, int place) const {
+  const auto type = meet(left, right, op, place);
+  const bool ordering = op != "=" && op != "<>";
+  if (ordering) check_order(type, left->by_bytes || right->by_bytes, place);
+  return make_call(comparison(type, op), boolean, pair_of(std::move(left), std::move(right)),
+                   place);
+}
+
+node_ptr binder::operation(const json& e) {
+  const std::string kind = e.value("kind", "AEXPR_OP");
+  const int place = place_of(e);
+  std::string op = last_name(e.at("name"));
+  if (op == "!=") op = "<>";
+  if (kind == "AEXPR_BETWEEN" || kind == "AEXPR_NOT_BETWEEN") return between(e, place);
+  if (kind == "AEXPR_IN") return in_list(e, bind(e.at("lexpr")), place);
+  if (kind == "AEXPR_OP_ANY" || kind == "AEXPR_OP_ALL") return over_array(e, place);
+  if (kind == "AEXPR_DISTINCT" || kind == "AEXPR_NOT_DISTINCT" || kind == "AEXPR_NULLIF") {
+    auto left = bind(e.at("lexpr"));
+    auto right = bind(e.at("rexpr"));
+    const bool both_unknown = left->is_unknown() && right->is_unknown();
+    const auto type = meet(left, right, "=", place);
+    if (kind == "AEXPR_NULLIF")
+      return make_call(null_if, both_unknown ? text_type : type,
+                       pair_of(std::move(left), std::move(right)), place, false);
+    return make_call(kind == "AEXPR_DISTINCT" ? is_distinct : is_not_distinct, boolean,
+                     pair_of(std::move(left), std::move(right)), place, false);
+  }
+  const bool plain = kind == "AEXPR_OP" || kind == "AEXPR_LIKE" || kind == "AEXPR_ILIKE";
+  if (!plain)
+    refuse("leat does not know this operator (" + kind + ")", place, "see docs/expressions.md");
+  std::vector<node_ptr> sides;
+  if (e.contains("lexpr")) sides.push_back(bind(e.at("lexpr")));
+  sides.push_back(bind(e.at("rexpr")));
+  const bool compares = std::any_of(std::begin(array_operators), std::end(array_operators),
+                                    [&](const char* o) { return op == o; });
+  if (compares && sides.size() == 2)
+    return compared(op, std::move(sides[0]), std::move(sides[1]), place);
+  return called(op, std::move(sides), place, true);
+}
+
+node_ptr binder::in_list(const json& e, node_ptr left, int place) {
+  const bool negative = last_name(e.at("name")) == "<>";
+  std::vector<node_ptr> same{}, single{};
+  same.push_back(std::move(left));
+  for (const auto& item : e.at("rexpr").at("List").at("items")) {
+    auto n = bind(item);
+    (n->is_constant() ? same : single).push_back(std::move(n));
+  }
+  std::vector<node_ptr> choices;
+  for (auto& s : single) choices.push_back(compared("=", bind(e.at("lexpr")), std::move(s), place));
+  if (same.size() > 1) {
+    for (std::size_t i = 1; i < same.size(); ++i) {
+      auto copy = bind(e.at("lexpr"));
+      auto probe = make_constant(same[i]->type, same[i]->value, same[i]->place);
+      meet(copy, probe, "=", place);
+    }
+    auto type = unite(same, "IN", place);
+    if (comparison(type, "=") == nullptr)
+      refuse("type " + name_of(type) + " cannot be compared", place, "cast it to text");
+    choices.insert(choices.begin(), make_call(in_values, boolean, std::move(same), place, false));
+  }
+  auto out = choices.size() == 1 ? std::move(choices.front())
+                                 : tree_of(node_kind::any_of, boolean, std::move(choices), place);
+  return negative ? negated(std::move(out), place) : std::move(out);
+}
+
+node_ptr binder::over_array(const json& e, int place) {
+  std::string op = last_name(e.at("name"));
+  if (op == "!=") op = "<>";
+  const auto* const known = std::find_if(std::begin(array_operators), std::end(array_operators),
+                                         [&](const char* o) { return op == o; });
+  if (known == std::end(array_operators))
+    refuse("leat does not know " + op + " ANY", place, "use =, <>, <, <=, > or >=");
+  auto left = bind(e.at("lexpr"));
+  auto right = bind(e.at("rexpr"));
+  if (right->is_unknown())
+    right = guarded_cast(std::move(right),
+                         {left->is_unknown() ? type_id::text : left->type.id, true, -1});
+  if (!right->type.array)
+    refuse("ANY and ALL need an array, not " + name_of(right->type), place, "for a list use IN");
+  auto item = make_constant(right->type.element().plain(), {}, right->place);
+  const auto type = meet(left, item, op, place);
+  const sql_type wanted{type.id, true, -1};
+  if (!right->type.same_kind(wanted)) right = guarded_cast(std::move(right), wanted);
+  if (op != "=" && op != "<>") check_order(type, left->by_bytes || right->by_bytes, place);
+  auto out =
+      make_call(over_items, boolean, pair_of(std::move(left), std::move(right)), place, false);
+  out->parameter =
+      (known - std::begin(array_operators)) + (e.value("kind", "") == "AEXPR_OP_ALL" ? 8 : 0);
+  return out;
+}
+
+node_ptr binder::between(const json& e, int place) {
+  const bool negative = e.value("kind", "") == "AEXPR_NOT_BETWEEN";
+  const auto& bounds = e.at("rexpr").at("List").at("items");
+  std::vector<node_ptr> sides;
+  sides.push_back(compared(negative ? "<" : ">=", bind(e.at("lexpr")), bind(bounds[0]), place));
+  sides.push_back(compared(negative ? ">" : "<=", bind(e.at("lexpr")), bind(bounds[1]), place));
+  return tree_of(negative ? node_kind::any_of : node_kind::all_of, boolean, std::move(sides),
+                 place);
+}
+
+node_ptr binder::logic(const json& e) {
+  const std::string kind = e.value("boolop", "AND_EXPR");
+  std::vector<node_ptr> sides;
+  for (const auto& each : e.at("args"))
+    sides.push_back(condition(bind(each), kind == "NOT_EXPR"  ? "the argument of NOT"
+                                          : kind == "OR_EXPR" ? "the argument of OR"
+                                                              : "the argument of AND"));
+  if (kind == "NOT_EXPR") return negated(std::move(sides.front()), place_of(e));
+  return tree_of(kind == "OR_EXPR" ? node_kind::any_of : node_kind::all_of, boolean,
+                 std::move(sides), place_of(e));
+}
+
+node_ptr binder::null_test(const json& e) {
+  const bool negative = e.value("nulltesttype", "IS_NULL") == "IS_NOT_NULL";
+  return make_call(negative ? is_not_null : is_null, boolean, list_of(bind(e.at("arg"))),
+                   place_of(e), false);
+}
+
+node_ptr binder::truth_test(const json& e) {
+  const std::string kind = e.value("booltesttype", "IS_TRUE");
+  auto out = make_call(is_truth, boolean, list_of(condition(bind(e.at("arg")), "what is tested")),
+                       place_of(e), false);
+  out->parameter = (kind.ends_with("TRUE")      ? 1
+                    : kind.ends_with("UNKNOWN") ? 2
+                                                : 0)
+                   + (kind.starts_with("IS_NOT") ? 4 : 0);
+  return out;
+}
+
+sql_type binder::unite(std::vector<node_ptr>& nodes, const char* of, int place) const {
+  std::vector<sql_type> types;
+  for (const auto& n : nodes) types.push_back(n->type);
+  const auto common = common_type(types);
+  const bool opaque = std::all_of(types.begin(), types.end(),
+                                  [](const auto& t) { return t.id == type_id::opaque; });
+  if (common.id == type_id::opaque && !opaque) {
+    std::string names;
+    for (const auto& t : types)
+      if (t.id != type_id::unknown) names += (names.empty() ? "" : ", ") + name_of(t);
+    refuse(std::string(of) + " types do not go together: " + names, place, "cast them to one type");
+  }
+  for (auto& n : nodes) n = guarded_cast(std::move(n), common);
+  return common;
+}
+
+node_ptr binder::choice(const json& e) {
+  // PostgreSQL looks at the default's type first.
+  std::vector<node_ptr> conditions, results;
+  results.push_back(e.contains("defresult") ? bind(e.at("defresult"))
+                                            : make_constant({}, {}, place_of(e)));
+  for (const auto& each : e.at("args")) {
+    const auto& when = each.at("CaseWhen");
+    auto test = bind(when.at("expr"));
+    conditions.push_back(e.contains("arg")
+                             ? compared("=", bind(e.at("arg")), std::move(test), place_of(when))
+                             : condition(std::move(test), "WHEN"));
+    results.push_back(bind(when.at("result")));
+  }
+  const auto type = unite(results, "CASE", place_of(e));
+  std::vector<node_ptr> parts;
+  for (std::size_t i = 0; i < conditions.size(); ++i) {
+    parts.push_back(std::move(conditions[i]));
+    parts.push_back(std::move(results[i + 1]));
+  }
+  parts.push_back(std::move(results.front()));
+  return tree_of(node_kind::choice, type, std::move(parts), place_of(e));
+}
+
+node_ptr binder::first_known(const json& e) {
+  auto nodes = bind_list(e.at("args"));
+  const auto type = unite(nodes, "COALESCE", place_of(e));
+  return tree_of(node_kind::first_known, type, std::move(nodes), place_of(e));
+}
+
+node_ptr binder::extreme(const json& e) {
+  const bool most = e.value("op", "IS_GREATEST") == "IS_GREATEST";
+  auto nodes = bind_list(e.at("args"));
+  const auto type = unite(nodes, most ? "GREATEST" : "LEAST", place_of(e));
+  if (comparison(type, "<") == nullptr)
+    refuse("values of type " + name_of(type) + " have no order", place_of(e), "cast them");
+  check_order(type,
+              std::any_of(nodes.begin(), nodes.end(), [](const auto& n) { return n->by_bytes; }),
+              place_of(e));
+  return make_call(most ? greatest : least, type, std::move(nodes), place_of(e), false);
+}
+
+node_ptr binder::array(const json& e) {
+  if (!e.contains("elements"))
+    refuse("an empty ARRAY[] has no type", place_of(e), "write '{}'::integer[]");
+  auto nodes = bind_list(e.at("elements"));
+  auto type = unite(nodes, "ARRAY", place_of(e));
+  if (type.array || type.id == type_id::opaque)
+    refuse("leat has one-dimensional arrays of scalars only", place_of(e), "take one dimension");
+  type.array = true;
+  type.modifier = -1;
+  return make_call(make_array, type, std::move(nodes), place_of(e), false);
+}
+
+node_ptr binder::element(const json& e) {
+  auto whole = bind(e.at("arg"));
+  const int place = whole->place;
+  const auto& steps = e.at("indirection");
+  const bool one = steps.size() == 1 && steps[0].contains("A_Indices")
+                   && !steps[0].at("A_Indices").value("is_slice", false);
+  if (!whole->type.array || !one)
+    refuse("only one element of an array can be taken like this", place, "for json use -> and ->>");
+  auto index = bind(steps[0].at("A_Indices").at("uidx"));
+  if (!index->is_unknown()
+      && !can_cast(index->type, scalar(type_id::int4), cast_context::explicitly))
+    refuse("the index must be an integer", index->place, "cast it");
+  index = guarded_cast(std::move(index), scalar(type_id::int4));
+  const auto type = whole->type.element();
+  return make_call(array_item, type, pair_of(std::move(whole), std::move(index)), place);
+}
+
+node_ptr binder::collated(const json& e) {
+  const std::string name = last_name(e.at("collname"));
+  if (name != "C" && name != "POSIX")
+    refuse("leat knows the collation \"C\" only", place_of(e),
+           "write COLLATE \"C\", for the order of the bytes");
+  auto n = bind(e.at("arg"));
+  if (n->is_unknown()) n = guarded_cast(std::move(n), text_type);
+  if (!is_text(n->type.id))
+    refuse("collations are not supported by type " + name_of(n->type), place_of(e),
+           "leave COLLATE out");
+  n->by_bytes = true;
+  return n;
+}
+
+} // namespace leat::sql

@@ -1,0 +1,134 @@
+#include <algorithm>
+
+#include "dataflow/expressions/casts.hpp"
+#include "dataflow/expressions/row_tests.hpp"
+
+namespace leat::sql {
+
+namespace {
+
+/// To PostgreSQL such a call is not immutable: it fails for rows that reach it only.
+bool depends_on_zone(const node& n) {
+  const auto zoned = [](const sql_type& t) { return t.id == type_id::timestamptz; };
+  return zoned(n.type) || std::any_of(n.arguments.begin(), n.arguments.end(), [&](const auto& a) {
+           return zoned(a->type);
+         });
+}
+
+/// The constant that a call is; the call itself, when it is none.
+node_ptr folded(node_ptr& n) {
+  const auto& args = n->arguments;
+  const bool by_bytes = n->by_bytes;
+  node_ptr out;
+  if (n->strict && std::any_of(args.begin(), args.end(), [](const auto& a) {
+        return a->is_null_constant();
+      })) {
+    out = make_constant(n->type, {}, n->place);
+  } else if (std::all_of(args.begin(), args.end(),
+                         [](const auto& a) { return a->is_constant(); })) {
+    std::vector<const datum*> values;
+    for (const auto& a : args) values.push_back(&a->value);
+    datum value;
+    n->run(value, values.data(), info_of(*n));
+    out = make_constant(n->type, value, n->place);
+  }
+  if (!out) return std::move(n);
+  out->by_bytes = by_bytes;
+  return out;
+}
+
+/// AND (`decisive` false) and OR (true).
+node_ptr simplified_logic(node_ptr n, bool decisive) {
+  std::vector<node_ptr> kept;
+  bool null = false;
+  for (auto& a : n->arguments) {
+    a = simplified(std::move(a));
+    if (!a->is_constant()) {
+      kept.push_back(std::move(a));
+    } else if (a->value.null) {
+      null = true;
+    } else if (a->value.truth() == decisive) {
+      return std::move(a);
+    }
+  }
+  datum rest;
+  if (!null) rest.set(decisive ? 0 : 1);
+  if (null || kept.empty()) kept.push_back(make_constant(n->type, rest, n->place));
+  if (kept.size() == 1) return std::move(kept.front());
+  n->arguments = std::move(kept);
+  return n;
+}
+
+node_ptr simplified_choice(node_ptr n) {
+  std::vector<node_ptr> kept;
+  std::size_t i = 0;
+  for (; i + 1 < n->arguments.size(); i += 2) {
+    auto condition = simplified(std::move(n->arguments[i]));
+    if (condition->is_constant() && (condition->value.null || !condition->value.truth())) continue;
+    const bool always = condition->is_constant();
+    if (!always) kept.push_back(std::move(condition));
+    kept.push_back(simplified(std::move(n->arguments[i + 1])));
+    if (always) break;
+  }
+  if (i + 1 >= n->arguments.size()) kept.push_back(simplified(std::move(n->arguments[i])));
+  if (kept.size() == 1) {
+    kept.front()->type = n->type;
+    return std::move(kept.front());
+  }
+  n->arguments = std::move(kept);
+  return n;
+}
+
+node_ptr simplified_first_known(node_ptr n) {
+  std::vector<node_ptr> kept;
+  for (auto& a : n->arguments) {
+    a = simplified(std::move(a));
+    if (a->is_null_constant()) continue;
+    const bool last = a->is_constant();
+    kept.push_back(std::move(a));
+    if (last) break;
+  }
+  if (kept.empty()) return make_constant(n->type, {}, n->place);
+  if (kept.size() == 1) {
+    kept.front()->type = n->type;
+    return std::move(kept.front());
+  }
+  n->arguments = std::move(kept);
+  return n;
+}
+
+} // namespace
+
+node_ptr simplified(node_ptr n) {
+  switch (n->kind) {
+  case node_kind::constant:
+  case node_kind::column:
+  case node_kind::metadata:
+    return n;
+  case node_kind::all_of:
+    return simplified_logic(std::move(n), false);
+  case node_kind::any_of:
+    return simplified_logic(std::move(n), true);
+  case node_kind::choice:
+    return simplified_choice(std::move(n));
+  case node_kind::first_known:
+    return simplified_first_known(std::move(n));
+  case node_kind::call:
+    break;
+  }
+  for (auto& a : n->arguments) a = simplified(std::move(a));
+  if (n->run == null_if) {
+    // NULL is equal to nothing.
+    if (n->arguments[0]->is_null_constant()) return make_constant(n->type, {}, n->place);
+  }
+  try {
+    return folded(n);
+  } catch (const constant_error&) {
+    throw;
+  } catch (const evaluation_error& e) {
+    if (!depends_on_zone(*n)) throw constant_error(e, n->place);
+  }
+  return n;
+}
+
+} // namespace leat::sql

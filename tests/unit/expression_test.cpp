@@ -1,0 +1,167 @@
+#include <gtest/gtest.h>
+
+#include "dataflow/error.hpp"
+#include "dataflow/expressions/evaluation_error.hpp"
+#include "dataflow/expressions/expression.hpp"
+#include "tests/support/batch_builder.hpp"
+
+// What PostgreSQL cannot judge: refusals, their words and places, the cells of a change. The values
+// are compared with a server's by tests/integration/expressions_test.cpp.
+
+namespace leat::test {
+namespace {
+
+schema_ptr items() {
+  return table("public.items")
+      .column("id", value_class::int4)
+      .column("name", value_class::text)
+      .column("price", value_class::numeric)
+      .column("Mood", value_class::other)
+      .key({"id"})
+      .build();
+}
+
+std::string computed(const std::string& text, const row& cells) {
+  const auto schema = items();
+  const auto batch = batch_builder(schema).insert(cells).build();
+  sql::evaluation e(sql::expression::compile(text, *schema));
+  const auto& d = e.run(*batch, batch->new_row(batch->changes[0]), &batch->changes[0]);
+  if (d.null) return "NULL";
+  std::string out;
+  sql::print_value(e.of().type(), d, out);
+  return out;
+}
+
+error refusal(const std::string& text) {
+  try {
+    sql::expression::compile(text, *items());
+  } catch (const error& e) {
+    return e;
+  }
+  return error(error_kind::bug, "nothing was refused: " + text, "", "");
+}
+
+const row ada{7, "Ada", "2.50", "glad"};
+
+TEST(Expression, ComputesOverTheCellsOfARow) {
+  EXPECT_EQ(computed("id * 2 + 1", ada), "15");
+  EXPECT_EQ(computed("upper(name) || '-' || id", ada), "ADA-7");
+  EXPECT_EQ(computed("price / 3", ada), "0.83333333333333333333");
+  EXPECT_EQ(computed("CASE WHEN price > 2 THEN 'dear' END", ada), "dear");
+}
+
+TEST(Expression, KnowsTheTypeOfWhatItGives) {
+  const auto type = [](const std::string& text, const std::string& wanted = {}) {
+    return sql::name_of(sql::expression::compile(text, *items(), wanted)->type());
+  };
+  EXPECT_EQ(type("id + 1"), "integer");
+  EXPECT_EQ(type("id + 1::bigint"), "bigint");
+  EXPECT_EQ(type("name"), "text");
+  EXPECT_EQ(type("'constant'"), "text");
+  EXPECT_EQ(type("id", "numeric(10,2)"), "numeric(10,2)");
+  EXPECT_EQ(type("ARRAY[id, 2]"), "integer[]");
+}
+
+TEST(Expression, NamesTheColumnsThatItReads) {
+  const auto e = sql::expression::compile("coalesce(name, id::text)", *items());
+  EXPECT_EQ(e->reads(), (std::vector<std::uint16_t>{0, 1}));
+  EXPECT_FALSE(e->reads_change());
+  EXPECT_TRUE(sql::expression::compile("leat.table || '1'", *items())->is_constant());
+  EXPECT_TRUE(sql::expression::compile("leat.op", *items())->reads_change());
+}
+
+TEST(Expression, KnowsTheTableAndTheChange) {
+  EXPECT_EQ(computed("leat.schema || '.' || leat.table", ada), "public.items");
+  EXPECT_EQ(computed("leat.op", ada), "i");
+  EXPECT_EQ(computed("leat.commit_lsn", ada), "0/1");
+  EXPECT_EQ(computed("leat.commit_time", ada), "2000-01-01 00:00:00+00");
+  EXPECT_EQ(computed("leat.xid", ada), "700");
+  EXPECT_EQ(computed("leat.snapshot", ada), "f");
+}
+
+TEST(Expression, TouchesOnlyTheCellsThatItReads) {
+  EXPECT_EQ(computed("id", {7, unchanged, "not a number", nullptr}), "7");
+  EXPECT_EQ(computed("CASE WHEN id = 7 THEN 'x' ELSE name END", {7, unchanged, nullptr, nullptr}),
+            "x");
+  EXPECT_THROW(computed("name || 'x'", {7, unchanged, nullptr, nullptr}), sql::value_missing);
+}
+
+TEST(Expression, SaysWhereItIsWrong) {
+  const auto e = refusal("id = 1 AND nme = 'x'");
+  EXPECT_STREQ(e.what(), "table public.items has no column `nme`");
+  EXPECT_EQ(e.where(), "at character 12 of \"id = 1 AND nme = 'x'\"");
+  EXPECT_NE(e.remedy().find("name"), std::string::npos);
+  EXPECT_EQ(refusal("id + ").where(), "at character 6 of \"id + \"");
+  EXPECT_EQ(refusal("'ä' || nme").where(), "at character 8 of \"'ä' || nme\"");
+}
+
+TEST(Expression, RefusesWhatWouldNotGiveTheSameRowTwice) {
+  EXPECT_NE(std::string(refusal("now()").what()).find("stable"), std::string::npos);
+  EXPECT_NE(std::string(refusal("random() < 0.5").what()).find("volatile"), std::string::npos);
+  EXPECT_NE(std::string(refusal("current_date").what()).find("not the same when a row comes again"),
+            std::string::npos);
+}
+
+TEST(Expression, RefusesWhatNeedsMoreThanOneRow) {
+  EXPECT_NE(std::string(refusal("(SELECT 1)").what()).find("subquery"), std::string::npos);
+  EXPECT_NE(std::string(refusal("count(*)").what()).find("aggregate"), std::string::npos);
+  EXPECT_NE(std::string(refusal("row_number() OVER ()").what()).find("window"), std::string::npos);
+}
+
+TEST(Expression, RefusesWhatIsNotOneExpression) {
+  for (const char* text : {"", "id, name", "id FROM items", "id; DROP TABLE items", "id AS x", "*",
+                           "1 WHERE true", "id) FROM (x"})
+    EXPECT_EQ(refusal(text).kind(), error_kind::usage) << text << ": " << refusal(text).what();
+}
+
+TEST(Expression, RefusesTheOrderOfTextsWithoutACollation) {
+  EXPECT_NE(refusal("name < 'b'").remedy().find("COLLATE \"C\""), std::string::npos);
+  EXPECT_EQ(computed("name COLLATE \"C\" < 'b'", ada), "t");
+  EXPECT_EQ(computed("name = 'Ada'", ada), "t");
+}
+
+TEST(Expression, RefusesTypesThatDoNotFit) {
+  EXPECT_STREQ(refusal("id = name").what(), "operator does not exist: integer = text");
+  EXPECT_STREQ(refusal("id = 'x'").what(), "invalid input syntax for type integer: \"x\"");
+  EXPECT_STREQ(refusal("\"Mood\" = 'glad'").what(),
+               "operator does not exist: a type that leat does not look into = unknown");
+  EXPECT_STREQ(refusal("1 / 0").what(), "division by zero");
+  EXPECT_STREQ(refusal("nosuch(id)").what(), "leat has no function nosuch");
+}
+
+TEST(Expression, TakesATypeItDoesNotKnowAsText) {
+  EXPECT_EQ(computed("\"Mood\"::text || '!'", ada), "glad!");
+  EXPECT_EQ(computed("\"Mood\" IS NULL", ada), "f");
+}
+
+TEST(Expression, SuggestsQuotesForACapital) {
+  EXPECT_NE(refusal("mood IS NULL").remedy().find("\"Mood\""), std::string::npos)
+      << refusal("mood IS NULL").remedy();
+}
+
+TEST(Expression, ConditionsAreBoolean) {
+  EXPECT_THROW(sql::expression::compile_condition("id", *items()), error);
+  EXPECT_EQ(sql::name_of(sql::expression::compile_condition("id = 1", *items())->type()),
+            "boolean");
+  EXPECT_EQ(sql::name_of(sql::expression::compile_condition("NULL", *items())->type()), "boolean");
+}
+
+TEST(Expression, ReadsNegativeNumbers) {
+  EXPECT_EQ(computed("-5", ada), "-5");
+  EXPECT_EQ(computed("id - -3", ada), "10");
+  EXPECT_EQ(computed("- 4", ada), "-4");
+  EXPECT_EQ(computed("-2147483648", ada), "-2147483648");
+}
+
+TEST(Expression, FailsForARowWithPostgresqlsWords) {
+  try {
+    computed("id / (id - 7)", ada);
+    FAIL();
+  } catch (const sql::evaluation_error& e) {
+    EXPECT_STREQ(e.what(), "division by zero");
+    EXPECT_EQ(e.sqlstate, "22012");
+  }
+}
+
+} // namespace
+} // namespace leat::test
