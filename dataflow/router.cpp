@@ -103,8 +103,8 @@ std::uint32_t router::last_generation(oid table) const {
 
 std::vector<router::output> router::restart_snapshot(oid table, std::vector<std::string> sinks) {
   std::vector<output> out;
-  const auto generation = last_generation(table) + 1;
-  snapshots_.begin(schemas_.at(table), generation, sinks);
+  snapshots_.begin(schemas_.at(table), last_generation(table) + 1, sinks);
+  const auto generation = snapshots_.find(table)->state().generation;
   for (const auto id : routes_of_table_.at(table)) {
     const auto sink = sink_of_route_[id];
     if (!takes_part(*routes_[id], sinks)) continue;

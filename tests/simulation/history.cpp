@@ -1,31 +1,11 @@
 #include "tests/simulation/history.hpp"
 
 #include "dataflow/error.hpp"
+#include "tests/simulation/target_check.hpp"
 
 namespace leat::sim {
 
 namespace {
-
-pipeline_file make_file(const std::filesystem::path& scratch, model::random& r) {
-  pipeline_file f;
-  f.name = "sim";
-  f.state = scratch;
-  // An eighth of it is for the keys that each table's merge remembers (R5.3).
-  if (r.chance(4)) f.memory = 8 * r.below(1000);
-  f.source.tables = {"public.*"};
-  f.source.readers = 1 + r.below(3);
-  for (const char* name : {"one", "two"}) {
-    sink_options s;
-    s.name = name;
-    s.connector = "sim";
-    f.sinks.push_back(s);
-    route_options route;
-    route.from = {"public.*"};
-    route.sink = name;
-    f.routes.push_back(route);
-  }
-  return f;
-}
 
 sizes make_sizes(model::random& r) {
   sizes s;
@@ -40,7 +20,7 @@ sizes make_sizes(model::random& r) {
 history::history(std::uint64_t seed, trouble t, const std::filesystem::path& scratch)
     : random_(seed), trouble_(t), world_(random_),
       system_([this](std::size_t n) { return random_.below(static_cast<std::uint32_t>(n)); }),
-      file_(make_file(scratch, random_)), sizes_(make_sizes(random_)),
+      ddl_(random_.chance(3)), layout_(random_, scratch, ddl_), sizes_(make_sizes(random_)),
       calm_(20 + random_.below(200)), delivery_(1 + random_.below(12)),
       visibility_(1 + random_.below(8)) {}
 
@@ -71,22 +51,40 @@ std::optional<std::string> history::problem() const {
 void history::start() {
   try {
     ++seen_.lives;
+    if (trouble_.failures && !settling_ && world_.store->identity()) before_a_life();
     if (trouble_.failures && !settling_ && random_.chance(4)) world_.fail_in(1 + random_.below(40));
-    pipeline_ = std::make_unique<sim_pipeline>(world_, random_, system_, file_, sizes_);
+    pipeline_ = std::make_unique<sim_pipeline>(world_, random_, system_, layout_.file(), sizes_);
   } catch (const error& e) {
     if (e.what() != std::string_view(planted)) complaint_ = "no start: " + e.brief();
   }
 }
 
+void history::before_a_life() {
+  if (random_.chance(6)) {
+    layout_.edit(random_, world_);
+    ++seen_.edits;
+  }
+  if (random_.chance(12)) {
+    world_.read_anew = true;
+    world_.store->ask_resnapshot(sim_database::id_of(random_.below(table_count)));
+  }
+}
+
 void history::something_happens() {
   auto& source = world_.database.source;
-  auto what = random_.below(12 + delivery_ + visibility_ + 40 + 2 + 1);
+  auto what = random_.below(12 + 1 + delivery_ + visibility_ + 40 + 2 + 1);
   const auto is = [&](std::uint32_t weight) {
     if (what < weight) return true;
     what -= weight;
     return false;
   };
   if (is(12)) return source.step();
+  if (is(1)) {
+    if (!ddl_ || !random_.chance(5)) return;
+    ++seen_.alterations;
+    world_.read_anew |= world_.database.alter(random_);
+    return;
+  }
   if (is(visibility_)) return source.make_visible(random_.below(6));
   if (!pipeline_) return;
   if (is(delivery_)) {
@@ -106,7 +104,7 @@ void history::something_happens() {
 }
 
 void history::something_breaks() {
-  switch (random_.below(6)) {
+  switch (random_.below(7)) {
   case 0:
     world_.kill();
     ++seen_.kills;
@@ -120,7 +118,10 @@ void history::something_breaks() {
   case 3:
     if (!random_.chance(4)) return;
     world_.read_anew = true;
-    return pipeline_->read_anew(sim_database::schemas()[random_.below(table_count)]->id);
+    return pipeline_->read_anew(sim_database::id_of(random_.below(table_count)));
+  case 4:
+    if (!random_.chance(2)) return;
+    return pipeline_->finish();
   default:
     return world_.fail_in(1 + random_.below(60));
   }
@@ -149,15 +150,20 @@ void history::tear_down() {
 bool history::arrived() {
   const auto n = world_.database.wal().size();
   if (world_.confirmed != sim_database::end_of(n)) return false;
-  for (const auto& [name, t] : world_.targets) {
+  for (const auto& name : layout_.sinks()) {
+    const auto& t = world_.targets[name];
     if (!t.progress || !t.progress->consistent) return false;
-    for (std::size_t i = 0; i < table_count; ++i) {
-      const auto held = t.tables.find(sim_database::schemas()[i]->name);
-      const auto rows_held = held == t.tables.end() ? table_rows{} : held->second.rows;
-      if (rows_held != world_.database.after(n)[i]) return false;
+    for (const auto& table : t.attached) {
+      const auto held = t.tables.find(table);
+      if (held == t.tables.end() || check_cut(world_.database, held->second, n)) return false;
+      auto copy = held->second;
+      if (copy.mode == route_mode::append && check_log(world_.database, copy, n)) return false;
     }
+    for (const auto& [table, generation] : t.due)
+      if (t.attached.contains(table) && t.progress->last_generation(table) < generation)
+        return false;
   }
-  return !world_.targets.empty();
+  return true;
 }
 
 std::string history::standing() {
@@ -168,6 +174,14 @@ std::string history::standing() {
     const auto p = t.progress.value_or(target_progress{});
     out += "; " + name + " has " + std::to_string(sim_database::transactions_at(p.position))
            + " in epoch " + std::to_string(p.epoch) + (p.consistent ? ", consistent" : "");
+    for (const auto& [table, generation] : t.due)
+      if (p.last_generation(table) < generation)
+        out += ", table " + table + " has to be read in generation " + std::to_string(generation);
+    for (const auto& [table, held] : t.tables) {
+      if (!t.attached.contains(table)) continue;
+      if (const auto wrong = check_cut(world_.database, held, world_.database.wal().size()))
+        out += ", table " + table + ": " + *wrong;
+    }
   }
   for (const auto& [id, t] : pipeline_->status().tables)
     out += "; table " + t.name + " is " + to_string(t.phase);

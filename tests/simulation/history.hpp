@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "tests/simulation/layout.hpp"
 #include "tests/simulation/sim_pipeline.hpp"
 
 namespace leat::sim {
@@ -23,13 +24,14 @@ class history {
 
   /// To see that histories are not empty.
   struct counts {
-    std::uint64_t transactions = 0, lives = 0, kills = 0, messages = 0;
+    std::uint64_t transactions = 0, lives = 0, kills = 0, messages = 0, edits = 0, alterations = 0;
   };
   const counts& seen() const { return seen_; }
   const std::set<std::string>& failed_steps() const { return world_.failed_steps(); }
 
  private:
   void start();
+  void before_a_life();
   void something_happens();
   void something_breaks();
   bool message();
@@ -44,7 +46,8 @@ class history {
   trouble trouble_;
   world world_;
   test::sim_system system_;
-  pipeline_file file_;
+  bool ddl_; ///< columns come and go
+  layout layout_;
   sizes sizes_;
   std::uint32_t calm_;     ///< the higher, the less breaks
   std::uint32_t delivery_; ///< weights, differing by history

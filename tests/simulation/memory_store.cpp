@@ -49,6 +49,7 @@ std::uint64_t memory_store::ask_resnapshot(oid table) {
   world_.pass("state: before a request");
   requests_.push_back({++last_request_, table});
   world_.pass("state: after a request");
+  world_.ask(table);
   return last_request_;
 }
 

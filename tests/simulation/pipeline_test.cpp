@@ -36,6 +36,8 @@ class Simulation : public testing::Test {
       total_.lives += h.seen().lives;
       total_.kills += h.seen().kills;
       total_.messages += h.seen().messages;
+      total_.edits += h.seen().edits;
+      total_.alterations += h.seen().alterations;
     }
   }
 
@@ -54,6 +56,8 @@ TEST_F(Simulation, WhateverDiesAtWhateverStepEachChangeArrivesExactlyOnce) {
   run_all({.failures = true});
   EXPECT_GT(total_.lives, 2 * seeds());
   EXPECT_GT(total_.kills, seeds() / 4);
+  EXPECT_GT(total_.edits, seeds() / 4);
+  EXPECT_GT(total_.alterations, seeds() / 4);
   for (const char* step : {"state: before a checkpoint",
                            "state: after a checkpoint",
                            "state: after missing rows",

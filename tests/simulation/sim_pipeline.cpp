@@ -35,6 +35,8 @@ void sim_pipeline::watch(const caf::strong_actor_ptr& stage) {
 
 void sim_pipeline::spawn(assembly parts, test::sim_system& sim) {
   sinks_ = parts.sinks.size();
+  world_.streams_from = std::max(sim_database::transactions_at(parts.start.position),
+                                 sim_database::transactions_at(parts.start.resume));
   wiring_options o;
   o.source_window = sizes_.source;
   o.sink_window = sizes_.sink;

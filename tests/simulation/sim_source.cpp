@@ -8,9 +8,8 @@ namespace leat::sim {
 
 namespace {
 
-std::size_t index_of(const table_schema& t) {
-  return t.id == sim_database::schemas()[0]->id ? 0 : 1;
-}
+/// In the index of rows that were looked up (R6).
+constexpr std::uint64_t lookup_mark = std::uint64_t{1} << 62;
 
 bool within(const std::string& key, const chunk_bounds& b) {
   return (b.lower.empty() || key >= b.lower[0]) && (b.upper.empty() || key < b.upper[0]);
@@ -28,16 +27,14 @@ class sim_reader : public table_reader {
   }
   schema_ptr describe(oid table) override {
     use_connection("reader: describe");
-    for (const auto& s : sim_database::schemas())
-      if (s->id == table) return s;
-    return nullptr;
+    return world_.database.catalog(sim_database::table_of(table)).schema;
   }
   chunk_plan plan(const table_schema& t) override {
     use_connection("reader: plan");
     chunk_plan p;
     p.storage = 1;
     std::vector<std::string> from{""};
-    for (const char key : index_of(t) == 0 ? std::string("abc") : std::string("def"))
+    for (const char key : keys_of(t))
       if (random_.chance(2)) from.emplace_back(1, key);
     for (std::size_t i = 0; i < from.size(); ++i) {
       chunk_bounds b{i + 1, {}, {}};
@@ -50,58 +47,109 @@ class sim_reader : public table_reader {
   chunk_result read(const table_schema& t, const chunk_bounds& bounds, std::uint64_t) override {
     use_connection("reader: chunk");
     chunk_result r;
+    r.rows = start(bounds);
     if (random_.chance(30)) {
       r.failure = chunk_failure::rewritten;
       return r;
     }
-    auto all = world_.database.visible()[index_of(t)];
+    if (!in_catalog(t, r)) return r;
+    if (t.key.empty()) {
+      read_bag(r.rows);
+      return r;
+    }
+    auto all = rows_of(t);
     std::erase_if(all, [&](const auto& each) { return !within(each.first, bounds); });
     if (all.size() > 1 && random_.chance(6)) {
       r.failure = chunk_failure::too_large;
       r.split = {std::next(all.begin())->first};
       return r;
     }
-    r.rows = rows_of(index_of(t), all, bounds);
+    put(r.rows, t, all, bounds.number << 32);
     return r;
   }
   chunk_result read_keys(const table_schema& t, const std::vector<std::uint16_t>&,
                          const std::vector<std::vector<std::string>>& keys) override {
     use_connection("reader: keys");
-    auto all = world_.database.visible()[index_of(t)];
+    chunk_result r;
+    r.rows = start({});
+    if (!in_catalog(t, r)) return r;
+    auto all = rows_of(t);
     std::erase_if(all, [&](const auto& row) {
       return std::ranges::none_of(keys, [&](const auto& k) { return k[0] == row.first; });
     });
-    return {chunk_failure::none, rows_of(index_of(t), all, {}), {}};
+    put(r.rows, t, all, lookup_mark);
+    return r;
   }
   void cancel() noexcept override {}
 
  private:
-  /// A TRUNCATE holds its lock until it is visible; a reader that cannot get it gives up.
   void use_connection(const char* step) {
     world_.pass(step);
-    if (world_.database.source.locked_for_readers() || random_.chance(25))
+    if (random_.chance(25))
       throw error(error_kind::source, "the connection broke", step, "", error_retry::transient);
   }
 
-  chunk_rows rows_of(std::size_t table, const table_rows& chosen, const chunk_bounds& bounds) {
+  static std::string keys_of(const table_schema& t) {
+    constexpr const char* keys[] = {"abc", "def", ""};
+    return keys[sim_database::table_of(t.id)];
+  }
+
+  chunk_rows start(const chunk_bounds& bounds) {
     chunk_rows out;
     out.bounds = bounds;
     out.seen = world_.database.source.snapshot();
     out.high = world_.database.wal_end();
-    out.rows = chosen.size();
-    if (chosen.empty()) return out;
-    auto b = std::make_shared<batch>();
-    b->tables.push_back(sim_database::schemas()[table]);
-    b->transactions.push_back({0, commit_lsn{static_cast<std::uint64_t>(out.high)}, 0});
-    for (const auto& [key, row] : chosen) {
-      change c;
-      c.kind = change_kind::read;
-      c.index = b->changes.size();
-      c.new_row = add_row(*b, key, row.value, row.large);
-      b->changes.push_back(c);
-    }
-    out.batches.push_back(std::move(b));
     return out;
+  }
+
+  bool in_catalog(const table_schema& t, chunk_result& r) {
+    if (t == *world_.database.catalog(sim_database::table_of(t.id)).schema) return true;
+    r.failure = chunk_failure::columns_changed;
+    return false;
+  }
+
+  table_rows rows_of(const table_schema& t) {
+    auto& db = world_.database;
+    const auto table = sim_database::table_of(t.id);
+    return db.shown(table, db.catalog(table), db.visible());
+  }
+
+  static std::shared_ptr<batch> make_batch(const schema_ptr& schema, wal_lsn high) {
+    auto b = std::make_shared<batch>();
+    b->tables.push_back(schema);
+    b->transactions.push_back({0, commit_lsn{static_cast<std::uint64_t>(high)}, 0});
+    return b;
+  }
+
+  static void put(batch& b, const std::string& key, const row_version& row, std::uint64_t index) {
+    change c;
+    c.kind = change_kind::read;
+    c.index = index;
+    c.new_row = add_row(b, *b.tables[0], key, row, true);
+    b.changes.push_back(c);
+  }
+
+  void put(chunk_rows& out, const table_schema& t, const table_rows& chosen, std::uint64_t first) {
+    out.rows = chosen.size();
+    if (chosen.empty()) return;
+    const auto& schema = world_.database.catalog(sim_database::table_of(t.id)).schema;
+    const auto b = make_batch(schema, out.high);
+    for (const auto& [key, row] : chosen) put(*b, key, row, first++);
+    out.batches.push_back(b);
+  }
+
+  /// In several batches.
+  void read_bag(chunk_rows& out) {
+    auto& db = world_.database;
+    const auto& now = db.catalog(bag);
+    std::shared_ptr<batch> b;
+    for (const auto& row : db.shown_bag(now, db.visible())) {
+      if (!b || random_.chance(3)) {
+        b = make_batch(now.schema, out.high);
+        out.batches.push_back(b);
+      }
+      put(*b, {}, row, out.rows++);
+    }
   }
 
   world& world_;
@@ -114,13 +162,27 @@ class no_stream : public change_stream {
 
 } // namespace
 
-std::uint32_t add_row(batch& b, const std::string& key, std::uint32_t value,
-                      std::optional<std::uint32_t> large) {
+bool is_lookup(const change& c) {
+  return c.kind == change_kind::read && (c.index & lookup_mark) != 0;
+}
+
+std::uint32_t add_row(batch& b, const table_schema& t, const std::string& key,
+                      const row_version& row, bool whole) {
   const auto first = static_cast<std::uint32_t>(b.cells.size());
-  b.cells.push_back(b.add_value(key));
-  b.cells.push_back(b.add_value(std::to_string(value)));
-  b.cells.push_back(large ? b.add_value(std::to_string(*large))
-                          : batch::make_state(cell_state::unchanged));
+  std::vector<cell> cells;
+  for (const auto& c : t.columns) {
+    if (c.number == key_number)
+      cells.push_back(b.add_value(key));
+    else if (c.number == value_number)
+      cells.push_back(b.add_value(std::to_string(row.value)));
+    else if (c.number == large_number)
+      cells.push_back(whole ? b.add_value(std::to_string(row.large))
+                            : batch::make_state(cell_state::unchanged));
+    else
+      cells.push_back(row.extra ? b.add_value(std::to_string(*row.extra))
+                                : batch::make_state(cell_state::null));
+  }
+  b.cells.insert(b.cells.end(), cells.begin(), cells.end());
   return first;
 }
 
@@ -134,11 +196,15 @@ void sim_source::identify(pipeline_identity& i) {
 std::vector<source_table> sim_source::tables() {
   world_.pass("source: tables");
   std::vector<source_table> out;
-  for (const auto& s : sim_database::schemas()) out.push_back({s, 0, {}});
+  for (std::size_t t = 0; t < table_count; ++t)
+    out.push_back({world_.database.catalog(t).schema, 0, {}});
   return out;
 }
 
-wal_lsn sim_source::prepare(pipeline_identity& i, const std::vector<schema_ptr>&) {
+wal_lsn sim_source::prepare(pipeline_identity& i, const std::vector<schema_ptr>& tables) {
+  world_.pass("source: before the publication");
+  for (const auto& t : tables)
+    world_.database.publish(sim_database::table_of(t->id), !world_.slot_made);
   world_.pass("source: before the slot");
   if (!world_.slot_made) {
     world_.database.source.publish();

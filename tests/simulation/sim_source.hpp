@@ -30,8 +30,11 @@ class sim_source : public source {
   model::random& random_;
 };
 
-/// Appends a row of a snapshot, or of the stream without `large` when that is nothing.
-std::uint32_t add_row(batch&, const std::string& key, std::uint32_t value,
-                      std::optional<std::uint32_t> large);
+/// Appends a row as the table shows it; without `large` unless `whole`.
+std::uint32_t add_row(batch&, const table_schema&, const std::string& key, const row_version&,
+                      bool whole);
+
+/// The row was read since a sink missed it.
+bool is_lookup(const change&);
 
 } // namespace leat::sim

@@ -84,17 +84,20 @@ bool sim_stream::cut() {
 }
 
 bool sim_stream::send_batch() {
-  const auto& wal = world_.database.wal();
+  auto& db = world_.database;
+  const auto& wal = db.wal();
   if (transaction_ >= wal.size() || !credit_.may_send()) return false;
   auto made = std::make_unique<batch>();
-  made->tables.assign(sim_database::schemas().begin(), sim_database::schemas().end());
   auto room = 1 + random_.below(6);
   while (room > 0 && transaction_ < wal.size()) {
     const auto& t = wal[transaction_];
     if (change_ < t.changes.size()) {
       if (change_ == 0) index_ = 0;
-      const auto& c = t.changes[change_++];
-      if (!c.sent) continue;
+      const auto& c = t.changes[change_];
+      // A batch has one version of each table.
+      if (db.sends(transaction_, c) && !add_table(*made, c.table)) break;
+      ++change_;
+      if (!db.sends(transaction_, c)) continue;
       if (made->transactions.empty() || made->transactions.back().xid != t.xid)
         made->transactions.push_back({t.xid, sim_database::commit_of(transaction_), 0});
       add_change(*made, c, index_++);
@@ -116,19 +119,38 @@ bool sim_stream::send_batch() {
   return true;
 }
 
+/// False: the batch has another version of it.
+bool sim_stream::add_table(batch& b, std::size_t table) const {
+  const auto& schema = world_.database.version(table, transaction_).schema;
+  const auto known = std::ranges::find(b.tables, schema->id, &table_schema::id);
+  if (known != b.tables.end()) return *known == schema;
+  b.tables.push_back(schema);
+  return true;
+}
+
 void sim_stream::add_change(batch& b, const streamed_change& c, std::uint64_t index) const {
+  auto& db = world_.database;
+  const auto& version = db.version(c.table, transaction_);
+  const auto& schema = *version.schema;
   change made;
   made.kind = c.kind;
-  made.table = static_cast<std::uint16_t>(c.table);
+  made.table = static_cast<std::uint16_t>(
+      std::ranges::find(b.tables, schema.id, &table_schema::id) - b.tables.begin());
   made.transaction = static_cast<std::uint32_t>(b.transactions.size() - 1);
   made.index = index;
-  if (!c.old_key.empty()) {
+  const bool has_new = c.kind == change_kind::insert || c.kind == change_kind::update;
+  if (c.table == bag && (c.kind == change_kind::update || c.kind == change_kind::remove)) {
+    made.old_kind = old_row_kind::full;
+    made.old_row = add_row(b, schema, {}, db.shown(bag, version, c.before), true);
+  } else if (!c.old_key.empty()) {
     made.old_kind = old_row_kind::key;
     made.old_row = static_cast<std::uint32_t>(b.cells.size());
     b.cells.push_back(b.add_value(c.old_key));
-    for (int i = 0; i < 2; ++i) b.cells.push_back(batch::make_state(cell_state::absent));
+    for (std::size_t i = 1; i < schema.columns.size(); ++i)
+      b.cells.push_back(batch::make_state(cell_state::absent));
   }
-  if (!c.new_key.empty()) made.new_row = add_row(b, c.new_key, c.value, c.large);
+  if (has_new)
+    made.new_row = add_row(b, schema, c.new_key, db.shown(c.table, version, c.now), c.whole);
   b.changes.push_back(made);
 }
 

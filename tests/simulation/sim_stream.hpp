@@ -41,6 +41,7 @@ class sim_stream {
   bool cut();
   bool send_batch();
   void send(payload);
+  bool add_table(batch&, std::size_t table) const;
   void add_change(batch&, const streamed_change&, std::uint64_t index) const;
   bool between_transactions() const { return change_ == 0; }
 

@@ -2,31 +2,46 @@
 
 #include <charconv>
 
+#include "tests/simulation/sim_source.hpp"
+#include "tests/simulation/target_check.hpp"
+
 namespace leat::sim {
 
 namespace {
 
-std::uint32_t number(const batch& b, cell c) {
-  const auto text = b.text(c);
+std::uint32_t number(std::string_view text) {
   std::uint32_t n = 0;
   std::from_chars(text.data(), text.data() + text.size(), n);
   return n;
 }
 
-/// What keys hold, and what they should.
-std::string difference(const table_rows& held, const table_rows& truth) {
-  const auto show = [](const table_rows& t, const std::string& key) {
-    const auto found = t.find(key);
-    return found == t.end()
-               ? std::string("nothing")
-               : std::to_string(found->second.value) + "/" + std::to_string(found->second.large);
-  };
-  std::string out;
-  for (char c = 'a'; c < 'g'; ++c) {
-    const std::string key(1, c);
-    if (show(held, key) != show(truth, key))
-      out += key + " is " + show(held, key) + " for " + show(truth, key) + "; ";
+/// A row of a batch, by the numbers of its columns.
+struct sent_row {
+  std::string key;
+  row_version shown;
+  cell_state value = cell_state::absent;
+  cell_state large = cell_state::absent;
+};
+
+sent_row read_row(const batch& b, const change& c, std::span<const cell> cells) {
+  sent_row out;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto which = b.schema_of(c).columns[i].number;
+    const auto text = b.text(cells[i]);
+    if (which == key_number) out.key = text;
+    if (which == value_number) out.value = cells[i].state();
+    if (which == large_number) out.large = cells[i].state();
+    if (!cells[i].has_value()) continue;
+    if (which == value_number) out.shown.value = number(text);
+    if (which == large_number) out.shown.large = number(text);
+    if (which > large_number) out.shown.extra = number(text);
   }
+  return out;
+}
+
+std::vector<std::pair<std::int16_t, std::string>> columns_of(const route& r) {
+  std::vector<std::pair<std::int16_t, std::string>> out;
+  for (const auto& c : r.columns) out.emplace_back(r.schema->columns[c.source].number, c.name);
   return out;
 }
 
@@ -51,6 +66,7 @@ class strict_sink::strict_writer : public writer {
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
     sink_.call("sink: before a write", "sink: after a write", phase::open, [&] {
       dirty_ = true;
+      if (table().columns != columns_of(*route_)) violate("has other columns than its route");
       for (const auto i : changes) take(*rows, rows->changes[i]);
     });
   }
@@ -59,13 +75,33 @@ class strict_sink::strict_writer : public writer {
     sink_.call("sink: before a flush", "sink: after a flush", phase::open, [&] { dirty_ = false; });
   }
   void change_schema(const route_ptr& after) override {
-    between_flushes("sink: before DDL", "sink: after DDL", [&] { route_ = after; });
+    between_flushes("sink: before DDL", "sink: after DDL", [&] {
+      route_ = after;
+      auto& t = table();
+      const auto extra = t.extra();
+      t.columns = columns_of(*after);
+      if (t.extra() == extra) return;
+      for (auto& [key, row] : t.rows) row.shown.extra.reset();
+      for (auto* rows : {&t.bag, &t.fresh}) {
+        bag_rows changed;
+        for (auto r : *rows) {
+          r.extra.reset();
+          changed.insert(r);
+        }
+        *rows = std::move(changed);
+      }
+    });
   }
   void begin_snapshot(std::uint32_t generation) override {
     between_flushes("sink: before a snapshot", "sink: after a snapshot's begin", [&] {
       auto& t = table();
       if (t.finished && generation == t.generation) return; // sent once more after a restart
-      if (generation != t.generation) t.brought.clear();
+      if (generation != t.generation) {
+        t.brought.clear();
+        t.fresh.clear();
+        t.begun.clear();
+        t.snapshot_rows.clear();
+      }
       t.generation = generation;
       t.finished = false;
       t.settled = false;
@@ -78,9 +114,12 @@ class strict_sink::strict_writer : public writer {
       t.settled = true;
       t.read.clear();
       if (t.finished) return;
-      if (generation != t.generation) sink_.world_.violate("another snapshot ends than began");
+      if (generation != t.generation) violate("ends another snapshot than began");
       t.finished = true;
-      std::erase_if(t.rows, [&](const auto& r) { return !t.brought.contains(r.first); });
+      if (keyless()) t.bag = std::exchange(t.fresh, {});
+      for (auto& [key, row] : t.rows)
+        if (!t.brought.contains(key)) row.deleted = true;
+      if (!soft()) std::erase_if(t.rows, [](const auto& r) { return r.second.deleted; });
     });
   }
 
@@ -91,28 +130,49 @@ class strict_sink::strict_writer : public writer {
     sink_.call(before, after, phase::open, work);
   }
 
+  void violate(const std::string& what) const {
+    sink_.world_.violate("table " + route_->target + " of " + sink_.name_ + " " + what);
+  }
+
   target_table& table() { return sink_.open_tables_[route_->target]; }
+  bool keyless() const { return route_->mode == route_mode::upsert && route_->key.empty(); }
+  bool soft() const { return route_->removal == delete_mode::soft; }
 
   void take(const batch& b, const change& c) {
+    if (route_->mode == route_mode::append) return append(b, c);
+    if (keyless()) return take_keyless(b, c);
+    take_keyed(b, c);
+  }
+
+  void remove(target_table& t, const std::string& key) {
+    const auto row = t.rows.find(key);
+    if (row == t.rows.end()) return;
+    row->second.deleted = true;
+    if (!soft()) t.rows.erase(row);
+  }
+
+  void take_keyed(const batch& b, const change& c) {
     auto& t = table();
-    if (c.kind == change_kind::truncate) return t.rows.clear();
-    const auto old_row = b.old_row(c);
-    if (c.kind == change_kind::remove) {
-      t.rows.erase(std::string(b.text(old_row[0])));
+    if (c.kind == change_kind::truncate) {
+      for (auto& [key, row] : t.rows) row.deleted = true;
+      if (!soft()) t.rows.clear();
       return;
     }
-    const auto fresh = b.new_row(c);
-    const std::string key(b.text(fresh[0]));
-    const auto old_key = old_row.empty() ? key : std::string(b.text(old_row[0]));
+    const auto old_cells = b.old_row(c);
+    const auto old_row = read_row(b, c, old_cells);
+    if (c.kind == change_kind::remove) return remove(t, old_row.key);
+    const auto fresh = read_row(b, c, b.new_row(c));
+    const auto& key = fresh.key;
+    const auto& old_key = old_cells.empty() ? key : old_row.key;
     const auto before = t.rows.find(old_key);
     if (c.kind == change_kind::read) t.read.insert(key);
     const bool stays = old_key == key || (t.settled && !t.read.contains(old_key));
-    const bool known = before != t.rows.end() && stays;
-    const auto kept = known ? before->second.large : 0;
-    if (old_key != key) t.rows.erase(old_key);
-    if (fresh[2].state() == cell_state::unchanged && !known) return miss(key);
-    const auto large = fresh[2].has_value() ? number(b, fresh[2]) : kept;
-    t.rows[key] = {number(b, fresh[1]), large};
+    const bool known = before != t.rows.end() && !before->second.deleted && stays;
+    auto shown = fresh.shown;
+    if (known && fresh.large == cell_state::unchanged) shown.large = before->second.shown.large;
+    if (old_key != key) remove(t, old_key);
+    if (fresh.large == cell_state::unchanged && !known) return miss(key);
+    t.rows[key] = {shown, false};
     t.brought.insert(key);
   }
 
@@ -120,6 +180,47 @@ class strict_sink::strict_writer : public writer {
   void miss(const std::string& key) {
     table().rows.erase(key);
     sink_.missing_.push_back({route_->id, {key}});
+  }
+
+  /// R5.7: rows from before stay until the snapshot is finished, and no change touches them.
+  void take_keyless(const batch& b, const change& c) {
+    auto& t = table();
+    auto& rows = t.finished ? t.bag : t.fresh;
+    if (c.kind == change_kind::truncate) {
+      t.bag.clear();
+      t.fresh.clear();
+      return;
+    }
+    if (c.kind == change_kind::read && t.finished) violate("takes a row of no snapshot");
+    auto fresh = read_row(b, c, b.new_row(c)).shown;
+    if (c.kind == change_kind::update || c.kind == change_kind::remove) {
+      const auto old_row = read_row(b, c, b.old_row(c)).shown;
+      const auto found = rows.find(old_row);
+      if (found == rows.end())
+        violate("lacks the row that a change names, at " + to_string(b.position_of(c).commit));
+      else
+        rows.erase(found);
+      if (c.kind == change_kind::remove) return;
+      if (read_row(b, c, b.new_row(c)).large == cell_state::unchanged) fresh.large = old_row.large;
+    }
+    rows.insert(fresh);
+  }
+
+  void append(const batch& b, const change& c) {
+    auto& t = table();
+    if (is_lookup(c)) violate("takes a row that was looked up");
+    log_row row{.kind = c.kind, .at = b.position_of(c), .key = {}, .shown = {}};
+    const auto cells = c.kind == change_kind::remove ? b.old_row(c) : b.new_row(c);
+    const auto sent = read_row(b, c, cells);
+    row.key = sent.key;
+    row.shown = sent.shown;
+    row.has_value = sent.value == cell_state::value;
+    row.has_large = sent.large == cell_state::value;
+    if (c.kind == change_kind::read && t.source != bag && !t.snapshot_rows.insert(row.key).second)
+      violate("takes two rows of key " + row.key + " in generation " + std::to_string(t.generation));
+    const bool moved = c.kind == change_kind::update && !b.old_row(c).empty();
+    if (c.kind == change_kind::insert || moved) t.begun.insert(row.key);
+    t.log.push_back(std::move(row));
   }
 
   strict_sink& sink_;
@@ -132,7 +233,8 @@ strict_sink::~strict_sink() = default;
 
 std::optional<target_progress> strict_sink::open() {
   call("sink: before opening", "sink: after opening", phase::fresh, [&] {
-    const auto& stored = world_.targets[name_];
+    auto& stored = world_.targets[name_];
+    stored.attached.clear();
     open_tables_ = stored.tables;
     known_ = stored.progress;
   });
@@ -141,11 +243,25 @@ std::optional<target_progress> strict_sink::open() {
 }
 
 writer& strict_sink::attach(const route_ptr& r) {
-  if (writers_.contains(r->id)) world_.violate("a route is attached twice");
   auto& w = writers_[r->id];
-  call("sink: before attaching", "sink: after attaching", phase::open,
-       [&] { w = std::make_unique<strict_writer>(*this, r); });
+  call("sink: before attaching", "sink: after attaching", phase::open, [&] {
+    take_table(*r);
+    w = std::make_unique<strict_writer>(*this, r);
+  });
   return *w;
+}
+
+void strict_sink::take_table(const route& r) {
+  auto& stored = world_.targets[name_];
+  stored.attached.insert(r.target);
+  auto& t = open_tables_[r.target];
+  if (t.columns.empty()) t.columns = columns_of(r);
+  t.source = sim_database::table_of(r.schema->id);
+  t.mode = r.mode;
+  if (r.mode != route_mode::append) return;
+  const auto held = known_ ? sim_database::transactions_at(known_->position) : 0;
+  const auto from = stored.log_from.try_emplace(r.target, std::max(held, world_.streams_from));
+  if (!t.checked) t.checked = from.first->second;
 }
 
 std::vector<missing_row> strict_sink::prepare() {
@@ -170,7 +286,7 @@ void strict_sink::commit(const target_progress& next) {
       world_.violate("a target that was consistent takes it back");
     if (!world_.store->load(next.epoch))
       world_.violate("an epoch is committed before its checkpoint is saved");
-    check_cut(next);
+    check(next);
     stored.tables = open_tables_;
     stored.progress = next;
     known_ = next;
@@ -178,17 +294,19 @@ void strict_sink::commit(const target_progress& next) {
   phase_ = phase::open;
 }
 
-void strict_sink::check_cut(const target_progress& next) const {
-  if (!next.consistent) return;
+void strict_sink::check(const target_progress& next) {
   const auto n = sim_database::transactions_at(next.position);
-  const auto& truth = world_.database.after(n);
-  for (std::size_t i = 0; i < table_count; ++i) {
-    const auto held = open_tables_.find(sim_database::schemas()[i]->name);
-    if (held == open_tables_.end() ? truth[i].empty() : held->second.rows == truth[i]) continue;
-    world_.violate(
-        name_ + " calls itself consistent after " + std::to_string(n) + " transactions, and table "
-        + sim_database::schemas()[i]->name + " is not what the source held: "
-        + difference(held == open_tables_.end() ? table_rows{} : held->second.rows, truth[i]));
+  for (const auto& name : world_.targets[name_].attached) {
+    auto& t = open_tables_[name];
+    const auto wrong = [&](const std::string& what) {
+      world_.violate("table " + name + " of " + name_ + " after " + std::to_string(n)
+                     + " transactions: " + what);
+    };
+    if (t.mode == route_mode::append)
+      if (const auto problem = check_log(world_.database, t, n)) wrong(*problem);
+    if (!next.consistent) continue;
+    if (const auto problem = check_cut(world_.database, t, n))
+      wrong("not what the source held, though it is called consistent: " + *problem);
   }
 }
 

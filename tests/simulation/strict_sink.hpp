@@ -34,14 +34,15 @@ class strict_sink : public sink {
   /// more.
   template <class Work>
   void call(const char* before, const char* after, phase expected, Work work);
-  void check_cut(const target_progress& next) const;
+  void take_table(const route&);
+  void check(const target_progress& next);
 
   world& world_;
   std::string name_;
   phase phase_ = phase::fresh;
   std::optional<target_progress> known_;            ///< what was read or written last
   std::map<std::string, target_table> open_tables_; ///< in the open transaction
-  std::map<route_id, std::unique_ptr<strict_writer>> writers_;
+  std::map<route_id, std::unique_ptr<strict_writer>> writers_; ///< anew with each attach()
   std::vector<missing_row> missing_;
 };
 

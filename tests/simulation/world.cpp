@@ -16,6 +16,13 @@ void world::violate(std::string what) {
   if (!violation_) violation_ = std::move(what);
 }
 
+void world::ask(oid table) {
+  for (auto& [sink, t] : targets)
+    for (const auto& [name, held] : t.tables)
+      if (t.attached.contains(name) && held.source == sim_database::table_of(table))
+        t.due[name] = std::max(t.due[name], t.progress->last_generation(name) + 1);
+}
+
 std::vector<target_stand> world::stands() const {
   std::vector<target_stand> out;
   for (const auto& [name, t] : targets) out.push_back({name, true, t.progress});

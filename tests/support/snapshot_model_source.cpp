@@ -49,6 +49,12 @@ void source::publish() {
       for (auto& w : t.writes) w.sent = false;
 }
 
+void source::publish(std::uint8_t bits) {
+  for (auto& t : running_)
+    if (!t.committed)
+      for (auto& w : t.writes) w.unpublished = static_cast<std::uint8_t>(w.unpublished | bits);
+}
+
 // Transactions that left no trace in the WAL are gone, and their xids come again.
 void source::crash() {
   std::erase_if(running_, [](const auto& t) { return !t.committed; });
