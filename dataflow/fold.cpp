@@ -48,6 +48,7 @@ void fold::add(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
     batch_bytes_ += rows->bytes();
   }
   const auto number = static_cast<std::uint32_t>(batches_.size() - 1);
+  taken_ += changes.size();
   for (const auto i : changes) take(rows->changes[i], number);
 }
 
@@ -63,6 +64,8 @@ void fold::take(const change& c, std::uint32_t batch_number) {
     return take_remove(c, batch_number);
   case change_kind::read:
   case change_kind::insert:
+    ++fresh_;
+    break;
   case change_kind::update:
     break;
   }
@@ -316,6 +319,8 @@ void fold::clear() {
     table_ = std::vector<std::uint32_t>(table_.size() / 4, fold_entry::none);
   else
     std::fill(table_.begin(), table_.end(), fold_entry::none);
+  taken_ = 0;
+  fresh_ = 0;
   truncated_ = false;
   batches_.clear();
   batch_bytes_ = 0;
@@ -323,6 +328,18 @@ void fold::clear() {
   mixed_.clear();
   keys_.clear();
   key_bytes_.clear();
+}
+
+void fold::hand_over(fold& other) {
+  std::swap(truncated_, other.truncated_);
+  std::swap(batches_, other.batches_);
+  std::swap(batch_bytes_, other.batch_bytes_);
+  std::swap(entries_, other.entries_);
+  std::swap(mixed_, other.mixed_);
+  std::swap(keys_, other.keys_);
+  std::swap(table_, other.table_);
+  std::swap(key_bytes_, other.key_bytes_);
+  clear();
 }
 
 } // namespace leat

@@ -81,8 +81,16 @@ class fold {
   /// Bytes kept alive: the batches, whole, and the fold's own.
   std::size_t retained() const;
 
+  /// Whether seven of eight changes since clear() were inserts or rows of a chunk: hardly any comes
+  /// again, so that waiting for more folds nothing.
+  bool mostly_new() const { return fresh_ > 0 && fresh_ * 8 >= taken_ * 7; }
+
   /// Forgets everything; keeps the memory of its tables for the next round.
   void clear();
+
+  /// Hands what was taken so far to `other`, a fold of the same route that is empty, and goes on
+  /// without it. `other` is for reading entries, not for adding to.
+  void hand_over(fold& other);
 
  private:
   struct located {
@@ -116,6 +124,8 @@ class fold {
   route_ptr route_;
   bool settled_ = true;
   std::unordered_set<std::uint64_t> read_; ///< hashes of keys that were read since
+  std::size_t taken_ = 0; ///< changes since clear()
+  std::size_t fresh_ = 0; ///< of them inserts and reads
   bool truncated_ = false;
   std::vector<batch_ptr> batches_;
   std::size_t batch_bytes_ = 0;

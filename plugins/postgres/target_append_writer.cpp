@@ -9,6 +9,13 @@
 
 namespace leat::postgres {
 
+namespace {
+
+/// The server writes these rows while more are read.
+constexpr std::size_t bytes_worth_sending = 4U << 20;
+
+} // namespace
+
 std::string timestamp_text(std::int64_t microseconds) {
   using namespace std::chrono;
   const auto moment = sys_days{year{2000} / January / 1} + std::chrono::microseconds{microseconds};
@@ -41,6 +48,7 @@ target_append_writer::target_append_writer(target_transaction& transaction, rout
 
 void target_append_writer::write(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
   buffer_.add(rows, changes);
+  if (buffer_.bytes() >= bytes_worth_sending) flush();
 }
 
 void target_append_writer::add_row(copy_rows& out, const batch& rows, const change& c) const {

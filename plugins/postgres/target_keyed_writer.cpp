@@ -16,6 +16,10 @@ constexpr std::size_t bytes_a_statement = 4U << 20;
 constexpr std::size_t rows_worth_copying = 64;
 constexpr std::size_t rows_worth_sorting = 256;
 constexpr std::size_t longest_skip = 64;
+/// New rows are sent on when this much has come: the server writes them while more are read. More
+/// would wait in memory for nothing, less would cost a subtransaction each.
+constexpr std::size_t bytes_worth_sending = 4U << 20;
+constexpr std::string_view unique_violation = "23505";
 
 std::size_t bytes_of(std::span<const text_array> arrays) {
   std::size_t sum = 0;
@@ -60,7 +64,7 @@ void in_pieces(const Items& items, std::vector<text_array>& arrays, const Add& a
 
 target_keyed_writer::target_keyed_writer(target_transaction& transaction, route_ptr r,
                                          const std::string& default_schema)
-    : target_writer(transaction, r, default_schema), fold_(std::move(r)) {
+    : target_writer(transaction, r, default_schema), fold_(r), copied_(std::move(r)) {
   fold_.set_settled(false);
   seen_ = transaction.progress().seen_table(target_route().target);
   seeing_ = session().ask("SELECT to_regclass($1) IS NOT NULL", {seen_}).boolean(0, 0);
@@ -81,6 +85,7 @@ void target_keyed_writer::reshaped() {
   updates_.clear();
   const bool settled = fold_.settled();
   fold_ = fold(shared_route());
+  copied_ = fold(shared_route());
   fold_.set_settled(settled);
 }
 
@@ -92,6 +97,7 @@ void target_keyed_writer::write(const batch_ptr& rows, std::span<const std::uint
                 return kind_of(i) == change_kind::read || kind_of(i) == change_kind::insert;
               });
   fold_.add(rows, changes);
+  if (fold_.mostly_new() && fold_.retained() >= bytes_worth_sending) flush();
 }
 
 std::vector<std::string> target_keyed_writer::key_texts(std::uint32_t key) const {
@@ -194,10 +200,13 @@ void target_keyed_writer::flush() {
   put_in_key_order(todo.removed);
   remove(todo.removed);
   put_in_key_order(todo.whole);
-  if (!worth_copying(todo.fresh.size()) || !copy(todo.fresh)) upsert(todo.fresh);
-  upsert(todo.whole);
+  upsert(fold_, todo.whole);
   for (const auto& [columns, entries] : todo.partial) update(columns, entries);
   if (seeing_) note_seen(todo);
+  if (worth_copying(todo.fresh.size()))
+    copy(std::move(todo.fresh));
+  else
+    upsert(fold_, todo.fresh);
   session().flush();
   fold_.clear();
   only_new_ = true;
@@ -210,12 +219,12 @@ void target_keyed_writer::remove(const std::vector<const fold_entry*>& entries) 
       [&] { session().send(remove_, arrays); });
 }
 
-std::optional<std::string_view> target_keyed_writer::cell_of(const fold_entry& e,
+std::optional<std::string_view> target_keyed_writer::cell_of(const fold& rows, const fold_entry& e,
                                                              std::size_t column) const {
   const auto source = shape().columns[column].source;
-  switch (fold_.state(e, source)) {
+  switch (rows.state(e, source)) {
   case cell_state::value:
-    return fold_.text(e, source);
+    return rows.text(e, source);
   case cell_state::null:
     return std::nullopt;
   case cell_state::unchanged:
@@ -233,29 +242,43 @@ bool target_keyed_writer::worth_copying(std::size_t rows) {
   return false;
 }
 
-bool target_keyed_writer::copy(const std::vector<const fold_entry*>& entries) {
+/// Copies new rows. The server's answer comes later, and until then they stay in copied_: when a key
+/// was there already, none of them is, and they are upserted.
+void target_keyed_writer::copy(std::vector<const fold_entry*> entries) {
+  session().finish();
+  fold_.hand_over(copied_);
   auto at = entries.begin();
   const auto next = [&](copy_rows& out) {
     const auto& e = **at;
     for (std::size_t i = 0; i < shape().columns.size(); ++i) {
-      const auto text = cell_of(e, i);
+      const auto text = cell_of(copied_, e, i);
       text ? out.add(*text) : out.add_null();
     }
     out.end_row();
     return ++at != entries.end();
   };
-  const bool done = session().copy_if_free(copy_sql(shape()), shape().table, next);
-  last_skip_ = done ? 0 : std::min(longest_skip, std::max<std::size_t>(1, last_skip_ * 2));
-  copies_to_skip_ = last_skip_;
-  return done;
+  session().try_copy(copy_sql(shape()), shape().table, next,
+                     [this, entries](const server_error* refused) {
+                       if (refused != nullptr && refused->sqlstate() != unique_violation)
+                         return false;
+                       skip_copies(refused != nullptr);
+                       if (refused != nullptr) upsert(copied_, entries);
+                       copied_.clear();
+                       return true;
+                     });
 }
 
-void target_keyed_writer::upsert(const std::vector<const fold_entry*>& entries) {
+void target_keyed_writer::skip_copies(bool collided) {
+  last_skip_ = collided ? std::min(longest_skip, std::max<std::size_t>(1, last_skip_ * 2)) : 0;
+  copies_to_skip_ = last_skip_;
+}
+
+void target_keyed_writer::upsert(const fold& rows, const std::vector<const fold_entry*>& entries) {
   const auto width = shape().columns.size();
   std::vector<text_array> arrays(width + (shape().soft ? 1 : 0));
   const auto add = [&](const fold_entry* e) {
     for (std::size_t i = 0; i < width; ++i) {
-      const auto text = cell_of(*e, i);
+      const auto text = cell_of(rows, *e, i);
       text ? arrays[i].add(*text) : arrays[i].add_null();
     }
     if (shape().soft) arrays[width].add(e->deleted ? "t" : "f");
@@ -275,7 +298,7 @@ void target_keyed_writer::update(const std::vector<std::size_t>& columns,
     arrays[0].add(std::to_string(sent->size()));
     add_key(std::span(arrays).subspan(1, keys), e->key);
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const auto text = cell_of(*e, columns[i]);
+      const auto text = cell_of(fold_, *e, columns[i]);
       text ? arrays[1 + keys + i].add(*text) : arrays[1 + keys + i].add_null();
     }
     if (shape().soft) arrays.back().add(e->deleted ? "t" : "f");

@@ -18,7 +18,7 @@ class target_keyed_writer : public target_writer {
   target_keyed_writer(target_transaction&, route_ptr, const std::string& default_schema);
 
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override;
-  std::size_t buffered() const override { return fold_.retained(); }
+  std::size_t buffered() const override { return fold_.retained() + copied_.retained(); }
   void flush() override;
   void begin_snapshot(std::uint32_t generation) override;
   void finish_snapshot(std::uint32_t generation) override;
@@ -47,18 +47,21 @@ class target_keyed_writer : public target_writer {
   work sort_out();
   void put_in_key_order(std::vector<const fold_entry*>&) const;
   void remove(const std::vector<const fold_entry*>&);
-  bool copy(const std::vector<const fold_entry*>&);
-  void upsert(const std::vector<const fold_entry*>&);
+  void copy(std::vector<const fold_entry*>);
+  void skip_copies(bool collided);
+  void upsert(const fold&, const std::vector<const fold_entry*>&);
   void update(const std::vector<std::size_t>& columns, const std::vector<const fold_entry*>&);
   void note_seen(const work&);
   void miss(std::uint32_t key);
-  std::optional<std::string_view> cell_of(const fold_entry&, std::size_t column) const;
+  std::optional<std::string_view> cell_of(const fold&, const fold_entry&,
+                                          std::size_t column) const;
   std::vector<std::size_t> columns_that_came(const fold_entry&) const;
   void add_key(std::span<text_array>, std::uint32_t key) const;
   std::vector<std::string> key_texts(std::uint32_t key) const;
   bool worth_copying(std::size_t rows);
 
   fold fold_;
+  fold copied_; ///< rows of a COPY whose end the session has not seen
   bool only_new_ = true;           ///< nothing but inserts and reads since the last flush
   std::size_t copies_to_skip_ = 0; ///< after a collision, for a while
   std::size_t last_skip_ = 0;

@@ -10,7 +10,6 @@ namespace leat::postgres {
 
 namespace {
 
-constexpr std::string_view unique_violation = "23505";
 constexpr std::size_t copy_buffer = 256U << 10;
 
 /// Statements join arrays with a table by its key: nested loops over the key's index are right
@@ -44,12 +43,16 @@ target_session::target_session(const connection_parameters& parameters)
   query(session_settings);
 }
 
-void target_session::fail(const PGresult* failed, const std::string& table) const {
+server_error target_session::error_of(const PGresult* failed) const {
   try {
     connection_.fail(failed, {});
   } catch (const server_error& e) {
-    throw target_error(e, table);
+    return e;
   }
+}
+
+void target_session::fail(const PGresult* failed, const std::string& table) const {
+  throw target_error(error_of(failed), table);
 }
 
 result target_session::checked(result r, const std::string& table) const {
@@ -73,6 +76,7 @@ result target_session::ask(const std::string& sql,
 }
 
 void target_session::enter_pipeline() {
+  end_copy();
   if (PQpipelineStatus(connection_.raw()) == PQ_PIPELINE_OFF
       && PQenterPipelineMode(connection_.raw()) != 1)
     fail(nullptr, {});
@@ -131,10 +135,12 @@ void target_session::receive(const awaited& expected) {
 }
 
 void target_session::flush() {
+  if (copying_) return;
   if (PQflush(connection_.raw()) != 0) fail(nullptr, {});
 }
 
 void target_session::finish() {
+  end_copy();
   if (PQpipelineStatus(connection_.raw()) == PQ_PIPELINE_OFF) return;
   if (PQpipelineSync(connection_.raw()) != 1) fail(nullptr, {});
   for (; !awaited_.empty(); awaited_.pop_front()) receive(awaited_.front());
@@ -158,36 +164,43 @@ void target_session::send_copy(const std::string& table,
   if (PQputCopyEnd(connection_.raw(), nullptr) != 1) fail(nullptr, table);
 }
 
-/// False for a unique violation, when that is allowed for.
-bool target_session::run_copy(const std::string& sql, const std::string& table,
-                              const std::function<bool(copy_rows&)>& next, bool may_collide) {
+/// Sends a COPY and all of its rows.
+void target_session::start_copy(const std::string& sql, const std::string& table,
+                                const std::function<bool(copy_rows&)>& next) {
   finish();
   if (PQsendQuery(connection_.raw(), sql.c_str()) != 1) fail(nullptr, table);
-  bool collided = false;
   while (auto* raw = PQgetResult(connection_.raw())) {
     const result r(raw);
-    if (PQresultStatus(raw) == PGRES_COPY_IN) {
-      send_copy(table, next);
-      continue;
-    }
-    if (succeeded(raw)) continue;
-    const char* state = PQresultErrorField(raw, PG_DIAG_SQLSTATE);
-    if (!may_collide || state == nullptr || state != unique_violation) fail(raw, table);
-    collided = true;
+    if (PQresultStatus(raw) == PGRES_COPY_IN) return send_copy(table, next);
+    if (!succeeded(raw)) fail(raw, table);
   }
-  return !collided;
+  fail(nullptr, table);
 }
 
 void target_session::copy(const std::string& sql, const std::string& table,
                           const std::function<bool(copy_rows&)>& next) {
-  run_copy(sql, table, next, false);
+  start_copy(sql, table, next);
+  copying_ = {table, {}};
 }
 
-bool target_session::copy_if_free(const std::string& sql, const std::string& table,
-                                  const std::function<bool(copy_rows&)>& next) {
-  if (run_copy("SAVEPOINT leat; " + sql + "; RELEASE leat", table, next, true)) return true;
-  query("ROLLBACK TO leat; RELEASE leat");
-  return false;
+void target_session::try_copy(const std::string& sql, const std::string& table,
+                              const std::function<bool(copy_rows&)>& next, copy_end ended) {
+  start_copy("SAVEPOINT leat; " + sql + "; RELEASE leat", table, next);
+  copying_ = {table, std::move(ended)};
+}
+
+void target_session::end_copy() {
+  if (!copying_) return;
+  const auto copied = *std::exchange(copying_, std::nullopt);
+  std::optional<server_error> refused;
+  while (auto* raw = PQgetResult(connection_.raw())) {
+    const result r(raw);
+    if (succeeded(raw)) continue;
+    if (!copied.ended) fail(raw, copied.table);
+    refused = target_error(error_of(raw), copied.table);
+  }
+  if (refused) query("ROLLBACK TO leat; RELEASE leat", copied.table);
+  if (copied.ended && !copied.ended(refused ? &*refused : nullptr) && refused) throw *refused;
 }
 
 } // namespace leat::postgres

@@ -46,12 +46,14 @@ class target_session {
   void flush();
 
   /// Runs a COPY FROM STDIN: `next` adds rows to the buffer, and gives false when there are none
-  /// left.
+  /// left. All is sent when it returns; the answer is waited for before anything else is.
   void copy(const std::string& sql, const std::string& table,
             const std::function<bool(copy_rows&)>& next);
-  /// The same inside a transaction; false, and nothing written, when a row's key is there already.
-  bool copy_if_free(const std::string& sql, const std::string& table,
-                    const std::function<bool(copy_rows&)>& next);
+  /// The same inside a transaction, for rows that the server may refuse: `ended` is called with its
+  /// error, and nothing of the COPY is written, or with null. True: the error is dealt with.
+  using copy_end = std::function<bool(const server_error*)>;
+  void try_copy(const std::string& sql, const std::string& table,
+                const std::function<bool(copy_rows&)>& next, copy_end ended);
 
   /// Forgets a prepared statement, for a table that has changed.
   void release(target_statement&);
@@ -70,12 +72,20 @@ class target_session {
   void receive(const awaited&);
   result checked(result, const std::string& table) const;
   [[noreturn]] void fail(const PGresult*, const std::string& table) const;
-  bool run_copy(const std::string& sql, const std::string& table,
-                const std::function<bool(copy_rows&)>& next, bool may_collide);
+  server_error error_of(const PGresult*) const;
+  void start_copy(const std::string& sql, const std::string& table,
+                  const std::function<bool(copy_rows&)>& next);
   void send_copy(const std::string& table, const std::function<bool(copy_rows&)>& next);
+  void end_copy();
+
+  struct running_copy {
+    std::string table;
+    copy_end ended; ///< empty: no error is allowed for
+  };
 
   connection connection_;
   std::deque<awaited> awaited_;
+  std::optional<running_copy> copying_; ///< sent, its answer not taken yet
   std::uint64_t statements_ = 0;
 };
 

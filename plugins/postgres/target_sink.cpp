@@ -32,6 +32,7 @@ class target_sink final : public sink {
   }
 
   writer& attach(const route_ptr& r) override {
+    session_->finish(); // of what an earlier writer of the route has sent
     auto made = make_target_writer(*transaction_, r, options_.schema);
     if (consistent_) made->became_consistent();
     auto& owned = writers_[r->id];
@@ -62,6 +63,7 @@ class target_sink final : public sink {
 
   void forget() override {
     if (!session_) connect();
+    session_->finish();
     writers_.clear();
     progress_.forget(*session_);
   }

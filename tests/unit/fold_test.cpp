@@ -252,5 +252,49 @@ TEST_F(Fold, SaysWhatItKeepsAliveAndLetsItGo) {
   EXPECT_LT(folded.retained(), 1000U);
 }
 
+TEST_F(Fold, IsMostlyNewWhileInsertsAndRowsOfChunksPrevail) {
+  fold folded(test::share(plain));
+  const auto add = [&](test::batch_builder b) {
+    const auto built = b.build();
+    folded.add(built, test::all_changes(*built));
+  };
+  EXPECT_FALSE(folded.mostly_new());
+  for (int id = 0; id < 7; ++id) add(changes().read({id, "a", "x"}));
+  EXPECT_TRUE(folded.mostly_new());
+  add(changes().update({1, "b", "x"}));
+  EXPECT_TRUE(folded.mostly_new());
+  add(changes().update({1, "c", "x"}));
+  EXPECT_FALSE(folded.mostly_new());
+  folded.clear();
+  add(changes().update({1, "c", "x"}));
+  EXPECT_FALSE(folded.mostly_new());
+}
+
+TEST_F(Fold, WhatIsHandedOverIsReadElsewhereAndGoesOnEmpty) {
+  fold folded(test::share(plain));
+  fold taken(test::share(plain));
+  const auto first = changes().insert({1, "a", "x"}).build();
+  folded.add(first, test::all_changes(*first));
+  folded.hand_over(taken);
+  EXPECT_TRUE(folded.empty());
+  const auto second = changes().insert({1, "b", "y"}).build();
+  folded.add(second, test::all_changes(*second));
+  ASSERT_EQ(taken.entries().size(), 1U);
+  EXPECT_EQ(taken.text(taken.entries()[0], 1), "a");
+  ASSERT_EQ(folded.entries().size(), 1U);
+  EXPECT_EQ(folded.text(folded.entries()[0], 1), "b");
+}
+
+TEST_F(Fold, KeysThatWereReadAreKnownAfterAHandOver) {
+  fold folded(test::share(plain));
+  fold taken(test::share(plain));
+  const auto read = changes().read({1, "a", "x"}).build();
+  folded.add(read, test::all_changes(*read));
+  folded.hand_over(taken);
+  const auto moved = changes().update({1, absent, absent}, {2, "b", unchanged}).build();
+  folded.add(moved, test::all_changes(*moved));
+  EXPECT_EQ(folded.entries()[1].kind, fold_kind::lost);
+}
+
 } // namespace
 } // namespace leat
