@@ -298,7 +298,7 @@ class Backend:
             return
         context.aborted = reason
         if self.cluster.leader() is not None and context.txn.state == "PREPARE":
-            await self.cluster.transactions.abort(context.txn, reason)
+            await self.cluster.abort_quietly(context.txn, reason)
         await self.drop_stage(context)
 
     async def drop_stage(self, context: Context) -> None:

@@ -50,6 +50,7 @@ class Cluster:
         self.query_ports = {name: self.mysql_server(name) for name in ("mysql", "mysql2")}
         self.ports: dict[str, int] = {}
         self.down_since: dict[str, float] = {}
+        self._ticking = asyncio.Lock()
 
     def http_node(self, name: str, part) -> HttpNode:
         return HttpNode(name, self.faults, self.wire, part.handle, part.classify, lambda: self.settings.header_limit, self.on_fatal)
@@ -106,6 +107,10 @@ class Cluster:
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self) -> None:
+        async with self._ticking:
+            await self._tick()
+
+    async def _tick(self) -> None:
         for backend in self.backends.values():
             await backend.sweep()
         for frontend in self.frontends.values():

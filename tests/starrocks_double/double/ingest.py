@@ -22,7 +22,6 @@ MAX_ERRORS = 50
 
 @dataclass
 class Counts:
-    total: int = 0
     loaded: int = 0
     filtered: int = 0
     unselected: int = 0
@@ -46,7 +45,7 @@ class Stage:
         self.storage.drop_stage(name)
         columns = ", ".join(f"{quote_name(column.name)} {column.type.physical()}" for column in self.columns)
         self.storage.connection.execute(
-            f'CREATE TABLE stage."{name}" (__row BIGINT, __op TINYINT, "!error" VARCHAR, "!row" VARCHAR, {columns})'
+            f'CREATE TABLE stage."{name}" (__row BIGINT, __op TINYINT, "!bad" BOOLEAN, {columns})'
         )
 
     # ---- what goes where
@@ -177,45 +176,53 @@ class Stage:
             text = json_text(expression) if is_json else expression
             inputs.append(f"{expression} AS r{index}, {text} AS t{index}")
         texts = {name: f"t{index}" for index, name in enumerate(names)}
-        values, errors = [], []
+        values, faults = [], []
         for index, column in enumerate(self.columns):
-            value, error = self.column(column, f"v{index}", names, texts, is_json)
+            value, wrong = self.column(column, f"v{index}", texts, is_json)
             values.append(f"{value} AS v{index}")
-            errors += error
-        operation = self.operation(texts)
-        errors.append(f"WHEN _op IS NULL THEN 'Invalid __op value'")
-        errors += self.key_error()
-        row = "to_json([" + ", ".join(f"CAST(t{i} AS VARCHAR)" for i in range(len(raw))) + "])::VARCHAR"
+            faults += wrong
+        faults.append(("_op IS NULL", "'Invalid __op value'"))
+        faults += self.key_fault()
+        typed = f"""WITH input AS MATERIALIZED (SELECT row_number() OVER () + {self.sequence} AS _seq, {', '.join(inputs)} FROM {source}),
+            typed AS (SELECT *, {self.operation(texts)} AS _op, {', '.join(values)} FROM input)"""
+        bad = " OR ".join(f"({condition})" for condition, _ in faults)
         columns = ", ".join(f"v{index}" for index in range(len(self.columns)))
-        sql = f"""INSERT INTO stage."{self.name}"
-            WITH input AS MATERIALIZED (SELECT row_number() OVER () + {self.sequence} AS _seq, {', '.join(inputs)} FROM {source}),
-                 typed AS (SELECT *, {operation} AS _op, {', '.join(values)} FROM input),
-                 checked AS (SELECT *, CASE {' '.join(errors)} END AS _error FROM typed)
-            SELECT _seq, _op, _error, CASE WHEN _error IS NOT NULL THEN {row} END, {columns} FROM checked"""
         with self.storage.transaction() as connection:
-            added = connection.execute(sql).fetchone()[0]
-            bad = self.take_out_bad_rows(connection)
+            added = connection.execute(f'INSERT INTO stage."{self.name}" {typed} SELECT _seq, _op, {bad}, {columns} FROM typed').fetchone()[0]
+            wrong = connection.execute(f'SELECT count(*) FROM stage."{self.name}" WHERE "!bad"').fetchone()[0]
+            if wrong:
+                self.explain(typed, bad, faults, len(raw))
+                connection.execute(f'DELETE FROM stage."{self.name}" WHERE "!bad"')
         self.sequence += added
-        self.counts.loaded += added - bad
-        self.counts.filtered += bad
-        self.counts.total += added
+        self.counts.loaded += added - wrong
+        self.counts.filtered += wrong
 
-    def column(self, column: Column, value_name: str, names: list[str], texts: dict[str, str], is_json: bool):
-        """The SQL of one column's value, and the conditions under which a row is bad."""
+    def explain(self, typed: str, bad: str, faults: list[tuple[str, str]], width: int) -> None:
+        """Writes the first bad rows with their reasons into the error log."""
+        reasons = " ".join(f"WHEN {condition} THEN {reason}" for condition, reason in faults)
+        row = "to_json([" + ", ".join(f"CAST(t{index} AS VARCHAR)" for index in range(width)) + "])::VARCHAR"
+        sql = f"{typed} SELECT CASE {reasons} END, {row} FROM typed WHERE {bad} ORDER BY _seq LIMIT {MAX_ERRORS}"
+        for reason, text in self.storage.connection.execute(sql).fetchall():
+            if reason.startswith("primary key size"):
+                self.failure = reason
+            self.tell(f"Error: {reason}. Row: {text}")
+
+    def column(self, column: Column, value_name: str, texts: dict[str, str], is_json: bool) -> tuple[str, list[tuple[str, str]]]:
+        """The SQL of one column's value, and when a row is bad for it, with the reason."""
         name = column.name.lower()
-        missing = f"WHEN {value_name} IS NULL THEN {quote_text(f'NULL value in non-nullable column ' + repr(column.name))}"
+        missing = [(f"{value_name} IS NULL", quote_text(f"NULL value in non-nullable column '{column.name}'"))]
+        if column.nullable:
+            missing = []
         expressions = self.expressions()
         if name in expressions:
-            value = derived(expressions[name], texts, column.type)
-            return value, [] if column.nullable else [missing]
+            return derived(expressions[name], texts, column.type), missing
         if name not in texts:
-            return f"CAST({column.default_sql()} AS {column.type.physical()})", [] if column.nullable else [missing]
+            return f"CAST({column.default_sql()} AS {column.type.physical()})", missing
         text = texts[name]
-        raw = "r" + text[1:]
-        value = from_json(column.type, text, raw) if is_json else from_text(column.type, text)
-        refused = f"WHEN {value_name} IS NULL AND {text} IS NOT NULL THEN {self.reason(column, text)}"
-        conditions = [refused] if self.spec.strict or not column.nullable else []
-        return value, conditions + ([] if column.nullable else [missing])
+        value = from_json(column.type, text, "r" + text[1:]) if is_json else from_text(column.type, text)
+        if self.spec.strict or not column.nullable:
+            missing.insert(0, (f"{value_name} IS NULL AND {text} IS NOT NULL", self.reason(column, text)))
+        return value, missing
 
     @staticmethod
     def reason(column: Column, text: str) -> str:
@@ -242,25 +249,12 @@ class Stage:
         return (f"CASE WHEN {text} IS NULL OR lower({text}) IN ('0', 'upsert') THEN 0 "
                 f"WHEN lower({text}) IN ('1', 'delete') THEN 1 END")
 
-    def key_error(self) -> list[str]:
+    def key_fault(self) -> list[tuple[str, str]]:
         if not self.table.is_primary:
             return []
         keys = [(index, column) for index, column in enumerate(self.columns) if column.key]
         size = key_bytes([column.type for _, column in keys], [f"v{index}" for index, _ in keys])
-        return [f"WHEN {size} > {self.settings.primary_key_limit} THEN 'primary key size exceed the limit'"]
-
-    def take_out_bad_rows(self, connection) -> int:
-        stage = f'stage."{self.name}"'
-        bad = connection.execute(f'SELECT count(*) FROM {stage} WHERE "!error" IS NOT NULL').fetchone()[0]
-        if not bad:
-            return 0
-        rows = connection.execute(f'SELECT "!error", "!row" FROM {stage} WHERE "!error" IS NOT NULL ORDER BY __row LIMIT {MAX_ERRORS}')
-        for error, row in rows.fetchall():
-            if error.startswith("primary key size"):
-                self.failure = error
-            self.tell(f"Error: {error}. Row: {row}")
-        connection.execute(f'DELETE FROM {stage} WHERE "!error" IS NOT NULL')
-        return bad
+        return [(f"coalesce({size} > {self.settings.primary_key_limit}, false)", "'primary key size exceed the limit'")]
 
     def tell(self, line: str) -> None:
         if len(self.counts.errors) < MAX_ERRORS:

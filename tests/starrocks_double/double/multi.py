@@ -33,9 +33,8 @@ class MultiTask:
         if self.state != "BEGIN":
             return
         self.state, self.reason = "ABORTING", reason
-        transactions = self.cluster.transactions
         if self.txn is not None and self.txn.state == "PREPARE":
-            await transactions.abort(self.txn, reason)
+            await self.cluster.abort_quietly(self.txn, reason)
         for stage in self.stages:
             await self.cluster.storage.write(self.cluster.storage.drop_stage, stage.name)
         self.forget_contexts()

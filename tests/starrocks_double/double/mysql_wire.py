@@ -135,7 +135,7 @@ class MySqlConnection:
                         + struct.pack("<H", capabilities >> 16) + bytes([21]) + b"\0" * 10 + salt[8:] + b"\0" + NATIVE + b"\0")
         packet = await self.read()
         if self.server.tls and struct.unpack("<I", packet[:4])[0] & SSL and len(packet) == 32:
-            await self.writer.start_tls(self.server.tls)
+            await self.start_tls()
             packet = await self.read()
         user, answer, db, plugin = self.parse_login(packet)
         if plugin and plugin != NATIVE:
@@ -155,6 +155,25 @@ class MySqlConnection:
                 return None
         await self.send_ok()
         return session
+
+    async def start_tls(self) -> None:
+        """The client's hello may have come with the packet before it: what is buffered goes to TLS first."""
+        loop, transport = asyncio.get_running_loop(), self.writer.transport
+        hello = bytes(self.reader._buffer)
+        self.reader._buffer.clear()
+        protocol = transport.get_protocol()
+        started = asyncio.ensure_future(loop.start_tls(transport, protocol, self.server.tls, server_side=True))
+        while transport.get_protocol() is protocol:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if hello:
+            buffer = transport.get_protocol().get_buffer(len(hello))
+            buffer[: len(hello)] = hello
+            transport.get_protocol().buffer_updated(len(hello))
+        secure = await started
+        self.writer._transport = secure
+        self.reader._transport = secure
+        protocol._transport = secure
 
     @staticmethod
     def parse_login(packet: bytes) -> tuple[str, bytes, str, bytes]:

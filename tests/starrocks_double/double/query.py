@@ -34,13 +34,23 @@ def parse(sql: str):
     if words[0] == "EXPLAIN":
         raise Refused("EXPLAIN is beyond this double")
     try:
-        tree = sqlglot.parse_one(re.sub(r"/\*\+.*?\*/", " ", sql, flags=re.S), read="starrocks")
+        tree = sqlglot.parse_one(prepared_text(sql, tokens), read="starrocks")
     except sqlglot.errors.SqlglotError as error:
         raise SyntaxRefused(f"Getting syntax error at line 1, column 0. Detail message: {str(error).splitlines()[0]}.") from error
     if not isinstance(tree, (exp.Query, exp.Insert, exp.Update, exp.Delete)):
         raise SyntaxRefused(f"Getting syntax error at line 1, column 0. Detail message: Unexpected input '{tokens[0].text}'.")
     refuse(tree, exp)
     return tree
+
+
+def prepared_text(sql: str, tokens: list) -> str:
+    """Without hints; version() gets another name, since sqlglot takes it for current_version()."""
+    for token, following in reversed(list(zip(tokens, [*tokens[1:], None]))):
+        if token.kind == "hint":
+            sql = sql[: token.at] + " " + sql[token.at + len(token.text) :]
+        elif token.upper == "VERSION" and following is not None and following.text == "(":
+            sql = sql[: token.at] + "mysql_version" + sql[token.at + len(token.text) :]
+    return sql
 
 
 def refuse(tree, exp) -> None:
@@ -68,18 +78,21 @@ class Queries:
         self.storage = catalog.storage
 
     async def select(self, tree, session) -> Result:
-        sql = self.translate(tree, session)
-        names = [select.alias_or_name for select in tree.selects] if hasattr(tree, "selects") else []
-        return await self.storage.read(self.run, sql, names)
+        from sqlglot import exp
 
-    def run(self, sql: str, names: list[str]) -> Result:
+        sums = {index for index, select in enumerate(tree.selects) if isinstance(select.unalias(), exp.Sum)}
+        return await self.storage.read(self.run, self.translate(tree, session), sums)
+
+    def run(self, sql: str, sums: set[int]) -> Result:
+        """`sums`: columns that are BIGINT at the server, and HUGEINT here."""
         try:
             cursor = self.storage.reader.execute(sql)
             rows = cursor.fetchall()
         except duckdb.Error as error:
             raise self.refusal(error) from error
         types = [str(column[1]) for column in cursor.description]
-        columns = [column_info(column[0], str(column[1])) for column in cursor.description]
+        types = ["BIGINT" if type_ == "HUGEINT" and index in sums else type_ for index, type_ in enumerate(types)]
+        columns = [column_info(column[0], type_) for column, type_ in zip(cursor.description, types)]
         return Result(columns, [[cell(value, type_) for value, type_ in zip(row, types)] for row in rows])
 
     def refusal(self, error: Exception) -> Refused:
@@ -113,13 +126,11 @@ class Queries:
     def function(self, node, session, exp):
         name = node.name.lower() if isinstance(node, exp.Anonymous) else node.key if isinstance(node, exp.Func) else ""
         fixed = {"database": session.db, "schema": session.db, "currentschema": session.db, "currentdatabase": session.db,
-                 "currentversion": self.version_text(), "current_version": self.version_text(), "version": "8.0.33",
+                 "currentversion": self.version_text(), "current_version": self.version_text(), "mysql_version": "8.0.33",
                  "user": f"'{session.user}'@'127.0.0.1'", "currentuser": f"'{session.user}'@'%'", "current_user": f"'{session.user}'@'%'",
                  "connection_id": "1", "connectionid": "1", "last_query_id": "", "current_role": "root"}
         if name in fixed:
             value = fixed[name]
-            if name == "version" and "current" in node.sql().lower():
-                value = self.version_text()
             return exp.Null() if value is None else exp.Literal.string(value)
         if isinstance(node, (exp.SessionParameter, exp.Parameter)):
             return exp.Literal.string(self.variable(node.name))

@@ -240,7 +240,7 @@ class Transactions:
         bug = self.settings.deletes_after_upserts and self.settings.shared_data
         publish(self.storage, table, stage.name, columns, stage.merge_condition, stage.partial, bug)
         if stage.rows:
-            table.versions += 1
+            table.versions = 2 if self.settings.compaction else table.versions + 1
             self.catalog.save(table)
 
     def _rows_of(self, stage: StageRef, columns: list[str]) -> list[dict]:
