@@ -80,3 +80,21 @@ std::string wrong_address(const std::string& text) {
 }
 
 } // namespace leat
+std::string wrong_http_address(const std::string& text) {
+  std::string address = text;
+  for (const char* scheme : {"http://", "https://"})
+    if (text.starts_with(scheme)) address = text.substr(std::string_view(scheme).size());
+  if (address.ends_with('/')) address.pop_back();
+  const bool plain = address.find_first_of("/@? \t\r\n") == std::string::npos;
+  if (plain && wrong_address(address).empty()) return "";
+  return "it must be HOST:PORT, or http:// or https:// and HOST:PORT, like fe1:8030";
+}
+
+std::string wrong_header_name(const std::string& text) {
+  if (text.empty()) return "the name is empty";
+  for (const char c : text)
+    if (c < ' ' || c > '~') return "the name has characters that HTTP headers do not carry";
+  if (text.front() == ' ' || text.back() == ' ') return "the name begins or ends with a space";
+  return text.size() > 256 ? "the name is longer than 256 bytes" : "";
+}
+

@@ -18,5 +18,9 @@ std::string wrong_table_name(const std::string&);
 std::string wrong_target_name(const std::string&);
 /// ADDRESS:PORT.
 std::string wrong_address(const std::string&);
+/// ADDRESS:PORT, alone or after http:// or https://.
+std::string wrong_http_address(const std::string&);
+/// A name that cannot stand in an HTTP header: StarRocks takes databases and tables from there.
+std::string wrong_header_name(const std::string&);
 
 } // namespace leat

@@ -58,3 +58,10 @@ void into_connection(const option_target&, const option&, option_value&&);
 std::vector<option> connection_options(const std::vector<std::string_view>& connectors);
 
 } // namespace leat
+/// `atomicity` of a sink, and that the file gives it.
+void into_atomicity(const option_target&, const option&, option_value&&);
+
+/// What connector starrocks has besides `user` and `password`, and its section of made tables.
+std::vector<option> starrocks_connection_options();
+option_section starrocks_table_section();
+

@@ -156,8 +156,8 @@ option_section sink_section() {
                .kind = kind::choice,
                .sentence = "Kind of target.",
                .store = into_sink<&sink_options::connector>,
-               .choices = {"sqlite", "postgres", "blackhole"},
-               .later_choices = {"starrocks", "kafka", "file"},
+               .choices = {"sqlite", "postgres", "starrocks", "blackhole"},
+               .later_choices = {"kafka", "file"},
                .required = true},
               {.name = "path",
                .kind = kind::path,
@@ -180,9 +180,9 @@ option_section sink_section() {
               {.name = "atomicity",
                .kind = kind::choice,
                .sentence = "What one target transaction holds: an epoch of all tables, so that "
-                           "readers see cuts of the source, or an epoch of one table.",
-               .store = into_sink<&sink_options::atomicity>,
-               .fallback = "epoch",
+                           "readers see cuts of the source, or an epoch of one table. epoch unless "
+                           "given; at StarRocks what the server can.",
+               .store = into_atomicity,
                .choices = {"epoch", "table"}},
               {.name = "schema_changes",
                .kind = kind::choice,
@@ -199,8 +199,14 @@ option_section sink_section() {
                .check = wrong_if_empty},
           },
       .written_as = option_section::form::named_tables};
-  for (option& declared : connection_options({"postgres"}))
+  for (option& declared : starrocks_connection_options())
     section.options.push_back(std::move(declared));
+  for (option& declared : connection_options({"postgres"})) {
+    const bool shared = declared.name == "user" || declared.name == "password"
+                        || declared.name == "password_file";
+    if (shared) declared.connectors.emplace_back("starrocks");
+    section.options.push_back(std::move(declared));
+  }
   return section;
 }
 
@@ -343,8 +349,8 @@ option_section http_section() {
 const std::vector<option_section>& option_sections() {
   static const std::vector<option_section> sections = {
       pipeline_section(),  checkpoint_section(), limits_section(),   source_section(),
-      snapshot_section(),  sink_section(),       on_value_section(), route_section(),
-      transform_section(), log_section(),        http_section()};
+      snapshot_section(),  sink_section(),       on_value_section(), starrocks_table_section(),
+      route_section(),     transform_section(),  log_section(),      http_section()};
   return sections;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataflow/route.hpp"
+#include "dataflow/starrocks_options.hpp"
 
 namespace leat {
 
@@ -39,9 +40,10 @@ struct sink_options {
   std::string name;
   std::string connector;
   std::filesystem::path path;                      ///< sqlite; absolute
-  std::map<std::string, std::string> connection;   ///< postgres: libpq keywords
+  std::map<std::string, std::string> connection;   ///< postgres: libpq keywords; starrocks: user, password
   std::string schema = "public";                   ///< postgres: where tables are made
   leat::atomicity atomicity = leat::atomicity::epoch;
+  starrocks_options starrocks;
   schema_policy schema_changes = schema_policy::evolve;
   value_policy on_nan = value_policy::stop;
   value_policy on_infinity = value_policy::stop;

@@ -7,6 +7,7 @@
 
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
+#include "dataflow/option_checks.hpp"
 
 namespace leat {
 
@@ -24,17 +25,41 @@ void check_connection(const std::string& where, const std::string& connector,
        "add url = \"postgresql://user@host/database\", or host, user and dbname");
 }
 
+void check_starrocks(const std::string& where, const sink_options& sink) {
+  const auto& given = sink.starrocks;
+  if (sink.connector != "starrocks") {
+    const auto& table = given.table;
+    if (table.buckets != 0 || !table.properties.empty() || !table.order_by.empty())
+      fail(where + ".table", "connector `" + sink.connector + "` has no section `table`",
+           "take it out; it belongs to connector starrocks");
+    return;
+  }
+  if (given.http.empty())
+    fail(where, "nothing says where the FEs listen for HTTP", "add http = [\"fe1:8030\"]");
+  if (given.mysql.empty())
+    fail(where, "nothing says where the FEs speak MySQL", "add mysql = [\"fe1:9030\"]");
+  if (given.database.empty())
+    fail(where, "nothing says which database tables go to", "add database = \"NAME\"");
+  if (!sink.connection.contains("user"))
+    fail(where, "nothing says which user connects", "add user = \"leat\"");
+  for (const auto& [from, to] : given.be_address)
+    if (const auto wrong = wrong_address(to); !wrong.empty())
+      fail(where + ".be_address.\"" + from + "\"", wrong, "write \"HOST:PORT\"");
+}
+
 void check_sink(const pipeline_file& file, const sink_options& sink) {
   const std::string where = place_text(file.path, sink.place) + ", sink." + sink.name;
   if (sink.connector == "sqlite" && sink.path.empty())
     fail(where, "sink `" + sink.name + "` has no path", "add path = \"file.db\"");
   check_connection(where, sink.connector, sink.connection);
+  check_starrocks(where, sink);
 }
 
 /// Two sinks of one pipeline would share a progress record.
 void check_distinct_targets(const pipeline_file& file) {
   std::set<std::filesystem::path> files;
   std::set<std::pair<std::map<std::string, std::string>, std::string>> schemas;
+  std::set<std::pair<std::vector<std::string>, std::string>> databases;
   for (const sink_options& sink : file.sinks) {
     const std::string where = place_text(file.path, sink.place) + ", sink." + sink.name;
     if (sink.connector == "sqlite" && !files.insert(sink.path.lexically_normal()).second)
@@ -43,6 +68,11 @@ void check_distinct_targets(const pipeline_file& file) {
     if (sink.connector == "postgres" && !schemas.emplace(sink.connection, sink.schema).second)
       fail(where, "two sinks write to one schema of one database",
            "give each sink a `schema` of its own, or send all routes to one sink");
+    const auto& starrocks = sink.starrocks;
+    if (sink.connector == "starrocks"
+        && !databases.emplace(starrocks.mysql, starrocks.database).second)
+      fail(where + ".database", "two sinks write to one database of one cluster",
+           "give each sink a database of its own, or send all routes to one sink");
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
+#include "dataflow/option_checks.hpp"
 
 namespace leat {
 
@@ -87,6 +88,10 @@ class builder {
     if (sink_.connector == "sqlite" && name.starts_with("sqlite_"))
       refuse("the target name `" + route_.target + "` is SQLite's own",
              "give another name with `to`");
+    if (sink_.connector != "starrocks") return;
+    if (const auto wrong = wrong_header_name(route_.target); !wrong.empty())
+      refuse("the target name `" + route_.target + "` cannot be one of StarRocks: " + wrong,
+             "give another name with `to`");
   }
 
   std::uint16_t find_column(const std::string& name, const std::string& option) const {
@@ -133,10 +138,15 @@ class builder {
         refuse("column `" + c.name + "` has the name of a column that leat adds",
                "exclude it, or use mode = \"upsert\" with delete = \"hard\"");
       const auto [same, added] = seen.emplace(name, c.name);
-      if (sink_.connector == "sqlite" && !added)
-        refuse("columns `" + same->second + "` and `" + c.name
-                   + "` are one name to SQLite, which does not tell upper from lower case",
+      const bool starrocks = sink_.connector == "starrocks";
+      if ((sink_.connector == "sqlite" || starrocks) && !added)
+        refuse("columns `" + same->second + "` and `" + c.name + "` are one name to "
+                   + (starrocks ? "StarRocks" : "SQLite")
+                   + ", which does not tell upper from lower case",
                "exclude one of them");
+      if (starrocks && (name == "__op" || name == "__row"))
+        refuse("column `" + c.name + "` has a name that StarRocks keeps for itself",
+               "exclude it");
     }
   }
 
@@ -189,6 +199,9 @@ class builder {
   }
 
   void check_without_key() const {
+    if (sink_.connector == "starrocks")
+      refuse("it has no key, and a Primary Key table of StarRocks needs one",
+             "add a primary key, name unique columns with `key`, or use mode = \"append\"");
     if (table_.identity != replica_identity::full)
       refuse(
           "it has neither a key nor REPLICA IDENTITY FULL, so rows cannot be found at the target",

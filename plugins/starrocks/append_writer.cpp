@@ -1,0 +1,97 @@
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "dataflow/append_row.hpp"
+#include "plugins/starrocks/table_writer.hpp"
+
+namespace leat::starrocks {
+
+namespace {
+
+/// As the source prints a timestamptz; microseconds since 2000.
+std::string timestamp_text(std::int64_t microseconds) {
+  using namespace std::chrono;
+  const auto moment = sys_days{year{2000} / January / 1} + std::chrono::microseconds{microseconds};
+  const auto day = floor<days>(moment);
+  const year_month_day date{day};
+  const hh_mm_ss time{moment - day};
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}+00", int{date.year()},
+                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
+}
+
+/// As the source prints an array of names.
+std::string array_text(std::span<const std::string_view> items) {
+  std::string text = "{";
+  for (const auto item : items) {
+    text += text.size() > 1 ? ",\"" : "\"";
+    for (const char c : item) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return text + "}";
+}
+
+/// Mode append (R11): every change is a row. Its key names the change, so that a repeated one changes nothing.
+class append_writer final : public table_writer {
+ public:
+  append_writer(target_context& context, const route_ptr& r)
+      : table_writer(context, r), rows_(make_encoder()) {}
+
+  void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
+    if (changes.empty()) return;
+    check_fit();
+    for (const auto i : changes) {
+      put(*rows, rows->changes[i]);
+      send_if_large(rows_);
+    }
+  }
+
+  std::size_t buffered() const override { return rows_.bytes(); }
+  void flush() override { send(rows_); }
+
+  void begin_snapshot(std::uint32_t) override {}
+  void finish_snapshot(std::uint32_t) override {}
+
+ protected:
+  void reshaped() override { rows_ = make_encoder(); }
+
+ private:
+  void put(const batch& rows, const change& c) {
+    const append_row row(rows, c);
+    const auto lsn = to_string(rows.transaction_of(c).commit);
+    rows_.begin(row_op::upsert);
+    rows_.value(0, lsn);
+    rows_.value(1, std::to_string(c.index));
+    rows_.value(2, row.op());
+    std::size_t i = 3;
+    for (; i < columns_.size() && columns_[i].source; ++i) {
+      const auto* there = row.at(*columns_[i].source);
+      if (there == nullptr || !there->has_value()) {
+        rows_.null(i);
+        continue;
+      }
+      const auto problem = rows_.value(i, rows.text(*there));
+      if (!problem.empty())
+        fail_value(i, problem, "_leat_lsn = " + lsn + ", _leat_seq = " + std::to_string(c.index));
+    }
+    const auto time = row.time();
+    time ? void(rows_.value(i, timestamp_text(*time))) : rows_.null(i);
+    const auto missing = row.missing(*route_);
+    missing.empty() ? rows_.null(i + 1) : void(rows_.value(i + 1, array_text(missing)));
+    rows_.end();
+  }
+
+  row_encoder rows_;
+};
+
+} // namespace
+
+std::unique_ptr<table_writer> make_append_writer(target_context& context, const route_ptr& r) {
+  return std::make_unique<append_writer>(context, r);
+}
+
+} // namespace leat::starrocks

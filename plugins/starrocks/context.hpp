@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "dataflow/pipeline_file.hpp"
+#include "plugins/starrocks/epoch_loads.hpp"
+#include "plugins/starrocks/http_client.hpp"
+#include "plugins/starrocks/load_api.hpp"
+#include "plugins/starrocks/mysql_client.hpp"
+#include "plugins/starrocks/progress.hpp"
+#include "plugins/starrocks/types.hpp"
+
+namespace leat::starrocks {
+
+/// What the writers of one sink share: the connections, the record, and the loads of the open epoch.
+struct target_context {
+  target_context(const std::string& pipeline, const sink_options&);
+
+  /// Asks the server for its version, and chooses the way of committing. Throws for one that is too old, or
+  /// that cannot do what the file asks for.
+  void look_at_server();
+  bool database_exists();
+  void make_database();
+
+  std::string pipeline;
+  sink_options options;
+  value_policies policies;
+  http_client http;
+  mysql_client sql;
+  load_api api;
+  progress_record progress;
+  server_traits traits;
+  atomicity mode = atomicity::epoch;
+  std::unique_ptr<epoch_loads> loads;
+
+  const std::string& database() const { return options.starrocks.database; }
+  std::string server() const { return options.starrocks.mysql.front(); }
+};
+
+/// Major and minor of "3.3.5-9c1d2f8" or "4.0.2 abcdef"; nothing sensible gives zeros.
+server_traits traits_of(const std::string& version);
+
+} // namespace leat::starrocks

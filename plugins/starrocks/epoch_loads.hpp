@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "plugins/starrocks/load_api.hpp"
+#include "plugins/starrocks/progress.hpp"
+#include "plugins/starrocks/transaction.hpp"
+
+namespace leat::starrocks {
+
+/// The load transactions of one epoch, in one of the two ways of docs/starrocks-exactly-once.md. A
+/// transaction begins with the first rows for it.
+class epoch_loads {
+ public:
+  virtual ~epoch_loads() = default;
+
+  /// After a crash: asks for every label that may be open, and commits or rolls back. The record has been
+  /// claimed and read. Gives the progress when that has changed.
+  virtual std::optional<target_progress> recover() = 0;
+
+  virtual void load(const std::string& table, const load_api::header_lines&,
+                    std::string_view body) = 0;
+  /// Whether the epoch has rows of the table under way.
+  virtual bool has(const std::string& table) const = 0;
+  /// Commits what is under way for the table, ahead of its epoch, so that a statement may follow. A crash
+  /// before the epoch's own commit repeats these rows, which changes nothing.
+  virtual void drain(const std::string& table) = 0;
+  /// Rows are durable, where the way of committing has that.
+  virtual void prepare() = 0;
+  virtual void commit(const target_progress& next) = 0;
+};
+
+/// One transaction over all tables of the epoch, which holds the progress row as well (4.0 and later).
+std::unique_ptr<epoch_loads> make_epoch_loads(load_api&, progress_record&, std::string pipeline);
+
+/// One prepared transaction a table.
+std::unique_ptr<epoch_loads> make_table_loads(load_api&, progress_record&, std::string pipeline);
+
+} // namespace leat::starrocks

@@ -1,0 +1,79 @@
+#include "plugins/starrocks/errors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace leat::starrocks {
+
+namespace {
+
+struct known_message {
+  std::string_view part; ///< of the message, in lower case
+  error_retry retry;
+  std::string_view remedy;
+};
+
+constexpr auto permanent = error_retry::permanent;
+constexpr auto transient = error_retry::transient;
+
+/// The first that is found decides; what is none of them may pass.
+constexpr std::array<known_message, 19> known{{
+    {"too many filtered rows", permanent,
+     "see which row and column above; change the target column, or set on_value"},
+    {"primary key size exceed", permanent,
+     "raise primary_key_limit_size in be.conf of every BE and restart them, or route fewer key "
+     "columns"},
+    {"only primary key table", permanent,
+     "drop the target table, so that leat makes it, or name another one with `to`"},
+    {"access denied", permanent,
+     "GRANT SELECT, INSERT, UPDATE, DELETE, ALTER, DROP ON ALL TABLES IN DATABASE ... TO USER ..., "
+     "and CREATE TABLE on the database"},
+    {"unknown database", permanent, "see that `database` is there and that the user sees it"},
+    {"does not exist", transient, "see that nobody else drops what the pipeline writes to"},
+    {"running txns on db", transient,
+     "other loads fill the database's limit: raise max_running_txn_num_per_db, or end them"},
+    {"too many versions", transient,
+     "compaction is behind: lengthen checkpoint.interval, or give the BEs more compaction threads"},
+    {"too many tablet versions", transient,
+     "compaction is behind: lengthen checkpoint.interval, or give the BEs more compaction threads"},
+    {"disk", transient, "make room on the BEs' disks"},
+    {"mem_limit", transient, "give the BEs more memory, or lower max_load_bytes"},
+    {"memory limit", transient, "give the BEs more memory, or lower max_load_bytes"},
+    {"no queryable replica", transient, "see that the BEs are alive"},
+    {"read only", permanent, "make the target table writable"},
+    {"readonly", permanent, "make the target table writable"},
+    {"read-only", permanent, "make the target table writable"},
+    {"invalid utf-8", permanent, "see which column holds bytes that are not UTF-8"},
+    {"there is no 100-continue", permanent, "report this"},
+    {"no valid basic authorization", permanent, "report this"},
+}};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+} // namespace
+
+void refuse(const std::string& what, const std::string& where, const std::string& remedy) {
+  throw error(error_kind::sink, what, where, remedy);
+}
+
+void retry_later(const std::string& what, const std::string& where, const std::string& remedy) {
+  throw error(error_kind::sink, what, where, remedy, transient);
+}
+
+leat::error server_error(const std::string& what, const std::string& message,
+                         const std::string& where) {
+  const auto text = lower(message);
+  const auto full = message.empty() ? what : what + ": " + message;
+  for (const auto& k : known)
+    if (text.find(k.part) != text.npos)
+      return {error_kind::sink, full, where, std::string(k.remedy), k.retry};
+  return {error_kind::sink, full, where, "see the log of the FE leader", transient};
+}
+
+} // namespace leat::starrocks

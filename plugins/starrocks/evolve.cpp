@@ -1,0 +1,141 @@
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "dataflow/schema_diff.hpp"
+#include "plugins/starrocks/errors.hpp"
+#include "plugins/starrocks/table_writer.hpp"
+
+namespace leat::starrocks {
+
+namespace {
+
+constexpr std::chrono::minutes job_patience{30};
+
+class alteration {
+ public:
+  alteration(target_context& context, const std::string& table, const route& before,
+             const route& after)
+      : context_(context), table_(table), quoted_(quoted_table(context.database(), table)),
+        before_(before), after_(after), difference_(diff_schemas(*before.schema, *after.schema)),
+        old_(wanted_columns(before, context.traits)), new_(wanted_columns(after, context.traits)) {}
+
+  void run() {
+    check_key();
+    for (const auto& c : old_)
+      if (c.source && after_of(c) == nullptr && real().find(c.name) != nullptr)
+        alter("DROP COLUMN " + quote_identifier(c.name));
+    rename();
+    for (const auto& c : new_) {
+      const auto there = real();
+      const auto* column = there.find(c.name);
+      if (column == nullptr)
+        alter("ADD COLUMN " + column_definition(c));
+      else if (c.source && !holds(column->type, c.type.sql))
+        alter("MODIFY COLUMN " + column_definition(c));
+    }
+  }
+
+ private:
+  real_table real() {
+    const auto found = read_table(context_.sql, context_.database(), table_);
+    if (!found) refuse("the target table was dropped", quoted_, "run `leat resnapshot`");
+    return *found;
+  }
+
+  /// The column of the new route that shows the same source column; null when there is none.
+  const wanted_column* after_of(const wanted_column& c) const {
+    const auto place = difference_.place[*c.source];
+    const auto at = std::find_if(new_.begin(), new_.end(),
+                                 [&](const auto& a) { return place && a.source == *place; });
+    return at == new_.end() ? nullptr : &*at;
+  }
+
+  /// StarRocks cannot alter the columns of a primary key.
+  void check_key() const {
+    for (const auto& c : old_) {
+      if (!c.key || !c.source) continue;
+      const auto* now = after_of(c);
+      if (now != nullptr && now->key && holds(c.type.sql, now->type.sql)) continue;
+      refuse("the key of the source table has changed, and StarRocks cannot change the key of a table",
+             quoted_, "DROP TABLE " + quoted_ + ", then `leat resnapshot`");
+    }
+  }
+
+  /// Over names in between when columns swap theirs.
+  void rename() {
+    std::vector<std::pair<std::string, std::string>> names;
+    for (const auto& c : old_) {
+      if (!c.source) continue;
+      const auto* now = after_of(c);
+      const bool there = real().find(c.name) != nullptr;
+      if (now == nullptr || same_column(now->name, c.name) || !there) continue;
+      names.emplace_back(c.name, now->name);
+    }
+    const bool swap = std::any_of(names.begin(), names.end(), [&](const auto& n) {
+      return real().find(n.second) != nullptr;
+    });
+    for (std::size_t i = 0; swap && i < names.size(); ++i) {
+      const auto between = "_leat_renamed_" + std::to_string(i);
+      rename(names[i].first, between);
+      names[i].first = between;
+    }
+    for (const auto& [from, to] : names) rename(from, to);
+  }
+
+  void rename(const std::string& from, const std::string& to) {
+    alter("RENAME COLUMN " + quote_identifier(from) + " TO " + quote_identifier(to));
+  }
+
+  void alter(const std::string& what) {
+    wait_for_jobs();
+    context_.sql.query("ALTER TABLE " + quoted_ + " " + what, quoted_);
+    wait_for_jobs();
+  }
+
+  /// One job a table at a time. Nothing of leat's is open on the table, so that none waits for it.
+  void wait_for_jobs() {
+    const auto until = std::chrono::steady_clock::now() + job_patience;
+    while (true) {
+      const auto jobs = context_.sql.query(
+          "SHOW ALTER TABLE COLUMN FROM " + quote_identifier(context_.database())
+              + " WHERE TableName = " + mysql_client::quote(table_)
+              + " ORDER BY JobId DESC LIMIT 1",
+          quoted_);
+      if (jobs.empty()) return;
+      const auto state = jobs.text(0, "State");
+      if (state == "FINISHED") return;
+      if (state == "CANCELLED") return check_cancelled(jobs.text(0, "JobId"), jobs.text(0, "Msg"));
+      if (std::chrono::steady_clock::now() > until)
+        retry_later("a schema change of the target takes too long (" + state + ")", quoted_,
+                    "see SHOW ALTER TABLE COLUMN");
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      watched_ = jobs.text(0, "JobId");
+    }
+  }
+
+  /// One that ended before leat looked is somebody else's.
+  void check_cancelled(const std::string& job, const std::string& message) const {
+    if (job == watched_)
+      throw server_error("StarRocks has cancelled a schema change", message, quoted_);
+  }
+
+  target_context& context_;
+  std::string table_;
+  std::string quoted_;
+  const route& before_;
+  const route& after_;
+  schema_diff difference_;
+  std::vector<wanted_column> old_;
+  std::vector<wanted_column> new_;
+  std::string watched_;
+};
+
+} // namespace
+
+void evolve(target_context& context, const std::string& table, const route& before,
+            const route& after) {
+  alteration(context, table, before, after).run();
+}
+
+} // namespace leat::starrocks

@@ -1,0 +1,259 @@
+#include "plugins/starrocks/http_client.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "plugins/starrocks/errors.hpp"
+
+namespace leat::starrocks {
+
+namespace {
+
+constexpr int most_hops = 5;
+
+struct curl_handle {
+  CURL* raw = curl_easy_init();
+  ~curl_handle() { curl_easy_cleanup(raw); }
+};
+
+struct header_list {
+  curl_slist* raw = nullptr;
+  ~header_list() { curl_slist_free_all(raw); }
+  void add(const std::string& line) { raw = curl_slist_append(raw, line.c_str()); }
+};
+
+struct exchange {
+  std::string_view body;
+  std::size_t sent = 0;
+  std::string received;
+  std::string location;
+  const std::atomic<bool>* cancelled = nullptr;
+};
+
+std::size_t read_body(char* to, std::size_t size, std::size_t count, void* data) {
+  auto& e = *static_cast<exchange*>(data);
+  const auto part = std::min(size * count, e.body.size() - e.sent);
+  std::memcpy(to, e.body.data() + e.sent, part);
+  e.sent += part;
+  return part;
+}
+
+int seek_body(void* data, curl_off_t offset, int origin) {
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  static_cast<exchange*>(data)->sent = static_cast<std::size_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
+std::size_t take_reply(char* from, std::size_t size, std::size_t count, void* data) {
+  static_cast<exchange*>(data)->received.append(from, size * count);
+  return size * count;
+}
+
+std::size_t take_header(char* from, std::size_t size, std::size_t count, void* data) {
+  std::string_view line(from, size * count);
+  constexpr std::string_view name = "location:";
+  const bool location =
+      line.size() > name.size()
+      && std::equal(name.begin(), name.end(), line.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
+  if (location) {
+    line.remove_prefix(name.size());
+    while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' '))
+      line.remove_suffix(1);
+    static_cast<exchange*>(data)->location = line;
+  }
+  return size * count;
+}
+
+int watch(void* data, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<exchange*>(data)->cancelled ? 1 : 0;
+}
+
+struct address {
+  std::string base;   ///< scheme://host:port
+  std::string target; ///< path and query
+};
+
+std::optional<address> parse_url(const std::string& url) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!url.starts_with(scheme)) continue;
+    const auto slash = url.find('/', scheme.size());
+    auto host = url.substr(scheme.size(), slash == url.npos ? url.npos : slash - scheme.size());
+    // Names and passwords in a redirect are not ours.
+    if (const auto at = host.rfind('@'); at != host.npos) host.erase(0, at + 1);
+    if (host.empty()) return std::nullopt;
+    return address{std::string(scheme) + host, slash == url.npos ? "/" : url.substr(slash)};
+  }
+  return std::nullopt;
+}
+
+std::string base_of(const std::string& configured) {
+  auto url = configured.find("://") == configured.npos ? "http://" + configured : configured;
+  if (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+void start_curl() {
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (started != CURLE_OK) refuse("libcurl cannot start", "libcurl", "report this");
+}
+
+} // namespace
+
+struct http_client::hop {
+  CURLcode code = CURLE_OK;
+  long status = 0;
+  std::string body;
+  std::string location;
+  std::string problem;
+  bool connected = false;
+};
+
+http_client::http_client(http_settings settings) : settings_(std::move(settings)) {
+  start_curl();
+  for (const auto& each : settings_.frontends) frontends_.push_back(base_of(each));
+}
+
+http_client::~http_client() = default;
+
+std::string http_client::mapped(const std::string& base) const {
+  const auto host = base.substr(base.find("://") + 3);
+  const auto found = settings_.be_address.find(host);
+  if (found == settings_.be_address.end()) return base;
+  return base.substr(0, base.find("://") + 3) + found->second;
+}
+
+http_client::hop http_client::perform(const std::string& base, const http_request& request,
+                                      bool with_credentials) {
+  const curl_handle curl;
+  exchange e;
+  e.body = request.body;
+  e.cancelled = &cancelled_;
+  header_list headers;
+  for (const auto& [name, value] : request.headers) headers.add(name + ": " + value);
+  const bool upload = request.method == "PUT";
+  // An empty value keeps libcurl from adding it by itself.
+  headers.add(upload ? "Expect: 100-continue" : "Expect:");
+  const auto timeout = static_cast<long>(request.timeout.count());
+  const auto url = base + request.target;
+  auto* h = curl.raw;
+  curl_easy_setopt(h, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(h, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(h, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(h, CURLOPT_PROXY, "");
+  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(settings_.connect_timeout.count()));
+  curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, timeout);
+  curl_easy_setopt(h, CURLOPT_EXPECT_100_TIMEOUT_MS, timeout);
+  curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, settings_.tls_verify ? 1L : 0L);
+  curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, settings_.tls_verify ? 2L : 0L);
+  if (!settings_.ca_file.empty()) curl_easy_setopt(h, CURLOPT_CAINFO, settings_.ca_file.c_str());
+  if (with_credentials) {
+    curl_easy_setopt(h, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    curl_easy_setopt(h, CURLOPT_USERNAME, settings_.user.c_str());
+    curl_easy_setopt(h, CURLOPT_PASSWORD, settings_.password.c_str());
+  }
+  curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers.raw);
+  curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_reply);
+  curl_easy_setopt(h, CURLOPT_WRITEDATA, &e);
+  curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_header);
+  curl_easy_setopt(h, CURLOPT_HEADERDATA, &e);
+  curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, watch);
+  curl_easy_setopt(h, CURLOPT_XFERINFODATA, &e);
+  if (upload) {
+    curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(h, CURLOPT_READFUNCTION, read_body);
+    curl_easy_setopt(h, CURLOPT_READDATA, &e);
+    curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, seek_body);
+    curl_easy_setopt(h, CURLOPT_SEEKDATA, &e);
+    curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(e.body.size()));
+    curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+  } else if (request.method == "POST") {
+    curl_easy_setopt(h, CURLOPT_POST, 1L);
+    curl_easy_setopt(h, CURLOPT_POSTFIELDS, "");
+    curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, 0L);
+  }
+  hop made;
+  made.code = curl_easy_perform(h);
+  curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &made.status);
+  curl_off_t connect_time = 0;
+  curl_easy_getinfo(h, CURLINFO_CONNECT_TIME_T, &connect_time);
+  made.connected = connect_time > 0;
+  made.problem = curl_easy_strerror(made.code);
+  made.body = std::move(e.received);
+  made.location = std::move(e.location);
+  return made;
+}
+
+http_reply http_client::send(const http_request& request) {
+  std::string problems;
+  for (std::size_t tried = 0; tried < frontends_.size(); ++tried) {
+    const auto& frontend = frontends_[current_];
+    try {
+      return send_to(frontend, request);
+    } catch (const leat::error& e) {
+      // Only an FE that could not be reached at all is passed over: another may have acted.
+      if (!e.transient() || !std::string_view(e.what()).starts_with("cannot connect")) throw;
+      problems += (problems.empty() ? "" : "; ") + e.brief();
+      current_ = (current_ + 1) % frontends_.size();
+    }
+  }
+  retry_later("no FE can be reached: " + problems, frontends_.front(),
+              "see that the FEs run and that `http` names them");
+}
+
+http_reply http_client::send_to(const std::string& frontend, const http_request& request) {
+  auto base = frontend;
+  auto here = request;
+  for (int hops = 0; hops < most_hops; ++hops) {
+    const auto step = perform(base, here, true);
+    if (cancelled_) retry_later("the request was cancelled", base);
+    if (step.code != CURLE_OK && !(step.status == 307 && !step.location.empty())) {
+      const bool tls = step.code == CURLE_PEER_FAILED_VERIFICATION
+                       || step.code == CURLE_SSL_CACERT_BADFILE;
+      if (tls)
+        refuse("the certificate of the server cannot be trusted: " + step.problem, base,
+               "give the authority's certificate with `ca_file`");
+      if (!step.connected && hops == 0)
+        retry_later("cannot connect: " + step.problem, base);
+      retry_later((step.connected ? "the connection broke: " : "cannot reach the BE: ")
+                      + step.problem,
+                  base, hops == 0 ? "" : "when only the cluster knows this address, set be_address");
+    }
+    if (step.status == 401)
+      refuse("the server refuses the user or the password", base,
+             "see `user` and `password` of the sink");
+    if (step.status != 307) return {step.status, step.body, base};
+    const auto next = parse_url(step.location);
+    if (!next) refuse("the server redirects to nowhere", base, "report this");
+    base = mapped(next->base);
+    here.target = next->target;
+    if (std::find(trusted_.begin(), trusted_.end(), base) == trusted_.end())
+      trusted_.push_back(base);
+  }
+  retry_later("the servers redirect in a circle", frontend);
+}
+
+std::string http_client::fetch(const std::string& url) {
+  const auto where = parse_url(url);
+  if (!where) return {};
+  const auto base = mapped(where->base);
+  if (std::find(trusted_.begin(), trusted_.end(), base) == trusted_.end()) return {};
+  http_request request;
+  request.method = "GET";
+  request.target = where->target;
+  request.timeout = std::chrono::milliseconds{10'000};
+  const auto step = perform(base, request, false);
+  return step.code == CURLE_OK && step.status == 200 ? step.body : std::string{};
+}
+
+} // namespace leat::starrocks

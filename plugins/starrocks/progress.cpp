@@ -1,0 +1,343 @@
+#include "plugins/starrocks/progress.hpp"
+
+#include <xxhash.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "plugins/starrocks/errors.hpp"
+#include "plugins/starrocks/table.hpp"
+
+namespace leat::starrocks {
+
+namespace {
+
+using nlohmann::json;
+using std::chrono::steady_clock;
+
+constexpr int format_version = 1;
+constexpr const char* progress_table = "leat_progress";
+constexpr const char* tables_table = "leat_progress_table";
+constexpr const char* every_target = "*";
+constexpr const char* next_target = "*next";
+constexpr const char* session_target = "*session";
+constexpr std::chrono::seconds replay_patience{60};
+
+wanted_column made(const char* name, const char* type, bool key = false) {
+  return {name, {type, value_form::text, 0, {}, 0, {}}, std::nullopt, key, {}};
+}
+
+std::vector<wanted_column> progress_columns() {
+  return {made("pipeline", "VARCHAR(40)", true), made("target", "VARCHAR(80)", true),
+          made("pipeline_id", "VARCHAR(64)"),    made("epoch", "BIGINT"),
+          made("commit_lsn", "VARCHAR(17)"),     made("consistent", "BOOLEAN"),
+          made("committed_at", "DATETIME"),      made("format", "INT"),
+          made("pending", "VARCHAR(1048576)")};
+}
+
+std::vector<wanted_column> tables_columns() {
+  return {made("pipeline", "VARCHAR(40)", true), made("target", "VARCHAR(80)", true),
+          made("table_name", "VARCHAR(1024)"),   made("last_chunk", "BIGINT"),
+          made("snapshot", "BIGINT"),            made("finished", "BIGINT")};
+}
+
+std::string now_text() {
+  using namespace std::chrono;
+  const auto moment = floor<microseconds>(system_clock::now());
+  const auto day = floor<days>(moment);
+  const year_month_day date{day};
+  const hh_mm_ss time{moment - day};
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", int{date.year()},
+                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
+}
+
+/// A key of leat_progress_table is bounded; a longer name ends in a digest.
+std::string record_name(const std::string& target) {
+  constexpr std::size_t longest = 60;
+  if (target.size() <= longest) return target;
+  return fmt::format("{}#{:016x}", target.substr(0, 40),
+                     XXH3_64bits(target.data(), target.size()));
+}
+
+std::uint64_t number(const std::string& text) { return text.empty() ? 0 : std::stoull(text); }
+
+bool truth(const std::string& text) { return text == "1" || text == "true"; }
+
+} // namespace
+
+progress_record::progress_record(mysql_client& sql, std::string pipeline, std::string database)
+    : sql_(sql), pipeline_(std::move(pipeline)), database_(std::move(database)),
+      table_(quoted_table(database_, progress_table)),
+      tables_table_(quoted_table(database_, tables_table)) {
+  std::random_device device;
+  nonce_ = fmt::format("{:08x}{:08x}", device(), device());
+}
+
+void progress_record::claim(const starrocks_table_options& options) {
+  starrocks_table_options own;
+  own.buckets = 1;
+  own.properties = options.properties;
+  sql_.query(create_table_sql(database_, progress_table, progress_columns(), own), table_);
+  sql_.query(create_table_sql(database_, tables_table, tables_columns(), own), tables_table_);
+  sql_.query("INSERT INTO " + table_
+                 + " (pipeline, target, pipeline_id, committed_at, format) VALUES ("
+                 + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(session_target)
+                 + ", " + mysql_client::quote(nonce_) + ", " + mysql_client::quote(now_text())
+                 + ", " + std::to_string(format_version) + ")",
+             table_);
+}
+
+bool progress_record::exists(const std::string& table) {
+  return !sql_
+              .query("SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = "
+                     + mysql_client::quote(database_)
+                     + " AND TABLE_NAME = " + mysql_client::quote(table))
+              .empty();
+}
+
+std::optional<target_progress> progress_record::look() {
+  if (!exists(progress_table) || !exists(tables_table)) return std::nullopt;
+  return read();
+}
+
+std::optional<target_progress> progress_record::read() {
+  known_ = false;
+  expected_epoch_ = 0;
+  expected_id_.clear();
+  found_.reset();
+  pending_.reset();
+  read_tables();
+  const auto rows = sql_.query(
+      "SELECT target, pipeline_id, epoch, commit_lsn, consistent, format, pending FROM " + table_
+          + " WHERE pipeline = " + mysql_client::quote(pipeline_) + " ORDER BY target",
+      table_);
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) read_row(rows, i);
+  if (pending_ && pending_->next.epoch <= expected_epoch_) pending_.reset();
+  return found_;
+}
+
+void progress_record::read_row(const sql_rows& rows, std::size_t i) {
+  const auto target = rows.text(i, "target");
+  if (number(rows.text(i, "format")) > format_version)
+    refuse("the progress row is of a newer leat (format " + rows.text(i, "format") + ")", table_,
+           "run the newer leat");
+  if (target != every_target && target != next_target) return;
+  target_progress p;
+  p.pipeline_id = rows.text(i, "pipeline_id");
+  p.epoch = number(rows.text(i, "epoch"));
+  p.position = commit_lsn{parse_lsn(rows.text(i, "commit_lsn")).value_or(0)};
+  p.consistent = truth(rows.text(i, "consistent"));
+  if (target == every_target) {
+    for (const auto& [name, record] : tables_)
+      if (record.last_chunk != 0) p.last_chunk[name] = record.last_chunk;
+    known_ = true;
+    expected_id_ = p.pipeline_id;
+    expected_epoch_ = p.epoch;
+    found_ = std::move(p);
+    return;
+  }
+  const auto parsed = json::parse(rows.text(i, "pending"), nullptr, false);
+  if (!parsed.is_object()) return;
+  for (const auto& [name, chunk] : parsed.at("chunks").items())
+    p.last_chunk[name] = chunk.get<std::uint64_t>();
+  pending_ = pending_epoch{std::move(p), {}};
+  for (const auto& load : parsed.at("loads"))
+    pending_->loads.push_back({load.at(0).get<std::string>(), load.at(1).get<std::string>()});
+}
+
+void progress_record::read_tables() {
+  tables_.clear();
+  const auto rows =
+      sql_.query("SELECT table_name, last_chunk, snapshot, finished FROM " + tables_table_
+                     + " WHERE pipeline = " + mysql_client::quote(pipeline_)
+                     + " ORDER BY table_name",
+                 tables_table_);
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    const auto name = rows.text(i, "table_name");
+    tables_[name] = {name, number(rows.text(i, "last_chunk")),
+                     static_cast<std::uint32_t>(number(rows.text(i, "snapshot"))),
+                     static_cast<std::uint32_t>(number(rows.text(i, "finished")))};
+  }
+}
+
+void progress_record::check_fence() {
+  const auto until = steady_clock::now() + replay_patience;
+  while (true) {
+    const auto rows =
+        sql_.query("SELECT target, pipeline_id, epoch FROM " + table_ + " WHERE pipeline = "
+                       + mysql_client::quote(pipeline_) + " ORDER BY target",
+                   table_);
+    std::string session;
+    std::string id;
+    epoch_id epoch = 0;
+    for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+      if (rows.text(i, "target") == session_target) session = rows.text(i, "pipeline_id");
+      if (rows.text(i, "target") != every_target) continue;
+      id = rows.text(i, "pipeline_id");
+      epoch = number(rows.text(i, "epoch"));
+    }
+    const bool ours = session == nonce_;
+    if (ours && epoch == expected_epoch_ && id == expected_id_) break;
+    // A follower may not have heard of the last commit yet.
+    const bool behind = epoch < expected_epoch_ || session.empty();
+    if (!behind || steady_clock::now() > until)
+      refuse("another leat has written to the targets of pipeline \"" + pipeline_ + "\"", table_,
+             "see that only one leat runs this pipeline, with one state directory; then run again");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  fresh_ = true;
+}
+
+void progress_record::await_fresh() {
+  if (!fresh_) check_fence();
+}
+
+std::vector<table_record> progress_record::changed_tables(const target_progress& next) const {
+  std::vector<table_record> changed;
+  for (const auto& [target, chunk] : next.last_chunk) {
+    auto record = table(target);
+    if (record.last_chunk == chunk) continue;
+    record.table = target;
+    record.last_chunk = chunk;
+    changed.push_back(std::move(record));
+  }
+  return changed;
+}
+
+load_api::header_lines progress_record::load_headers() {
+  return {{"format", "json"}, {"strip_outer_array", "true"}, {"ignore_json_size", "true"}};
+}
+
+std::vector<progress_record::record_rows> progress_record::load_rows(const target_progress& next) const {
+  const json row{{"pipeline", pipeline_},
+                 {"target", every_target},
+                 {"pipeline_id", next.pipeline_id},
+                 {"epoch", next.epoch},
+                 {"commit_lsn", to_string(next.position)},
+                 {"consistent", next.consistent},
+                 {"committed_at", now_text()},
+                 {"format", format_version},
+                 {"pending", nullptr},
+                 {"__op", 0}};
+  std::vector<record_rows> all{{progress_table, json::array({row}).dump() + "\n"}};
+  auto list = json::array();
+  for (const auto& t : changed_tables(next))
+    list.push_back({{"pipeline", pipeline_},
+                    {"target", record_name(t.table)},
+                    {"table_name", t.table},
+                    {"last_chunk", t.last_chunk},
+                    {"snapshot", t.snapshot},
+                    {"finished", t.finished},
+                    {"__op", 0}});
+  if (!list.empty()) all.push_back({tables_table, list.dump() + "\n"});
+  return all;
+}
+
+std::string progress_record::row_values(const target_progress& next, const std::string& target,
+                                        const std::string& pending) const {
+  return "(" + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(target) + ", "
+         + mysql_client::quote(next.pipeline_id) + ", " + std::to_string(next.epoch) + ", "
+         + mysql_client::quote(to_string(next.position)) + ", "
+         + (next.consistent ? "TRUE" : "FALSE") + ", " + mysql_client::quote(now_text()) + ", "
+         + std::to_string(format_version) + ", "
+         + (pending.empty() ? "NULL" : mysql_client::quote(pending)) + ")";
+}
+
+std::string progress_record::table_values(const table_record& t) const {
+  return "(" + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(record_name(t.table))
+         + ", " + mysql_client::quote(t.table) + ", " + std::to_string(t.last_chunk) + ", "
+         + std::to_string(t.snapshot) + ", " + std::to_string(t.finished) + ")";
+}
+
+namespace {
+
+const char* const progress_insert =
+    " (pipeline, target, pipeline_id, epoch, commit_lsn, consistent, committed_at, format, pending) "
+    "VALUES ";
+const char* const tables_insert =
+    " (pipeline, target, table_name, last_chunk, snapshot, finished) VALUES ";
+
+} // namespace
+
+void progress_record::write(const target_progress& next) {
+  std::string values;
+  for (const auto& t : changed_tables(next))
+    values += (values.empty() ? "" : ", ") + table_values(t);
+  // The chunks first: the row that follows says that they are there.
+  if (!values.empty()) sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
+  sql_.query("INSERT INTO " + table_ + progress_insert + row_values(next, every_target, {}) + ", "
+                 + row_values(next, next_target, {}),
+             table_);
+}
+
+void progress_record::write_pending(const pending_epoch& epoch) {
+  auto loads = json::array();
+  for (const auto& load : epoch.loads) loads.push_back({load.label, load.table});
+  auto chunks = json::object();
+  for (const auto& [name, chunk] : epoch.next.last_chunk) chunks[name] = chunk;
+  const json text{{"loads", loads}, {"chunks", chunks}};
+  sql_.query("INSERT INTO " + table_ + progress_insert
+                 + row_values(epoch.next, next_target, text.dump()),
+             table_);
+}
+
+void progress_record::written(const target_progress& next) {
+  expected_id_ = next.pipeline_id;
+  expected_epoch_ = next.epoch;
+  known_ = true;
+  fresh_ = false;
+  for (const auto& t : changed_tables(next)) tables_[t.table] = t;
+}
+
+void progress_record::own(const std::string& target) {
+  table_record record;
+  record.table = target;
+  sql_.query("INSERT INTO " + tables_table_ + tables_insert + table_values(record), tables_table_);
+  tables_.try_emplace(target, record);
+}
+
+table_record progress_record::table(const std::string& target) const {
+  const auto found = tables_.find(target);
+  if (found != tables_.end()) return found->second;
+  table_record none;
+  none.table = target;
+  return none;
+}
+
+void progress_record::set_snapshot(const std::string& target, std::uint32_t snapshot,
+                                   std::uint32_t finished) {
+  auto& record = tables_[target];
+  record.table = target;
+  record.snapshot = snapshot;
+  record.finished = finished;
+  sql_.query("INSERT INTO " + tables_table_ + tables_insert + table_values(record), tables_table_);
+}
+
+std::string progress_record::seen_table(const std::string& target) const {
+  const auto text = pipeline_ + '\n' + target;
+  return fmt::format("leat_seen_{:016x}", XXH3_64bits(text.data(), text.size()));
+}
+
+void progress_record::forget() {
+  const bool progress = exists(progress_table);
+  const bool tables = exists(tables_table);
+  const auto of_pipeline = " WHERE pipeline = " + mysql_client::quote(pipeline_);
+  if (tables) {
+    read_tables();
+    for (const auto& [target, record] : tables_)
+      sql_.query("DROP TABLE IF EXISTS " + quoted_table(database_, seen_table(target)));
+    sql_.query("DELETE FROM " + tables_table_ + of_pipeline, tables_table_);
+  }
+  if (!progress) return;
+  sql_.query("DELETE FROM " + table_ + of_pipeline, table_);
+  if (!sql_.query("SELECT pipeline FROM " + table_ + " LIMIT 1", table_).empty()) return;
+  sql_.query("DROP TABLE " + table_, table_);
+  if (tables) sql_.query("DROP TABLE " + tables_table_, tables_table_);
+}
+
+} // namespace leat::starrocks

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataflow/sink.hpp"
+#include "plugins/starrocks/encode.hpp"
+#include "plugins/starrocks/load_api.hpp"
+#include "plugins/starrocks/mysql_client.hpp"
+
+namespace leat::starrocks {
+
+/// What is kept of one target table. Its presence says that the table's rows are this pipeline's.
+struct table_record {
+  std::string table;
+  std::uint64_t last_chunk = 0; ///< as in target_progress
+  std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
+  std::uint32_t finished = 0;   ///< generation of the last one that ended
+};
+
+/// An epoch whose loads are prepared and decided, and not all committed (atomicity "table").
+struct pending_epoch {
+  target_progress next;
+  std::vector<load_name> loads;
+};
+
+/// This pipeline's record, in the tables leat_progress and leat_progress_table of the sink's database
+/// (docs/progress-row.md, docs/starrocks-exactly-once.md).
+class progress_record {
+ public:
+  progress_record(mysql_client&, std::string pipeline, std::string database);
+
+  /// Makes the tables when missing and says that this process is the one that writes from now on.
+  void claim(const starrocks_table_options&);
+  /// Reads the record, through the session that claimed: what earlier commits brought is seen.
+  std::optional<target_progress> read();
+  /// As read(), without making anything; nothing, too, when the tables are not there.
+  std::optional<target_progress> look();
+  /// An epoch that a crash has left half committed.
+  std::optional<pending_epoch> pending() const { return pending_; }
+
+  /// Throws when another process has claimed or committed since.
+  void check_fence();
+  /// Waits until this session sees the last commit, before rows are read back.
+  void await_fresh();
+
+  /// Rows of the record for a load, and for SQL.
+  struct record_rows {
+    std::string table;
+    std::string body;
+  };
+  std::vector<record_rows> load_rows(const target_progress& next) const;
+  static load_api::header_lines load_headers();
+  void write(const target_progress& next);
+  void write_pending(const pending_epoch&);
+  /// What was written is committed.
+  void written(const target_progress& next);
+
+  bool known() const { return known_; }
+  epoch_id base() const { return expected_epoch_; }
+  bool owns(const std::string& target) const { return tables_.contains(target); }
+  void own(const std::string& target);
+  table_record table(const std::string& target) const;
+  /// Writes which snapshot runs and which has ended, at once.
+  void set_snapshot(const std::string& target, std::uint32_t snapshot, std::uint32_t finished);
+  const std::map<std::string, table_record>& tables() const { return tables_; }
+
+  /// Name of the side table of a resnapshot (R12).
+  std::string seen_table(const std::string& target) const;
+
+  void forget();
+
+ private:
+  bool exists(const std::string& table);
+  void read_row(const sql_rows&, std::size_t row);
+  void read_tables();
+  std::string row_values(const target_progress&, const std::string& target,
+                         const std::string& pending) const;
+  std::string table_values(const table_record&) const;
+  std::vector<table_record> changed_tables(const target_progress&) const;
+
+  mysql_client& sql_;
+  std::string pipeline_;
+  std::string database_;
+  std::string table_;        ///< leat_progress, quoted
+  std::string tables_table_; ///< leat_progress_table, quoted
+  std::string nonce_;        ///< of this process
+  bool known_ = false;       ///< something is committed
+  bool fresh_ = true;
+  std::string expected_id_;
+  epoch_id expected_epoch_ = 0;
+  std::optional<target_progress> found_;
+  std::optional<pending_epoch> pending_;
+  std::map<std::string, table_record> tables_;
+};
+
+} // namespace leat::starrocks

@@ -1,0 +1,124 @@
+#include "plugins/starrocks/sink.hpp"
+
+#include <map>
+#include <utility>
+
+#include "plugins/starrocks/context.hpp"
+#include "plugins/starrocks/table_writer.hpp"
+
+namespace leat::starrocks {
+
+namespace {
+
+class starrocks_sink final : public sink {
+ public:
+  starrocks_sink(const std::string& pipeline, const sink_options& options)
+      : context_(pipeline, options) {}
+
+  std::optional<target_progress> open() override {
+    context_.look_at_server();
+    context_.make_database();
+    context_.progress.claim(context_.options.starrocks.table);
+    auto found = context_.progress.read();
+    if (auto moved = context_.loads->recover()) found = std::move(moved);
+    consistent_ = found && found->consistent;
+    return found;
+  }
+
+  writer& attach(const route_ptr& r) override {
+    auto made = r->mode == route_mode::append ? make_append_writer(context_, r)
+                                              : make_keyed_writer(context_, r);
+    if (consistent_) made->became_consistent();
+    auto& owned = writers_[r->id];
+    owned = std::move(made);
+    return *owned;
+  }
+
+  std::vector<missing_row> prepare() override {
+    std::vector<missing_row> missing;
+    for (auto& [id, w] : writers_) {
+      w->flush();
+      w->finish_epoch();
+      for (auto& row : w->take_missing()) missing.push_back(std::move(row));
+    }
+    context_.loads->prepare();
+    return missing;
+  }
+
+  void commit(const target_progress& next) override {
+    context_.loads->commit(next);
+    consistent_ = next.consistent;
+    for (auto& [id, w] : writers_) {
+      w->committed();
+      if (consistent_) w->became_consistent();
+    }
+  }
+
+  void cancel() noexcept override {
+    context_.http.cancel();
+    context_.sql.cancel();
+  }
+
+  void forget() override {
+    context_.look_at_server();
+    if (!context_.database_exists()) return;
+    context_.progress.look();
+    context_.loads->recover();
+    context_.progress.forget();
+  }
+
+  std::string ddl(const route& r) const override {
+    return create_table_sql(context_.database(), r.target, wanted_columns(r, context_.traits),
+                            context_.options.starrocks.table);
+  }
+
+  std::vector<kept_column> kept_columns(const route& r) const override {
+    std::vector<kept_column> kept;
+    for (const auto& c : wanted_columns(r, context_.traits))
+      if (c.source)
+        kept.push_back(
+            {c.name, r.schema->columns[*c.source].type_name, c.type.sql, c.type.loss});
+    return kept;
+  }
+
+  std::vector<error> check(const std::vector<route_ptr>& routes) override {
+    std::vector<error> problems;
+    try {
+      context_.look_at_server();
+      if (!context_.database_exists()) return problems;
+      context_.progress.look();
+      // Asks an FE over HTTP, as the user.
+      context_.api.state("leat_check");
+      for (const auto& r : routes)
+        if (auto problem = check_table(*r)) problems.push_back(std::move(*problem));
+    } catch (const error& e) {
+      problems.push_back(e);
+    }
+    return problems;
+  }
+
+ private:
+  std::optional<error> check_table(const route& r) {
+    const auto real = read_table(context_.sql, context_.database(), r.target);
+    if (!real) return std::nullopt;
+    const auto quoted = quoted_table(context_.database(), r.target);
+    if (!context_.progress.owns(r.target)
+        && !context_.sql.query("SELECT 1 AS one FROM " + quoted + " LIMIT 1", quoted).empty())
+      return error(error_kind::sink,
+                   "the target table holds rows that this pipeline has not written", quoted,
+                   "TRUNCATE TABLE " + quoted + ", or drop it, or name another target with `to`");
+    return misfit(context_.database(), r.target, wanted_columns(r, context_.traits), *real);
+  }
+
+  target_context context_;
+  std::map<route_id, std::unique_ptr<table_writer>> writers_;
+  bool consistent_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<sink> make_sink(const std::string& pipeline, const sink_options& options) {
+  return std::make_unique<starrocks_sink>(pipeline, options);
+}
+
+} // namespace leat::starrocks

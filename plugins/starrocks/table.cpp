@@ -1,0 +1,191 @@
+#include "plugins/starrocks/table.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace leat::starrocks {
+
+namespace {
+
+wanted_column own(std::string_view name, std::string sql, value_form form, bool key = false,
+                  std::string fallback = {}) {
+  column_type type{std::move(sql), form, 0, {}, 0, {}};
+  return {std::string(name), std::move(type), std::nullopt, key, std::move(fallback)};
+}
+
+std::string double_quoted(std::string_view text) {
+  std::string made = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') made += '\\';
+    made += c;
+  }
+  return made + "\"";
+}
+
+bool in_key(const route& r, std::size_t i) {
+  return std::find(r.key.begin(), r.key.end(), i) != r.key.end();
+}
+
+wanted_column of_route(const route& r, std::size_t i, bool key, const server_traits& server) {
+  return {r.columns[i].name, type_of(r.source_column(i), key, server), r.columns[i].source, key,
+          {}};
+}
+
+std::string key_list(const std::vector<wanted_column>& columns) {
+  std::string list;
+  for (const auto& c : columns)
+    if (c.key) list += (list.empty() ? "" : ", ") + quote_identifier(c.name);
+  return list;
+}
+
+} // namespace
+
+bool same_column(std::string_view a, std::string_view b) {
+  const auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return low(x) == low(y); });
+}
+
+const real_column* real_table::find(std::string_view name) const {
+  const auto at = std::find_if(columns.begin(), columns.end(),
+                               [&](const auto& c) { return same_column(c.name, name); });
+  return at == columns.end() ? nullptr : &*at;
+}
+
+std::vector<wanted_column> wanted_columns(const route& r, const server_traits& server) {
+  const bool append = r.mode == route_mode::append;
+  std::vector<wanted_column> wanted;
+  if (append) {
+    wanted.push_back(own("_leat_lsn", "VARCHAR(17)", value_form::text, true));
+    wanted.push_back(own("_leat_seq", "BIGINT", value_form::integer, true));
+    wanted.push_back(own("_leat_op", "VARCHAR(1)", value_form::text, true));
+  } else {
+    for (const auto k : r.key) wanted.push_back(of_route(r, k, true, server));
+  }
+  for (std::size_t i = 0; i < r.columns.size(); ++i)
+    if (append || !in_key(r, i)) wanted.push_back(of_route(r, i, false, server));
+  if (append) {
+    wanted.push_back(own("_leat_time", "DATETIME", value_form::timestamptz));
+    auto missing = own("_leat_missing", "ARRAY<VARCHAR(1024)>", value_form::array);
+    missing.type.element = value_form::text;
+    wanted.push_back(std::move(missing));
+  } else if (r.removal == delete_mode::soft) {
+    wanted.push_back(own(deleted_column, "BOOLEAN", value_form::boolean, false, "0"));
+  }
+  return wanted;
+}
+
+std::string quoted_table(const std::string& database, const std::string& table) {
+  return quote_identifier(database) + "." + quote_identifier(table);
+}
+
+std::string column_definition(const wanted_column& c) {
+  auto text = quote_identifier(c.name) + " " + c.type.sql;
+  text += c.key || !c.fallback.empty() ? " NOT NULL" : " NULL";
+  if (!c.fallback.empty()) text += " DEFAULT " + double_quoted(c.fallback);
+  return text;
+}
+
+std::string create_table_sql(const std::string& database, const std::string& table,
+                             const std::vector<wanted_column>& columns,
+                             const starrocks_table_options& options) {
+  std::string sql = "CREATE TABLE IF NOT EXISTS " + quoted_table(database, table) + " (\n";
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    sql += (i == 0 ? "  " : ",\n  ") + column_definition(columns[i]);
+  const auto keys = key_list(columns);
+  sql += "\n)\nPRIMARY KEY (" + keys + ")\nDISTRIBUTED BY HASH (" + keys + ")";
+  if (options.buckets != 0) sql += " BUCKETS " + std::to_string(options.buckets);
+  std::string order;
+  for (const auto& name : options.order_by) {
+    const bool there = std::any_of(columns.begin(), columns.end(),
+                                   [&](const auto& c) { return same_column(c.name, name); });
+    if (!there) order.clear();
+    if (!there) break;
+    order += (order.empty() ? "" : ", ") + quote_identifier(name);
+  }
+  if (!order.empty()) sql += "\nORDER BY (" + order + ")";
+  std::string properties;
+  for (const auto& [name, value] : options.properties)
+    properties +=
+        (properties.empty() ? "" : ", ") + double_quoted(name) + " = " + double_quoted(value);
+  if (!properties.empty()) sql += "\nPROPERTIES (" + properties + ")";
+  return sql;
+}
+
+std::optional<real_table> read_table(mysql_client& sql, const std::string& database,
+                                     const std::string& table) {
+  const auto of_table = " WHERE TABLE_SCHEMA = " + mysql_client::quote(database)
+                        + " AND TABLE_NAME = " + mysql_client::quote(table);
+  const auto where = database + "." + table;
+  const auto there = sql.query("SELECT TABLE_NAME FROM information_schema.tables" + of_table, where);
+  if (there.empty()) return std::nullopt;
+  const auto config =
+      sql.query("SELECT TABLE_MODEL, PRIMARY_KEY FROM information_schema.tables_config" + of_table,
+                where);
+  real_table made;
+  made.primary = !config.empty() && config.text(0, "TABLE_MODEL") == "PRIMARY_KEYS";
+  made.primary = made.primary || (!config.empty() && config.text(0, "TABLE_MODEL") == "PRI_KEYS");
+  const auto columns = sql.query("DESC " + quoted_table(database, table), where);
+  for (std::size_t i = 0; i < columns.rows.size(); ++i) {
+    const auto key = columns.text(i, "Key");
+    made.columns.push_back({columns.text(i, "Field"), columns.text(i, "Type"),
+                            same_column(columns.text(i, "Null"), "yes"),
+                            same_column(key, "true") || same_column(key, "pri")});
+  }
+  return made;
+}
+
+std::optional<leat::error> misfit(const std::string& database, const std::string& table,
+                                  const std::vector<wanted_column>& wanted,
+                                  const real_table& real) {
+  const auto name = quoted_table(database, table);
+  const auto refused = [&](const std::string& what, const std::string& remedy) {
+    return leat::error(error_kind::sink, what, name, remedy);
+  };
+  if (!real.primary)
+    return refused("the target table is not a Primary Key table",
+                   "drop it, so that leat makes it, or name another target with `to`");
+  std::vector<std::string> keys;
+  for (const auto& c : real.columns)
+    if (c.key) keys.push_back(c.name);
+  std::size_t k = 0;
+  for (const auto& c : wanted)
+    if (c.key && (k >= keys.size() || !same_column(keys[k++], c.name)))
+      return refused("the primary key of the target table is not (" + key_list(wanted) + ")",
+                     "drop the table, or name another target with `to`");
+  if (k != keys.size())
+    return refused("the primary key of the target table is not (" + key_list(wanted) + ")",
+                   "drop the table, or name another target with `to`");
+  for (const auto& c : wanted) {
+    const auto* there = real.find(c.name);
+    if (there == nullptr)
+      return refused("the target table has no column " + quote_identifier(c.name),
+                     "ALTER TABLE " + name + " ADD COLUMN " + column_definition(c));
+    if (!holds(there->type, c.type.sql))
+      return refused("column " + quote_identifier(c.name) + " of the target table is "
+                         + there->type + ", and " + c.type.sql + " is needed",
+                     "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));
+    if (!c.key && c.fallback.empty() && !there->nullable)
+      return refused("column " + quote_identifier(c.name) + " of the target table is NOT NULL",
+                     "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));
+  }
+  for (const auto& c : real.columns) {
+    const bool ours = std::any_of(wanted.begin(), wanted.end(),
+                                  [&](const auto& w) { return same_column(w.name, c.name); });
+    if (!ours && !c.nullable)
+      return refused("the target table has a column " + quote_identifier(c.name)
+                         + " that is NOT NULL and that the route does not write",
+                     "ALTER TABLE " + name + " MODIFY COLUMN " + quote_identifier(c.name) + " "
+                         + c.type + " NULL, or drop it");
+  }
+  return std::nullopt;
+}
+
+std::vector<load_column> load_columns(const std::vector<wanted_column>& wanted) {
+  std::vector<load_column> columns;
+  for (const auto& c : wanted)
+    columns.push_back({c.name, c.type, !c.key && c.fallback.empty()});
+  return columns;
+}
+
+} // namespace leat::starrocks

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataflow/error.hpp"
+#include "dataflow/route.hpp"
+#include "dataflow/starrocks_options.hpp"
+#include "plugins/starrocks/encode.hpp"
+#include "plugins/starrocks/mysql_client.hpp"
+#include "plugins/starrocks/types.hpp"
+
+namespace leat::starrocks {
+
+/// A column as the route wants it.
+struct wanted_column {
+  std::string name;
+  column_type type;
+  std::optional<std::uint16_t> source; ///< index into route::schema->columns; none: leat's own
+  bool key = false;
+  std::string fallback = {}; ///< DEFAULT of leat's own
+};
+
+/// A column as the target has it.
+struct real_column {
+  std::string name;
+  std::string type;
+  bool nullable = true;
+  bool key = false;
+};
+
+struct real_table {
+  bool primary = false; ///< a Primary Key table
+  std::vector<real_column> columns;
+
+  const real_column* find(std::string_view name) const;
+};
+
+/// The columns of the route's table: those of its key first, in key order, as StarRocks demands.
+std::vector<wanted_column> wanted_columns(const route&, const server_traits&);
+
+/// `database`.`table`
+std::string quoted_table(const std::string& database, const std::string& table);
+
+std::string create_table_sql(const std::string& database, const std::string& table,
+                             const std::vector<wanted_column>&, const starrocks_table_options&);
+/// A column as CREATE TABLE and ADD COLUMN have it.
+std::string column_definition(const wanted_column&);
+
+/// What stands at the target now; nothing when there is no such table.
+std::optional<real_table> read_table(mysql_client&, const std::string& database,
+                                     const std::string& table);
+
+/// What keeps rows of these columns from being written, with the statement that mends it; nothing when they
+/// fit.
+std::optional<leat::error> misfit(const std::string& database, const std::string& table,
+                                  const std::vector<wanted_column>&, const real_table&);
+
+/// What a load writes, column by column.
+std::vector<load_column> load_columns(const std::vector<wanted_column>&);
+
+/// Names are one to StarRocks when they differ by case alone.
+bool same_column(std::string_view, std::string_view);
+
+inline constexpr std::string_view deleted_column = "_leat_deleted";
+
+} // namespace leat::starrocks

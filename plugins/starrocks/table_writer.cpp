@@ -1,0 +1,80 @@
+#include "plugins/starrocks/table_writer.hpp"
+
+#include "plugins/starrocks/errors.hpp"
+
+namespace leat::starrocks {
+
+table_writer::table_writer(target_context& context, route_ptr r)
+    : context_(context), route_(std::move(r)), table_(route_->target),
+      quoted_(quoted_table(context.database(), table_)) {
+  const bool own = context_.progress.owns(table_);
+  if (!own || !read_table(context_.sql, context_.database(), table_)) take_table();
+  read_shape();
+  if (misfit_ && !own) throw *misfit_;
+}
+
+void table_writer::take_table() {
+  const bool there = read_table(context_.sql, context_.database(), table_).has_value();
+  if (there) {
+    const auto any = context_.sql.query("SELECT 1 AS one FROM " + quoted_ + " LIMIT 1", quoted_);
+    if (!any.empty())
+      refuse("the target table holds rows that this pipeline has not written", quoted_,
+             "TRUNCATE TABLE " + quoted_ + ", or drop it, or name another target with `to`");
+  } else {
+    context_.sql.query(create_table_sql(context_.database(), table_,
+                                        wanted_columns(*route_, context_.traits),
+                                        context_.options.starrocks.table),
+                       quoted_);
+  }
+  context_.progress.own(table_);
+}
+
+void table_writer::read_shape() {
+  const auto real = read_table(context_.sql, context_.database(), table_);
+  if (!real) refuse("the target table was dropped", quoted_, "run `leat resnapshot`");
+  columns_ = wanted_columns(*route_, context_.traits);
+  misfit_ = misfit(context_.database(), table_, columns_, *real);
+}
+
+void table_writer::change_schema(const route_ptr& after) {
+  // A source tells its columns again for many reasons.
+  const bool same = *route_->schema == *after->schema && route_->columns == after->columns
+                    && route_->key == after->key;
+  if (!same) {
+    drain();
+    evolve(context_, table_, *route_, *after);
+  }
+  route_ = after;
+  if (same) return;
+  read_shape();
+  reshaped();
+}
+
+void table_writer::check_fit() const {
+  if (misfit_) throw *misfit_;
+}
+
+row_encoder table_writer::make_encoder() const {
+  return {load_columns(columns_), context_.options.starrocks.format, context_.policies, true};
+}
+
+void table_writer::send(row_encoder& rows) {
+  if (rows.empty()) return;
+  const auto headers = rows.headers();
+  const auto body = rows.take();
+  context_.loads->load(table_, headers, body);
+}
+
+void table_writer::send_if_large(row_encoder& rows) {
+  if (rows.bytes() >= context_.options.starrocks.max_load_bytes) send(rows);
+}
+
+void table_writer::fail_value(std::size_t column, std::string_view problem,
+                              const std::string& row) const {
+  refuse("column " + columns_[column].name + " has " + std::string(problem) + ", in the row with "
+             + row,
+         quoted_,
+         "change the column at the target, or say in on_value what such values become");
+}
+
+} // namespace leat::starrocks

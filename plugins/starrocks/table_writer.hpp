@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataflow/sink.hpp"
+#include "plugins/starrocks/context.hpp"
+#include "plugins/starrocks/table.hpp"
+
+namespace leat::starrocks {
+
+/// What the writers of all modes share: the table, made or checked, and the loads of its rows.
+class table_writer : public writer {
+ public:
+  /// Makes the table when missing, checks it otherwise. One that this pipeline has written to may be a later
+  /// version than the route, after a crash: it is judged when something is written.
+  table_writer(target_context&, route_ptr);
+
+  void change_schema(const route_ptr& after) override;
+
+  /// The target is a cut of the source (target_progress::consistent).
+  virtual void became_consistent() {}
+  /// Ends the epoch's rows: what was kept back goes into the load.
+  virtual void finish_epoch() {}
+  /// The epoch is committed.
+  virtual void committed() {}
+  virtual std::vector<missing_row> take_missing() { return {}; }
+
+ protected:
+  /// Rows have other columns from now on.
+  virtual void reshaped() = 0;
+
+  row_encoder make_encoder() const;
+  /// Sends what is encoded; the encoder is empty then.
+  void send(row_encoder&);
+  /// Sends it when it is large.
+  void send_if_large(row_encoder&);
+  /// Fails for a value that the column does not hold.
+  [[noreturn]] void fail_value(std::size_t column, std::string_view problem,
+                               const std::string& row) const;
+  /// Throws when the table does not fit the route.
+  void check_fit() const;
+  /// Commits what is under way for the table, so that a statement may follow.
+  void drain() { context_.loads->drain(table_); }
+
+  target_context& context_;
+  route_ptr route_;
+  std::string table_;  ///< its name
+  std::string quoted_; ///< with its database
+  std::vector<wanted_column> columns_;
+
+ private:
+  void take_table();
+  void read_shape();
+
+  std::optional<leat::error> misfit_;
+};
+
+std::unique_ptr<table_writer> make_keyed_writer(target_context&, const route_ptr&);
+std::unique_ptr<table_writer> make_append_writer(target_context&, const route_ptr&);
+
+/// ALTERs that bring the table of `before` to that of `after`; nothing when they are done.
+void evolve(target_context&, const std::string& table, const route& before, const route& after);
+
+} // namespace leat::starrocks

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataflow/schema.hpp"
+
+namespace leat::starrocks {
+
+/// How a value's text becomes the text of its StarRocks column.
+enum class value_form : std::uint8_t {
+  boolean,
+  integer,
+  real,    ///< FLOAT, DOUBLE: no NaN, no infinity
+  decimal, ///< sent as text, so that no digit is lost
+  text,
+  bytes, ///< hex, by to_binary() in the load's columns
+  date,
+  timestamp,
+  timestamptz, ///< DATETIME in UTC
+  json,
+  array,
+};
+
+/// A column as StarRocks keeps it.
+struct column_type {
+  std::string sql;           ///< "DECIMAL(12,2)", as DDL has it
+  value_form form = value_form::text;
+  std::uint64_t limit = 0;   ///< bytes of a text or of bytes at most; 0: none
+  value_form element = value_form::text; ///< of an array
+  std::uint64_t element_limit = 0;
+  std::string loss = {};     ///< what is lost; empty: nothing
+  bool operator==(const column_type&) const = default;
+};
+
+inline constexpr std::uint64_t longest_text = 1'048'576;
+
+/// What a server can do that depends on its version.
+struct server_traits {
+  std::uint32_t major = 4;
+  std::uint32_t minor = 0;
+  bool has_wide_decimal() const { return major >= 4; }
+  bool has_multi_table() const { return major >= 4; }
+};
+
+/// The type that a source column gets, in the key or outside of it.
+column_type type_of(const column&, bool in_key, const server_traits&);
+
+/// `DECIMAL(12,2)` -> 12 and 2; `VARCHAR(20)` -> 20. Nothing: zeros.
+struct type_arguments {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+};
+type_arguments arguments_of(std::string_view type);
+
+/// Whether a column of type `real` at the target takes every value that `wanted` takes, exactly.
+bool holds(std::string_view real, std::string_view wanted);
+
+/// docs/starrocks-types.md.
+std::string types_reference();
+
+} // namespace leat::starrocks

@@ -1,0 +1,208 @@
+#include <gmock/gmock.h>
+
+#include "tests/integration/starrocks_fixture.hpp"
+
+namespace leat::test {
+namespace {
+
+using testing::HasSubstr;
+using keys = std::vector<std::vector<std::string>>;
+
+using StarrocksSink = starrocks_both;
+
+TEST_P(StarrocksSink, KeepsWhatAnEpochBrought) {
+  begin();
+  write(changes().insert({1, "a", "x"}).insert({2, nullptr, "y"}));
+  commit(1);
+  EXPECT_EQ(items_rows(), "1|a|x 2|NULL|y");
+}
+
+TEST_P(StarrocksSink, RemembersItsProgress) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  last_.last_chunk["items"] = (std::uint64_t{1} << 32) | 7;
+  commit(5);
+  const auto found = reopen();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->epoch, 5u);
+  EXPECT_EQ(found->position, commit_lsn{500});
+  EXPECT_EQ(found->pipeline_id, "id-of-shop");
+  EXPECT_TRUE(found->consistent);
+  EXPECT_EQ(found->last_chunk.at("items"), (std::uint64_t{1} << 32) | 7);
+}
+
+TEST_P(StarrocksSink, HasNoProgressBeforeItsFirstCommit) {
+  EXPECT_FALSE(reopen());
+  EXPECT_FALSE(reopen());
+}
+
+TEST_P(StarrocksSink, ForgetsWhatWasNotCommitted) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  write(changes().insert({2, "b", "y"}));
+  writer_->flush();
+  sink_->prepare();
+  restart();
+  EXPECT_EQ(last_.epoch, 1u);
+  EXPECT_EQ(items_rows(), "1|a|x");
+  write(changes().insert({3, "c", "z"}));
+  commit(2);
+  EXPECT_EQ(items_rows(), "1|a|x 3|c|z");
+}
+
+TEST_P(StarrocksSink, AppliesUpdatesDeletesAndKeyMoves) {
+  begin();
+  write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}).insert({3, "c", "z"}));
+  commit(1);
+  write(changes()
+            .update({1, "A", "x"})
+            .remove({2, absent, absent})
+            .update({3, absent, absent}, {4, "c", unchanged}));
+  EXPECT_EQ(commit(2), keys{});
+  EXPECT_EQ(items_rows(), "1|A|x 4|c|z");
+}
+
+TEST_P(StarrocksSink, CompletesUnchangedCellsFromTheTarget) {
+  begin();
+  write(changes().insert({1, "a", "it's a \"quoted\" \\ text\nof Таблица"}));
+  commit(1);
+  write(changes().update({1, "b", unchanged}));
+  EXPECT_EQ(commit(2), keys{});
+  EXPECT_EQ(items_rows(), "1|b|it's a \"quoted\" \\ text\nof Таблица");
+}
+
+TEST_P(StarrocksSink, ReportsRowsThatItCannotComplete) {
+  begin();
+  write(changes().update({7, "b", unchanged}));
+  EXPECT_EQ(commit(1), (keys{{"7"}}));
+  EXPECT_EQ(items_rows(), "");
+}
+
+TEST_P(StarrocksSink, ReportsARowThatTheOpenEpochHasWrittenAlready) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  writer_->flush();
+  write(changes().update({1, "b", unchanged}));
+  EXPECT_EQ(commit(1), (keys{{"1"}}));
+  EXPECT_EQ(items_rows(), "1|a|x");
+}
+
+TEST_P(StarrocksSink, ADeleteAndAnInsertInSeveralFlushesEndAsTheLast) {
+  begin();
+  write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
+  commit(1);
+  write(changes().remove({1, absent, absent}));
+  writer_->flush();
+  write(changes().insert({1, "c", "z"}).remove({2, absent, absent}));
+  writer_->flush();
+  commit(2);
+  EXPECT_EQ(items_rows(), "1|c|z");
+}
+
+TEST_P(StarrocksSink, TruncatesAndGoesOn) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  write(changes().insert({2, "b", "y"}));
+  writer_->flush();
+  write(changes().truncate().insert({3, "c", "z"}));
+  commit(2);
+  EXPECT_EQ(items_rows(), "3|c|z");
+}
+
+TEST_P(StarrocksSink, SoftDeletesMarkRows) {
+  auto r = route_of(items());
+  r.removal = delete_mode::soft;
+  reopen();
+  attach(r);
+  write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
+  commit(1);
+  write(changes().remove({1, absent, absent}));
+  commit(2);
+  const auto all = "SELECT id, name, _leat_deleted FROM " + table("items") + " ORDER BY id";
+  EXPECT_EQ(rows_of(all), "1|a|1 2|b|0");
+  write(changes().truncate());
+  commit(3);
+  EXPECT_EQ(rows_of(all), "1|a|1 2|b|1");
+}
+
+TEST_P(StarrocksSink, AppendKeepsEveryChange) {
+  auto r = route_of(items());
+  r.mode = route_mode::append;
+  reopen();
+  attach(r);
+  write(changes().begin(256).insert({1, "a", "x"}).update({1, "b", unchanged}).remove(
+      {1, absent, absent}));
+  commit(1);
+  EXPECT_EQ(rows_of("SELECT _leat_lsn, _leat_seq, _leat_op, id, name, body, _leat_missing FROM "
+                    + table("items") + " ORDER BY _leat_seq"),
+            "0/100|0|i|1|a|x|NULL 0/100|1|u|1|b|NULL|[\"body\"] "
+            "0/100|2|d|1|NULL|NULL|[\"name\",\"body\"]");
+}
+
+TEST_P(StarrocksSink, AResnapshotRemovesWhatItDidNotBring) {
+  begin();
+  write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}).insert({3, "c", "z"}));
+  commit(1);
+  writer_->begin_snapshot(2);
+  write(changes().chunk(500, 1).read({1, "A", "x"}));
+  commit(2, false);
+  restart();
+  writer_->begin_snapshot(2);
+  write(changes().begin(600).insert({4, "d", "w"}));
+  writer_->flush();
+  writer_->finish_snapshot(2);
+  commit(3);
+  EXPECT_EQ(items_rows(), "1|A|x 4|d|w");
+  writer_->finish_snapshot(2);
+  EXPECT_EQ(items_rows(), "1|A|x 4|d|w");
+}
+
+TEST_P(StarrocksSink, FollowsColumnsThatComeGoAndChangeTheirNames) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  writer_->flush();
+  auto after = *items();
+  after.columns[1].name = "title";
+  after.columns.erase(after.columns.begin() + 2);
+  column added;
+  added.name = "We\"ird Таблица";
+  added.kind = value_class::int8;
+  added.type_name = "bigint";
+  added.number = 9;
+  after.columns.push_back(added);
+  attached_ = share(route_of(std::make_shared<const table_schema>(after)));
+  writer_->change_schema(attached_);
+  write(changes().insert({2, "b", 7}));
+  commit(1);
+  EXPECT_EQ(rows_of("SELECT * FROM " + table("items") + " ORDER BY id"), "1|a|NULL 2|b|7");
+}
+
+TEST_P(StarrocksSink, RefusesATableWithForeignRows) {
+  reopen();
+  execute("CREATE TABLE " + table("items")
+          + " (id INT NOT NULL, name VARCHAR(1048576) NULL, body VARCHAR(1048576) NULL) PRIMARY "
+            "KEY(id) DISTRIBUTED BY HASH(id) PROPERTIES(\"replication_num\"=\"1\")");
+  execute("INSERT INTO " + table("items") + " VALUES (1, 'a', 'b')");
+  const auto e = error_of([&] { attach_items(); });
+  EXPECT_THAT(e.what(), HasSubstr("rows that this pipeline has not written"));
+  EXPECT_THAT(e.remedy(), HasSubstr("TRUNCATE TABLE"));
+}
+
+TEST_P(StarrocksSink, StopsAtAValueThatAColumnCannotHold) {
+  reopen();
+  attach(route_of(starrocks_source("items", {{"id", value_class::int4, "integer"},
+                                             {"at", value_class::date, "date"}})));
+  write(changes().insert({1, "infinity"}));
+  const auto e = error_of([&] { commit(1); });
+  EXPECT_FALSE(e.transient());
+  EXPECT_THAT(e.what(), HasSubstr("column at has an infinity"));
+  EXPECT_THAT(e.what(), HasSubstr("id = 1"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksSink,
+                         testing::Values(atomicity::epoch, atomicity::table), mode_name);
+
+} // namespace
+} // namespace leat::test
