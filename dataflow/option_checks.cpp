@@ -79,7 +79,6 @@ std::string wrong_address(const std::string& text) {
   return "it must be ADDRESS:PORT, like 127.0.0.1:8480";
 }
 
-} // namespace leat
 std::string wrong_http_address(const std::string& text) {
   std::string address = text;
   for (const char* scheme : {"http://", "https://"})
@@ -98,3 +97,4 @@ std::string wrong_header_name(const std::string& text) {
   return text.size() > 256 ? "the name is longer than 256 bytes" : "";
 }
 
+} // namespace leat

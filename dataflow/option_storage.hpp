@@ -54,10 +54,6 @@ void into_route(const option_target& target, const option&, option_value&& value
 /// A keyword of libpq, of the sink's connection or else of the source's.
 void into_connection(const option_target&, const option&, option_value&&);
 
-/// The declarations of libpq's keywords, for the connectors named (empty: all).
-std::vector<option> connection_options(const std::vector<std::string_view>& connectors);
-
-} // namespace leat
 /// `atomicity` of a sink, and that the file gives it.
 void into_atomicity(const option_target&, const option&, option_value&&);
 
@@ -65,3 +61,7 @@ void into_atomicity(const option_target&, const option&, option_value&&);
 std::vector<option> starrocks_connection_options();
 option_section starrocks_table_section();
 
+/// The declarations of libpq's keywords, for the connectors named (empty: all).
+std::vector<option> connection_options(const std::vector<std::string_view>& connectors);
+
+} // namespace leat
