@@ -35,14 +35,6 @@ constexpr std::string_view look = R"(
   WHERE c.oid = to_regclass($1)::oid
   ORDER BY a.attnum)";
 
-/// Statements before EXECUTE take no snapshot, so S is younger than the lock: otherwise a rewriting
-/// DDL between the two makes the chunk silently empty.
-std::string opening(const table_name& name) {
-  const auto quoted = quote_name(name.first, name.second);
-  return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE " + quoted
-         + " IN ACCESS SHARE MODE; EXECUTE leat_look(" + quote_literal(quoted) + ")";
-}
-
 template <class Number>
 Number signed_number(std::string_view digits) {
   Number value{};
@@ -60,27 +52,15 @@ locked_column column_of(const result& rows, int row) {
   return column;
 }
 
-locked_table table_of(const connection& c, const table_name& name, const result& rows) {
-  auto point = point_of(c, rows, 0);
-  locked_table table;
-  table.schema = name.first;
-  table.name = name.second;
-  table.seen = std::move(point.seen);
-  table.high = point.high;
-  table.id = static_cast<oid>(rows.number(0, 2));
-  table.partitioned = rows.boolean(0, 3);
-  table.hides_rows = rows.boolean(0, 4);
-  table.storage = static_cast<std::uint64_t>(signed_number<std::int64_t>(rows.text(0, 5)));
-  for (int row = 0; row < rows.rows(); ++row)
-    if (!rows.is_null(row, 6)) table.columns.push_back(column_of(rows, row));
-  return table;
-}
-
 /// Nothing when the name is not this table's any more; no transaction is open then.
 std::optional<locked_table> try_lock(connection& c, const table_name& name, oid id) {
   try {
-    const auto rows = c.query(opening(name));
-    if (rows.rows() > 0 && rows.number(0, 2) == id) return table_of(c, name, rows);
+    const auto rows = c.query(lock_and_look(name.first, name.second));
+    locked_table table;
+    table.schema = name.first;
+    table.name = name.second;
+    for (int row = 0; row < rows.rows(); ++row) table.take_look(c, rows, row);
+    if (table.id == id) return table;
   } catch (const server_error& e) {
     // undefined_table, invalid_schema_name, wrong_object_type: the name is gone, or another's.
     if (e.sqlstate() != "42P01" && e.sqlstate() != "3F000" && e.sqlstate() != "42809") throw;
@@ -137,6 +117,25 @@ snapshot_point point_of(const connection& c, const result& rows, int column) {
                     + rows.string(0, column + 1),
                 c.where(), "report this");
   return {*seen, wal_lsn{*high}};
+}
+
+std::string lock_and_look(const std::string& schema, const std::string& name) {
+  const auto quoted = quote_name(schema, name);
+  return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE " + quoted
+         + " IN ACCESS SHARE MODE; EXECUTE leat_look(" + quote_literal(quoted) + ")";
+}
+
+void locked_table::take_look(const connection& c, const result& rows, int row) {
+  if (id == 0) {
+    auto point = point_of(c, rows, 0);
+    seen = std::move(point.seen);
+    high = point.high;
+    id = static_cast<oid>(rows.number(row, 2));
+    partitioned = rows.boolean(row, 3);
+    hides_rows = rows.boolean(row, 4);
+    storage = static_cast<std::uint64_t>(signed_number<std::int64_t>(rows.text(row, 5)));
+  }
+  if (!rows.is_null(row, 6)) columns.push_back(column_of(rows, row));
 }
 
 bool locked_table::has_columns(const table_schema& wanted, bool all) const {

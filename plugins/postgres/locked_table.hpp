@@ -33,6 +33,9 @@ struct locked_table {
   std::uint64_t storage = 0; ///< digest of the relfilenodes of the table and its partitions
   std::vector<locked_column> columns;
 
+  /// One row of what lock_and_look() gives; the first brings all but the columns.
+  void take_look(const connection&, const result& rows, int row);
+
   /// What to read from. Rows of inheritance children belong to the children, which have streams of
   /// their own; a partitioned table is nothing but its leaves.
   std::string from() const { return (partitioned ? "" : "ONLY ") + quote_name(schema, name); }
@@ -60,8 +63,13 @@ snapshot_point point_of(const connection&, const result&, int column);
 inline constexpr const char* snapshot_high =
     "CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END";
 
-/// Once per connection, before lock_table().
+/// Once per connection, before lock_table() and lock_and_look().
 void prepare_locking(connection&);
+
+/// Statements that begin the transaction, lock the table and look at it; none gives rows but the
+/// last. Those before it take no snapshot, so S is younger than the lock: otherwise a rewriting DDL
+/// between the two makes the chunk silently empty.
+std::string lock_and_look(const std::string& schema, const std::string& name);
 
 /// Begins a REPEATABLE READ READ ONLY transaction that holds ACCESS SHARE on the table, under
 /// whatever name it has now. Nothing, with no transaction open, when it is dropped. Throws

@@ -37,8 +37,8 @@ constexpr double piled_up = 60 << 10;
 constexpr std::chrono::microseconds flow{4000};
 /// What the kernel takes for a message beside its bytes.
 constexpr std::size_t message_overhead = 600;
-/// So far are batches apart, for the stages behind; a full one goes at once, and so does one after a
-/// pause. Where much comes, rows wait for more.
+/// So far are batches apart, for the stages behind; a full one goes at once, and so does one after
+/// a pause. Where much comes, rows wait for more.
 constexpr std::chrono::microseconds emit_interval{1000};
 constexpr std::chrono::microseconds emit_interval_in_flow{4000};
 constexpr std::size_t batch_rows = 1024;

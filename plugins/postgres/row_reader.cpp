@@ -24,7 +24,8 @@ constexpr int most_reads = 16;
 class batch_packer {
  public:
   explicit batch_packer(const row_request& request)
-      : request_(request), columns_(request.schema->columns.size()), index_(request.first_index) {}
+      : request_(request), columns_(request.schema->columns.size()), index_(request.first_index),
+        high_(request.high) {}
 
   void add(const PGresult* row) {
     if (!open_) begin();
@@ -37,6 +38,8 @@ class batch_packer {
     ++rows_.rows;
     if (open_->changes.size() == batch_rows || open_->arena.size() >= batch_bytes) close();
   }
+
+  void set_high(wal_lsn high) { high_ = high; }
 
   std::uint64_t bytes() const { return rows_.bytes + (open_ ? open_->bytes() : 0); }
   std::uint64_t rows() const { return rows_.rows; }
@@ -57,7 +60,7 @@ class batch_packer {
     open_ = std::make_shared<batch>();
     open_->tables.push_back(request_.schema);
     transaction chunk;
-    chunk.commit = commit_lsn{static_cast<std::uint64_t>(request_.high)};
+    chunk.commit = commit_lsn{static_cast<std::uint64_t>(high_)};
     open_->transactions.push_back(chunk);
     open_->arena.reserve(arena_hint_);
     open_->cells.reserve(std::min(batch_rows * columns_, reserved_cells));
@@ -73,6 +76,7 @@ class batch_packer {
   const row_request& request_;
   std::size_t columns_;
   std::uint64_t index_;
+  wal_lsn high_;
   std::size_t arena_hint_ = 0;
   std::shared_ptr<batch> open_;
   row_set rows_;
@@ -107,12 +111,38 @@ void drain(connection& c) {
   c.fail(failed.raw(), sql);
 }
 
+/// True when the rows that follow are wanted.
+bool take_look(connection& c, const std::string& sql, const row_request& request,
+               batch_packer& packer) {
+  for (;;) {
+    await_result(c.raw(), false);
+    const result row(PQgetResult(c.raw()));
+    if (row.raw() == nullptr) c.fail(nullptr, sql);
+    const auto status = PQresultStatus(row.raw());
+    if (status == PGRES_TUPLES_OK) break;
+    if (status == PGRES_SINGLE_TUPLE)
+      request.look(&row);
+    else if (status != PGRES_COMMAND_OK)
+      fail(c, row, sql);
+  }
+  const auto high = request.look(nullptr);
+  if (high) packer.set_high(*high);
+  return high.has_value();
+}
+
 } // namespace
 
 row_set read_rows(connection& c, const std::string& sql, const row_request& request) {
   if (PQsendQuery(c.raw(), sql.c_str()) != 1 || PQsetSingleRowMode(c.raw()) != 1)
     c.fail(nullptr, sql);
   batch_packer packer(request);
+  if (request.look && !take_look(c, sql, request, packer)) {
+    c.cancel();
+    drain(c);
+    row_set none;
+    none.unwanted = true;
+    return none;
+  }
   while (true) {
     await_result(c.raw(), packer.rows() > 0);
     PGresult* next = PQgetResult(c.raw());

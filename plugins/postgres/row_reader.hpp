@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +12,16 @@
 
 namespace leat::postgres {
 
+/// Takes the rows of a look (lock_and_look()) one by one, and then nothing; then it answers H of
+/// the rows that follow, or that they are not wanted.
+using look_reader = std::function<std::optional<wal_lsn>(const result* row)>;
+
 /// How the rows of one chunk become batches.
 struct row_request {
   schema_ptr schema;             ///< its columns are the columns of the SELECT, in order
   wal_lsn high{};                ///< H of the chunk, which its rows carry as their commit (R11)
   std::uint64_t first_index = 0; ///< change::index of the first row
+  look_reader look = {}; ///< of the first statement that gives rows, if not those of the chunk
   std::uint64_t max_bytes = 0;   ///< give up beyond this, once a second row has come; 0: never
 };
 
@@ -25,10 +32,12 @@ struct row_set {
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0; ///< what the batches cost in memory
   bool too_large = false;  ///< given up: the query is cancelled, its transaction aborted
+  bool unwanted = false;   ///< given up after the look, likewise
 };
 
-/// Runs `sql`, whose first statement gives the rows, in single-row mode: beside the batches one row
-/// is in memory. Throws server_error; the connection is then ready for the next statement, or lost.
+/// Runs `sql`, whose first rows are those of the look, if any, and then the chunk's, in single-row
+/// mode: beside the batches one row is in memory. Throws server_error; the connection is then ready
+/// for the next statement, or lost.
 row_set read_rows(connection&, const std::string& sql, const row_request&);
 
 /// Texts of the `key` columns of the row that halves the bytes of `rows`; never the first row, so

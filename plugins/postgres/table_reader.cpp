@@ -44,6 +44,12 @@ std::string select_rows(const table_schema& schema, const locked_table& table,
   return sql + "; COMMIT";
 }
 
+struct known_table {
+  locked_table table;
+  std::vector<std::uint16_t> key;
+  key_columns columns; ///< of `key`
+};
+
 class reader final : public table_reader {
  public:
   reader(connection_parameters parameters, snapshot_options options)
@@ -66,12 +72,19 @@ class reader final : public table_reader {
   schema_ptr shared(const table_schema&);
   bool columns_match(connection&, const locked_table&, const table_schema&);
   std::optional<locked_table> lock(connection&, const table_schema&);
+  bool is_still(const locked_table& now, const locked_table& was, const table_schema&,
+                std::optional<std::uint64_t> storage) const;
   chunk_result read_rows_of(const table_schema&, const chunk_bounds&,
                             std::optional<std::uint64_t> storage,
                             const std::vector<std::uint16_t>& key, bool several,
                             const condition_of&);
-  void fill(chunk_result&, connection&, const locked_table&, const table_schema&,
-            const std::vector<std::uint16_t>& key, bool several, const condition_of&);
+  bool read_at_once(chunk_result&, connection&, const table_schema&,
+                    std::optional<std::uint64_t> storage, const std::vector<std::uint16_t>& key,
+                    bool several, const condition_of&);
+  void read_locked(chunk_result&, connection&, const locked_table&, const table_schema&,
+                   const std::vector<std::uint16_t>& key, bool several, const condition_of&);
+  bool fill(chunk_result&, connection&, const std::string& sql, const table_schema&,
+            const std::vector<std::uint16_t>& key, bool several, look_reader);
 
   /// Runs `work`; what fails leaves a connection that the next call can use, and says which table.
   template <class Work>
@@ -84,6 +97,7 @@ class reader final : public table_reader {
   std::atomic<bool> cancelled_ = false;
   std::optional<type_catalog> types_;
   std::map<oid, schema_ptr> shared_;
+  std::map<oid, known_table> known_; ///< as they were at their last chunks
 };
 
 constexpr std::string_view query_canceled = "57014";
@@ -220,24 +234,78 @@ chunk_plan reader::plan(const table_schema& schema) {
   });
 }
 
-void reader::fill(chunk_result& out, connection& c, const locked_table& table,
-                  const table_schema& schema, const std::vector<std::uint16_t>& key, bool several,
-                  const condition_of& condition) {
+/// A table whose columns are told by the publication has to ask for them.
+bool reader::is_still(const locked_table& now, const locked_table& was, const table_schema& schema,
+                      std::optional<std::uint64_t> storage) const {
+  return now.id == schema.id && !now.hides_rows && now.partitioned == was.partitioned
+         && now.has_columns(schema, true) && (!storage || *storage == now.storage);
+}
+
+/// Lock, look and rows in one message, so that neither side waits for the other in between: on the
+/// guess that the table is still what it was at its last chunk. False, with nothing read, when not.
+bool reader::read_at_once(chunk_result& out, connection& c, const table_schema& schema,
+                          std::optional<std::uint64_t> storage,
+                          const std::vector<std::uint16_t>& key, bool several,
+                          const condition_of& condition) {
+  const auto found = known_.find(schema.id);
+  if (found == known_.end() || found->second.key != key) return false;
+  const auto& [was, known_key, columns] = found->second;
+  locked_table now;
+  const auto look = [&](const result* row) -> std::optional<wal_lsn> {
+    if (row != nullptr) {
+      now.take_look(c, *row, 0);
+      return std::nullopt;
+    }
+    check_cancelled();
+    out.rows.seen = now.seen;
+    out.rows.high = now.high;
+    if (!is_still(now, was, schema, storage)) return std::nullopt;
+    return now.high;
+  };
+  const auto sql = lock_and_look(was.schema, was.name) + "; "
+                   + select_rows(schema, was, condition(was, columns), columns);
+  try {
+    if (fill(out, c, sql, schema, key, several, look)) return true;
+  } catch (const server_error& e) {
+    if (e.transient()) throw;
+  }
+  settle();
+  known_.erase(found);
+  const auto bounds = out.rows.bounds;
+  out = {};
+  out.rows.bounds = bounds;
+  return false;
+}
+
+void reader::read_locked(chunk_result& out, connection& c, const locked_table& table,
+                         const table_schema& schema, const std::vector<std::uint16_t>& key,
+                         bool several, const condition_of& condition) {
   const auto columns = table.key_of(c, schema, key).value();
+  fill(out, c, select_rows(schema, table, condition(table, columns), columns), schema, key, several,
+       nullptr);
+  known_[schema.id] = {table, key, columns};
+}
+
+bool reader::fill(chunk_result& out, connection& c, const std::string& sql,
+                  const table_schema& schema, const std::vector<std::uint16_t>& key, bool several,
+                  look_reader look) {
   row_request request;
   request.schema = shared(schema);
-  request.high = table.high;
+  request.high = out.rows.high;
+  request.look = std::move(look);
   request.first_index = out.rows.bounds.number << 32;
   request.max_bytes = several ? options_.chunk_bytes * 2 : 0;
-  auto rows = read_rows(c, select_rows(schema, table, condition(table, columns), columns), request);
+  auto rows = read_rows(c, sql, request);
+  if (rows.unwanted) return false;
   if (rows.too_large) {
     out.failure = chunk_failure::too_large;
     if (out.rows.bounds.number != 0) out.split = halfway_key(rows, key);
-    return;
+    return true;
   }
   out.rows.batches = std::move(rows.batches);
   out.rows.rows = rows.rows;
   out.rows.bytes = rows.bytes;
+  return true;
 }
 
 chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds& bounds,
@@ -248,6 +316,7 @@ chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds
   out.rows.bounds = bounds;
   try {
     guarded(&schema, [&](connection& c) {
+      if (read_at_once(out, c, schema, storage, key, several, condition)) return settle();
       const auto table = lock(c, schema);
       if (!table) {
         out.failure = chunk_failure::table_gone;
@@ -261,7 +330,7 @@ chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds
       else if (storage && *storage != table->storage)
         out.failure = chunk_failure::rewritten;
       else
-        fill(out, c, *table, schema, key, several, condition);
+        read_locked(out, c, *table, schema, key, several, condition);
       settle();
     });
   } catch (const server_error& e) {

@@ -130,6 +130,60 @@ TEST_F(TableReader, AnAlterTypeThatCommitsWhileTheChunkWaitsCannotEmptyIt) {
   EXPECT_EQ(r->read(now, whole(), r->plan(now).storage).rows.rows, 2U);
 }
 
+TEST_F(TableReader, AnAlterTypeThatCommitsWhileALaterChunkWaitsCannotEmptyIt) {
+  execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)");
+  const auto schema = describe("t");
+  auto r = reader();
+  const auto storage = r->plan(schema).storage;
+  ASSERT_EQ(r->read(schema, whole(), storage).rows.rows, 2U);
+  auto ddl = server().session("shop");
+  ddl.execute("BEGIN; ALTER TABLE t ALTER v TYPE bigint");
+  chunk_result chunk;
+  std::thread waiting([&] { chunk = r->read(schema, whole(), storage); });
+  while (value("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0")
+    std::this_thread::sleep_for(1ms);
+  ddl.execute("COMMIT");
+  waiting.join();
+  EXPECT_EQ(chunk.failure, chunk_failure::columns_changed);
+}
+
+TEST_F(TableReader, WhatHappenedToATableSinceItsLastChunkIsSeenAtTheNext) {
+  execute("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')");
+  const auto schema = describe("t");
+  auto r = reader();
+  const auto storage = r->plan(schema).storage;
+  const auto read = [&] { return r->read(schema, whole(), storage); };
+  ASSERT_EQ(read().rows.rows, 1U);
+  execute("ALTER TABLE t ADD w int");
+  EXPECT_EQ(read().failure, chunk_failure::columns_changed);
+  execute("ALTER TABLE t DROP w");
+  ASSERT_EQ(read().rows.rows, 1U);
+  execute("ALTER TABLE t RENAME id TO key");
+  EXPECT_EQ(read().failure, chunk_failure::columns_changed);
+  execute("ALTER TABLE t RENAME key TO id");
+  ASSERT_EQ(read().rows.rows, 1U);
+  execute("ALTER TABLE t RENAME TO u; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES "
+          "(2), (3)");
+  EXPECT_EQ(cell_text(read(), 0), "1");
+  execute("VACUUM FULL u");
+  EXPECT_EQ(read().failure, chunk_failure::rewritten);
+  execute("DROP TABLE u");
+  EXPECT_EQ(read().failure, chunk_failure::table_gone);
+}
+
+TEST_F(TableReader, PoliciesThatBeginToHideRowsAreAnErrorNotAGap) {
+  execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN; CREATE TABLE t (id int PRIMARY KEY);"
+          "INSERT INTO t VALUES (1); GRANT SELECT ON t TO guest");
+  const auto schema = describe("t");
+  auto r = reader({}, "guest");
+  const auto storage = r->plan(schema).storage;
+  ASSERT_EQ(r->read(schema, whole(), storage).rows.rows, 1U);
+  execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY");
+  const auto e = caught([&] { r->read(schema, whole(), storage); });
+  EXPECT_FALSE(e.transient());
+  EXPECT_NE(std::string(e.what()).find("row level security"), std::string::npos);
+}
+
 TEST_F(TableReader, ColumnsThatDifferFromTheStreamsAreChangedOnes) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(10)); INSERT INTO t VALUES (1, 'x')");
   const auto schema = describe("t");
