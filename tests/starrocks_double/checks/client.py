@@ -225,7 +225,7 @@ class Double:
 
     def connect(self, node: str = "mysql", user: str = "root", password: str = "", db: str | None = None):
         return pymysql.connect(host="127.0.0.1", port=self.ports[node], user=user, password=password, database=db or self.db,
-                               autocommit=None, charset="utf8mb4")
+                               autocommit=None, charset="utf8mb4", ssl_disabled=True)
 
     def sql(self, statement: str, node: str = "mysql") -> list[tuple]:
         connection = self.connect(node)

@@ -41,7 +41,7 @@ def test_an_unknown_database_at_login(double):
 
 
 def test_no_database(double):
-    connection = pymysql.connect(host="127.0.0.1", port=double.ports["mysql"], user="root", password="")
+    connection = pymysql.connect(host="127.0.0.1", port=double.ports["mysql"], user="root", password="", ssl_disabled=True)
     with pytest.raises(pymysql.MySQLError) as caught, connection.cursor() as cursor:
         cursor.execute("SELECT * FROM t")
     assert caught.value.args[0] == 1046
@@ -62,7 +62,7 @@ def test_prepared_statements_are_refused_as_unsupported(double):
 
 
 def test_several_statements_give_several_results(double):
-    connection = pymysql.connect(host="127.0.0.1", port=double.ports["mysql"], user="root", password="",
+    connection = pymysql.connect(host="127.0.0.1", port=double.ports["mysql"], user="root", password="", ssl_disabled=True,
                                  client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 AS a; SELECT 2 AS b")
