@@ -415,3 +415,21 @@ def test_the_running_limit_was_100_before_3_1(t):
     assert "limit" not in json.dumps(t.commit("old").json)
     limits = t.sql("ADMIN SHOW FRONTEND CONFIG LIKE 'max_running_txn_num_per_db'")
     assert limits[0][2] == "100"
+
+
+def test_a_rollback_during_a_load_ends_both(t):
+    t.begin("rbl")
+    first = open_load(t, "rbl", 4)
+    assert t.rollback("rbl")["Status"] == "OK"
+    first.send(b"1\ta\n")
+    assert b'"ABORTED"' in first.rest(first.head()[1])
+    assert (t.state("rbl"), t.rows()) == ("ABORTED", [])
+
+
+def test_an_fe_that_has_not_noticed_redirects_to_a_dead_backend(t):
+    t.quirk(loss_unnoticed_seconds=10)
+    t.node(be0="crash", be1="crash")
+    with pytest.raises(ConnectionRefusedError):
+        t.begin("unnoticed")
+    t.advance(11)
+    assert "No backend alive" in t.begin("noticed")["Message"]

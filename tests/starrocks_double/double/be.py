@@ -21,9 +21,16 @@ class Context:
         self.first_headers: dict[str, str] | None = None
         self.stage: Stage | None = None
         self.body_bytes = 0
+        self.loaded_bytes = 0
         self.busy = False
         self.aborted: str | None = None
         self.multi = None
+
+
+    @property
+    def gone(self) -> bool:
+        """Rolled back while a request was still bringing its body."""
+        return self.aborted is not None or (self.multi is not None and self.multi.state != "BEGIN")
 
 
 class Backend:
@@ -119,23 +126,27 @@ class Backend:
         self.contexts[label] = Context(txn, label, txn.db, table, timeout, idle, self.cluster.clock.now())
         return ok(label, txn, BeginTxnTimeMs=milliseconds(started))
 
-    async def begin_at_fe(self, request: Request, db: str, table_name: str, timeout: float):
-        """The call that a BE makes to the leader FE, with the client's credentials."""
+    def check_user(self, request: Request, db: str, table: str) -> None:
+        """What the leader FE says to the client's login, which a BE only hands on."""
         credentials = request.credentials()
         if credentials is None:
             raise LoadRefused("no valid Basic authorization")
-        leader = self.cluster.leader()
-        if leader is None:
+        if self.cluster.leader() is None:
             raise LoadRefused("Call frontend service failed, reason=connection refused", "THRIFT_RPC_ERROR")
-        if not self.cluster.users.check(*credentials):
+        users = self.cluster.users
+        if not users.check(*credentials):
             raise LoadRefused(f"Access denied for user '{credentials[0]}'@'127.0.0.1' (using password: YES)", "NOT_AUTHORIZED")
+        if not users.may_insert(credentials[0], db, table):
+            raise LoadRefused(users.denial("INSERT", table), "ANALYSIS_ERROR")
+
+    async def begin_at_fe(self, request: Request, db: str, table_name: str, timeout: float):
+        """The call that a BE makes to the leader FE, with the client's credentials."""
+        self.check_user(request, db, table_name)
         if db not in self.cluster.catalog.databases:
             raise LoadRefused(f"unknown database, database={db}", "ANALYSIS_ERROR")
         table = self.cluster.catalog.find(db, table_name)
         if table is None:
             raise LoadRefused(f"unknown table, table={table_name}", "ANALYSIS_ERROR")
-        if not self.cluster.users.may_insert(credentials[0], db, table_name):
-            raise LoadRefused(self.cluster.users.denial("INSERT", table_name), "ANALYSIS_ERROR")
         if not LABEL.match(request.label):
             raise LoadRefused(f"Label format error. regex: ^[-\\w]{{1,128}}$, label: {request.label}", "ANALYSIS_ERROR")
         txn = await self.cluster.transactions.begin(db, request.label, "BACKEND_STREAMING", self.name, [table.id], timeout)
@@ -177,13 +188,17 @@ class Backend:
         try:
             body = await request.body()
         except BodyCut as cut:
-            await self.storage.write(context.stage.add, cut.received, False)
+            if not context.gone:
+                await self.storage.write(context.stage.add, cut.received, False)
             if context.multi is not None:
                 await context.multi.cancel(f"load of table {context.table.name} failed: the client closed the connection")
             raise ConnectionError from None
         if (replaced := await request.before_acting()) is not None:
             return replaced
+        if context.gone:
+            return error("ABORTED", context.aborted or "transaction is aborted by user.", context.label)
         await self.storage.write(context.stage.add, body)
+        context.loaded_bytes += len(body)
         return ok(context.label, context.txn, LoadBytes=len(body), StreamLoadPlanTimeMs=1,
                   ReceivedDataTimeMs=milliseconds(started))
 
@@ -196,9 +211,7 @@ class Backend:
         settings = self.cluster.settings
         if context.aborted is not None:
             raise LoadRefused("current transaction is aborted", "ABORTED")
-        credentials = request.credentials()
-        if credentials is None:
-            raise LoadRefused("no valid Basic authorization")
+        self.check_user(request, context.db, context.table.name)
         context.body_bytes += int(request.headers.get("content-length", "0"))
         spec = LoadSpec.parse(request.headers, settings, quoting=context.multi is not None)
         check_size(spec, context.body_bytes, settings)
@@ -257,7 +270,7 @@ class Backend:
             extra = {"ErrorURL": self.write_error_log(context.stage.counts.errors)} if has_errors(context) else {}
             return error(getattr(refused, "code", "INTERNAL_ERROR"), str(refused), context.label, **extra)
         self.contexts.pop(context.label, None)
-        return self.row_counts(ok_record(context.label, context.txn), context.stage, started)
+        return self.row_counts(ok_record(context.label, context.txn), context, started)
 
     async def complete(self, context: Context) -> None:
         """Closes the pipe and waits for the plan: only now do bad rows tell."""
@@ -305,11 +318,12 @@ class Backend:
         if context.stage is not None and context.txn.state in ("ABORTED",):
             await self.storage.write(self.storage.drop_stage, context.stage.name)
 
-    def row_counts(self, record: dict, stage: Stage, started: float) -> Response:
-        counts, spent = stage.counts, milliseconds(started)
+    @staticmethod
+    def row_counts(record: dict, context: Context, started: float) -> Response:
+        counts, spent = context.stage.counts, milliseconds(started)
         record.update(NumberTotalRows=counts.loaded + counts.filtered, NumberLoadedRows=counts.loaded,
-                      NumberFilteredRows=counts.filtered, NumberUnselectedRows=counts.unselected, LoadBytes=0,
-                      LoadTimeMs=spent, StreamLoadPlanTimeMs=1, ReceivedDataTimeMs=spent, WriteDataTimeMs=spent,
+                      NumberFilteredRows=counts.filtered, NumberUnselectedRows=counts.unselected,
+                      LoadBytes=context.loaded_bytes, LoadTimeMs=spent, StreamLoadPlanTimeMs=1, ReceivedDataTimeMs=spent, WriteDataTimeMs=spent,
                       CommitAndPublishTimeMs=spent)
         return Response.json(record)
 
@@ -344,6 +358,7 @@ class Backend:
             if (replaced := await request.before_acting()) is not None:
                 await self.abort(context, "fault")
                 return replaced
+            context.loaded_bytes = len(body)
             await self.storage.write(context.stage.add, body)
             await self.complete(context)
             await self.commit(context, context.timeout)
@@ -358,14 +373,14 @@ class Backend:
             record.update(Message=str(refused))
             if has_errors(context):
                 record["ErrorURL"] = self.write_error_log(context.stage.counts.errors)
-        return self.stream_load_reply(record, context.stage, started)
+        return self.stream_load_reply(record, context, started)
 
     @staticmethod
-    def stream_load_reply(record: dict, stage: Stage | None, started: float) -> Response:
-        counts, spent = stage.counts if stage else None, milliseconds(started)
+    def stream_load_reply(record: dict, context: Context, started: float) -> Response:
+        counts, spent = context.stage.counts if context.stage else None, milliseconds(started)
         numbers = (counts.loaded + counts.filtered, counts.loaded, counts.filtered) if counts else (0, 0, 0)
         record.update(NumberTotalRows=numbers[0], NumberLoadedRows=numbers[1], NumberFilteredRows=numbers[2],
-                      NumberUnselectedRows=0, LoadBytes=0, LoadTimeMs=spent, BeginTxnTimeMs=0, StreamLoadPlanTimeMs=1,
+                      NumberUnselectedRows=0, LoadBytes=context.loaded_bytes, LoadTimeMs=spent, BeginTxnTimeMs=0, StreamLoadPlanTimeMs=1,
                       ReadDataTimeMs=spent, WriteDataTimeMs=spent, CommitAndPublishTimeMs=0)
         return Response.json(record)
 

@@ -62,6 +62,12 @@ class Cluster:
         frontend = self.frontends.get(self.leader_name)
         return frontend if frontend is not None and frontend.alive else None
 
+    def seems_alive(self, backend: str) -> bool:
+        """To the FE, which may notice a loss late."""
+        since = self.down_since.get(backend)
+        unnoticed = since is not None and self.clock.now() - since < self.settings.loss_unnoticed_seconds
+        return self.backends[backend].alive or unnoticed
+
     def online_backends(self) -> int:
         return sum(backend.alive for backend in self.backends.values())
 

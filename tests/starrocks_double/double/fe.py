@@ -94,7 +94,7 @@ class Frontend:
         return self.redirect_to_backend(self.next_backend(), request)
 
     def next_backend(self) -> str | None:
-        known = [name for name, backend in self.cluster.backends.items() if backend.alive]
+        known = [name for name in self.cluster.backends if self.cluster.seems_alive(name)]
         if not known:
             return None
         self.turn += 1

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import struct
+import traceback
 from dataclasses import dataclass, field
 
 from .catalog import Refused
@@ -209,6 +210,11 @@ class MySqlConnection:
             await self.send_error(refused.code, refused.state, refused.message)
         except UnicodeDecodeError:
             await self.send_error(1064, "42000", "Getting syntax error: the statement is not UTF-8.")
+        except (Hangup, ConnectionError, asyncio.IncompleteReadError):
+            raise
+        except Exception as error:  # a mistake of the double: shown, never taken for a server's answer
+            traceback.print_exc()
+            await self.send_error(1105, "HY000", f"the double has failed: {error!r}")
 
     async def query(self, session, text: str) -> None:
         statements = session.split(text)

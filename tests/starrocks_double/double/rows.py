@@ -41,7 +41,7 @@ def cell(value, duck_type: str):
     if duck_type == "JSON":
         return spaced_json(value)
     if isinstance(value, datetime.datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S") if not value.microsecond else value.strftime("%Y-%m-%d %H:%M:%S.%f")
+        return value.isoformat(" ")
     if isinstance(value, float):
         return number_text(value, duck_type)
     if isinstance(value, decimal.Decimal):

@@ -23,6 +23,7 @@ class Settings:
     alter_job_seconds: float = 0.0
     error_codes: str | None = None
     heartbeat_abort_seconds: float = 15.0
+    loss_unnoticed_seconds: float = 0.0
     prepared_timeout: int = 86400
     load_timeout: int = 600
     empty_load_as_error: bool = True
