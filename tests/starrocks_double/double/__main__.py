@@ -3,9 +3,9 @@
 import argparse
 import asyncio
 import json
+import os
 import signal
 import ssl
-import sys
 import threading
 
 from .cluster import NODES, Cluster
@@ -53,7 +53,7 @@ async def main() -> None:
 
 
 def watch_stdin(loop, ended: asyncio.Event) -> None:
-    while sys.stdin.buffer.read1(4096):
+    while os.read(0, 4096):
         pass
     loop.call_soon_threadsafe(ended.set)
 

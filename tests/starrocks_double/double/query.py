@@ -17,7 +17,8 @@ VERSION_VARIABLES = {"version_comment": "StarRocks version {version}", "version"
                      "character_set_results": "utf8", "collation_connection": "utf8_general_ci", "wait_timeout": "28800",
                      "interactive_timeout": "3600", "net_write_timeout": "60", "init_connect": "", "license": "Apache License 2.0",
                      "auto_increment_increment": "1", "query_timeout": "300", "character_set_server": "utf8",
-                     "collation_server": "utf8_general_ci", "performance_schema": "0"}
+                     "collation_server": "utf8_general_ci", "performance_schema": "0", "transaction_read_only": "0",
+                     "tx_read_only": "0"}
 
 
 def parse(sql: str):
