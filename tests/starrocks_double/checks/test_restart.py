@@ -142,3 +142,13 @@ def test_tls(tmp_path):
         pymysql.connect(host="127.0.0.1", port=double.ports["mysql"], user="root", password="", ssl=trusted).close()
     finally:
         double.kill()
+
+
+def test_a_version_is_chosen_at_the_start(tmp_path):
+    double = Double(tmp_path / "s", "--version", "3.3.5")
+    try:
+        double.db = "information_schema"
+        double.reset()
+        assert double.sql("SELECT current_version()")[0][0].startswith("3.3.5")
+    finally:
+        double.kill()

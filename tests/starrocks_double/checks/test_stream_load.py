@@ -254,3 +254,28 @@ def test_column_names_in_backticks(double):
     double.table("id BIGINT NOT NULL, `a b,``c` INT NULL")
     assert double.stream_load(b"1\t7\n", columns="id,`a b,``c`")["Status"] == "Success"
     assert double.rows("`a b,``c`") == [(7,)]
+
+
+def test_hostile_names_of_members_and_columns(double):
+    name = 'We""ird `"Таблица\' \\ {}[],:'
+    quoted = "`" + name.replace("`", "``") + "`"
+    double.table(f"id BIGINT NOT NULL, {quoted} VARCHAR(20) NULL")
+    body = json.dumps([{"id": 1, name: "a"}]).encode()
+    assert double.stream_load(body, **JSON, strict_mode="true")["Status"] == "Success"
+    double.begin("hostile")
+    reply = double.load("hostile", [{"id": 2, name: "b", "__op": 0}])
+    assert reply["Status"] == "OK" and double.commit("hostile")["Status"] == "OK"
+    assert double.rows(f"id, {quoted}") == [(1, "a"), (2, "b")]
+
+
+def test_json_documents_with_repeated_names(double):
+    double.table("id BIGINT NOT NULL, j JSON NULL")
+    reply = double.stream_load(b'[{"id": 1, "j": {"a": 1, "a": 2}}]', **JSON, strict_mode="true")
+    assert reply["Status"] == "Success"
+
+
+def test_wide_tables(double):
+    names = [f"c{number}" for number in range(300)]
+    double.table("id BIGINT NOT NULL, " + ", ".join(f"{name} VARCHAR(9) NULL" for name in names))
+    rows = [{"id": number, **{name: "v" for name in names}} for number in range(10)]
+    assert double.stream_load(json.dumps(rows).encode(), **JSON, strict_mode="true")["NumberLoadedRows"] == 10

@@ -10,7 +10,6 @@ import threading
 
 from .cluster import NODES, Cluster
 from .control import Control
-from .settings import Settings
 from .storage import Storage, state_directory
 
 
@@ -34,9 +33,7 @@ def ports_of(base: int, saved: dict[str, int]) -> dict[str, int]:
 async def main() -> None:
     options = arguments()
     storage = Storage(state_directory(options.dir))
-    cluster = Cluster(storage, Settings())
-    if options.version:
-        cluster.settings.change({"version": options.version})
+    cluster = Cluster(storage, options.version)
     control = Control(cluster)
     if options.tls_cert:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

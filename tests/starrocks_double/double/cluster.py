@@ -29,11 +29,12 @@ NODES = ("fe", "fe2", "be0", "be1", "mysql", "mysql2")
 class Cluster:
     """`nodes` are the HTTP ports by name, `mysql` and `mysql2` the query ports of fe and fe2."""
 
-    def __init__(self, storage: Storage, settings: Settings | None = None):
+    def __init__(self, storage: Storage, version: str | None = None):
         self.storage = storage
         saved = storage.records("cluster").get(0, {})
-        self.settings = settings or Settings()
-        self.settings.change(saved.get("settings", {}))
+        self.defaults = Settings(version=version) if version else Settings()
+        self.settings = Settings()
+        self.settings.change({**saved.get("settings", self.defaults.state()), **({"version": version} if version else {})})
         self.clock = Clock(saved.get("clock", 0.0))
         self.users = Users()
         for order in saved.get("users", []):

@@ -5,7 +5,6 @@ import json
 from .cluster import Cluster
 from .http1 import HttpNode, Request, Response
 from .faults import Faults
-from .settings import Settings
 from .wire_log import WireLog
 
 
@@ -83,7 +82,7 @@ class Control:
         return self.cluster.settings.state()
 
     async def delete_quirk(self, request: Request, order: dict) -> dict:
-        return await self.post_quirk(request, Settings().state())
+        return await self.post_quirk(request, self.cluster.defaults.state())
 
     async def post_user(self, request: Request, order: dict) -> dict:
         self.cluster.users.change(order)

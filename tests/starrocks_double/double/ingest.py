@@ -18,6 +18,7 @@ from .storage import Storage
 from .values import from_json, from_text, json_text, key_bytes, quote_name, quote_text
 
 MAX_ERRORS = 50
+EDGE = 64  # bytes looked at for the first and the last character, before the whole body is
 
 
 @dataclass
@@ -76,7 +77,8 @@ class Stage:
         if not complete:
             self.pending += body
             return
-        body, self.pending = self.pending + body, b""
+        if self.pending:
+            body, self.pending = self.pending + body, b""
         if self.failure is not None:
             return
         try:
@@ -107,7 +109,7 @@ class Stage:
             self.failure = "too many filtered rows"
 
     def add_json(self, body: bytes) -> None:
-        if not body.strip():
+        if not body[:EDGE].strip() and not body.strip():
             return
         path = self.storage.spool_file(body)
         try:
@@ -121,13 +123,14 @@ class Stage:
 
     def json_source(self, body: bytes, path) -> tuple[str, list[str]]:
         """A FROM clause and the expressions of the fields' raw JSON."""
-        first = body.lstrip()[:1]
+        first = (body[:EDGE].lstrip() or body.lstrip())[:1]
+        last = (body[-EDGE:].rstrip() or body.rstrip())[-1:]
         if self.spec.strip_outer_array and not self.spec.json_root and first != b"[":
             raise LoadRefused("The value is not an array when strip_outer_array is set. error: INCORRECT_TYPE")
         if not self.spec.strip_outer_array and first == b"[":
             raise LoadRefused("The value is array type in json document stream, you can set strip_outer_array=true to parse "
                               "each element of the array as individual rows")
-        if self.spec.strip_outer_array and first == b"[" and body.rstrip()[-1:] != b"]":
+        if self.spec.strip_outer_array and first == b"[" and last != b"]":
             raise LoadRefused("Failed to parse json as array. error: TAPE_ERROR")
         form = "array" if first == b"[" else "unstructured"
         size = max(len(body) + 1, 16777216)

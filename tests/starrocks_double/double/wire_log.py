@@ -2,7 +2,7 @@
 
 from collections import deque
 
-LIMIT = 20000
+LIMIT = 5000
 
 
 class WireLog:
