@@ -88,6 +88,7 @@ class Double:
 
     def __init__(self, directory: Path, *options: str):
         self.directory, self.options = directory, options
+        self.kept: dict = {}
         self.start()
 
     def start(self) -> None:
@@ -99,6 +100,7 @@ class Double:
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.kept.clear()
 
     def restart(self) -> None:
         self.kill()
@@ -217,6 +219,7 @@ class Double:
         self.control("DELETE", "/fault")
         self.control("DELETE", "/quirk")
         status = self.control("GET", "/status")
+        self.kept.clear()
         self.node(**{name: "start" for name, alive in status["alive"].items() if not alive})
         if status["leader"] != "fe":
             self.node(fe="switch_leader")
@@ -228,13 +231,18 @@ class Double:
                                autocommit=None, charset="utf8mb4", ssl_disabled=True)
 
     def sql(self, statement: str, node: str = "mysql") -> list[tuple]:
-        connection = self.connect(node)
+        """On a connection that is kept for the next statement, unless it broke."""
+        kept = (node, self.db)
+        connection = self.kept.pop(kept, None) or self.connect(node)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
-                return list(cursor.fetchall())
-        finally:
+                rows = list(cursor.fetchall())
+        except pymysql.MySQLError:
             connection.close()
+            raise
+        self.kept = {kept: connection}
+        return rows
 
     def table(self, columns: str = "id BIGINT NOT NULL, v VARCHAR(20) NULL", name: str = "t", key: str = "id", options: str = "",
               properties: str = "") -> None:

@@ -30,10 +30,16 @@ def double(running):
     running.reset()
 
 
+@pytest.fixture(scope="session")
+def mortal(tmp_path_factory):
+    double = Double(tmp_path_factory.mktemp("mortal"))
+    yield double
+    double.kill()
+
+
 @pytest.fixture
-def own(tmp_path):
-    """A double of the test's own, for what a kill -9 or a version would spoil for others."""
-    started = Double(tmp_path / "state")
-    fresh_database(started)
-    yield started
-    started.kill()
+def own(mortal):
+    """Another double, for what a kill -9 would spoil for the rest."""
+    fresh_database(mortal)
+    yield mortal
+    mortal.reset()

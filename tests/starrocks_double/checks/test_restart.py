@@ -50,8 +50,7 @@ def test_killed_around_a_commit(own, phase, state, rows):
     own.fault(node="fe", op="commit", phase=phase, action="kill")
     with pytest.raises(OSError):
         own.commit("killed")
-    own.process.wait()
-    own.start()
+    own.restart()
     assert own.state("killed") == state
     assert own.rows() == rows
 
@@ -99,7 +98,7 @@ def test_it_ends_when_its_starter_does(tmp_path):
                                                     ("4.0.5", True, True)])
 def test_versions_differ_as_their_release_notes_do(double, version, multi, rename):
     double.quirk(version=version)
-    double.sql(f'CREATE TABLE t (id INT NOT NULL, v INT) PRIMARY KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES("replication_num"="1")')
+    double.sql('CREATE TABLE t (id INT NOT NULL, v INT) PRIMARY KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES("replication_num"="1")')
     assert double.sql("SELECT current_version()")[0][0].startswith(version)
     assert (double.multi("begin", "v" + version.replace(".", "_"), timeout=9)["Status"] == "OK") == multi
     try:

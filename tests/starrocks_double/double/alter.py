@@ -164,7 +164,7 @@ class AlterJobs:
         if column is None:
             raise Refused(f"Column does not exists: {clause.name}", *((5509, "42S22") if self.settings.new_error_codes else (1054, "42S22")))
         if column.key and table.is_primary:
-            raise analyzing(f"Can not drop key column in primary data model table")
+            raise analyzing("Can not drop key column in primary data model table")
         if column.name.lower() in [name.lower() for name in table.order_by]:
             raise analyzing(f"Can not drop sort column[{column.name}] in primary data model table")
         columns.remove(column)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from .ddl import ColumnDef, Statement
 from .storage import Storage
 from .types import KEY_TYPES, Type, check, from_json, to_json
-from .values import quote_name
+from .values import from_text, quote_name, quote_text
 
 RESERVED_COLUMNS = ("__op", "__row")
 
@@ -257,8 +257,6 @@ class Catalog:
             raise refused
 
     def storage_accepts(self, column: Column) -> bool:
-        from .values import from_text, quote_text
-
         sql = f"SELECT {from_text(column.type, quote_text(column.default))} IS NOT NULL"
         return self.storage.connection.execute(sql).fetchone()[0]
 
@@ -320,7 +318,7 @@ class Catalog:
             raise analyzing(f"Unknown properties: {{{', '.join(f'{name}={properties[name]}' for name in unknown)}}}")
         number = properties.get("replication_num", "1" if self.settings.shared_data else "3")
         if not number.isdigit() or int(number) == 0:
-            raise analyzing(f"Replication num should larger than 0. (suggested 3)")
+            raise analyzing("Replication num should larger than 0. (suggested 3)")
         if int(number) > 2 and not self.settings.shared_data:
             raise Refused("Table replication num should be less than of equal to the number of available BE nodes. "
                           "You can change this default by setting the replication_num table properties. "

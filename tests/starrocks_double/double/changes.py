@@ -152,7 +152,7 @@ class Changes:
 
     def stage_update(self, name: str, tree, table: Table, session) -> int:
         if not table.is_primary:
-            raise analyzing(f"only support updating primary key table")
+            raise analyzing("only support updating primary key table")
         if tree.args.get("where") is None:
             raise analyzing("must specify where clause to prevent full table update")
         changed = {}

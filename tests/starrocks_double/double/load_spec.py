@@ -99,10 +99,7 @@ class LoadSpec:
             return
         if wanted not in COMPRESSIONS:
             raise LoadRefused(f"Unsupported compression algorithm: {wanted}")
-        if self.format == "json" or self.compression is not None:
-            self.compression = wanted
-        else:
-            self.compression = wanted
+        self.compression = wanted
 
 
 def parse_columns(header: str) -> list[Mapping]:

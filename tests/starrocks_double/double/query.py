@@ -10,7 +10,7 @@ from .rows import cell, column_info
 from .tokens import SyntaxRefused, tokenize
 from .values import quote_name
 
-VERSION_VARIABLES = {"version_comment": "StarRocks version {version}", "version": "8.0.33", "tx_isolation": "REPEATABLE-READ",
+SYSTEM_VARIABLES = {"version_comment": "StarRocks version {version}", "version": "8.0.33", "tx_isolation": "REPEATABLE-READ",
                      "transaction_isolation": "REPEATABLE-READ", "autocommit": "1", "sql_mode": "ONLY_FULL_GROUP_BY",
                      "lower_case_table_names": "0", "max_allowed_packet": "33554432", "time_zone": "UTC",
                      "system_time_zone": "UTC", "character_set_client": "utf8", "character_set_connection": "utf8",
@@ -139,9 +139,9 @@ class Queries:
 
     def variable(self, name: str) -> str:
         name = name.lower().split(".")[-1]
-        if name not in VERSION_VARIABLES:
+        if name not in SYSTEM_VARIABLES:
             raise Refused(f"Unknown system variable '{name}'", 1193, "HY000")
-        return VERSION_VARIABLES[name].format(version=self.cluster.settings.version)
+        return SYSTEM_VARIABLES[name].format(version=self.cluster.settings.version)
 
     def version_text(self) -> str:
         return f"{self.cluster.settings.version} 0123456"

@@ -4,7 +4,7 @@ import re
 
 from .catalog import Catalog, Column, Refused, Table
 from .mysql_wire import Result
-from .query import VERSION_VARIABLES
+from .query import SYSTEM_VARIABLES
 from .statements import Command
 
 TRANSACTION_COLUMNS = ["TransactionId", "Label", "Coordinator", "TransactionStatus", "LoadJobSourceType", "PrepareTime",
@@ -109,7 +109,7 @@ class Show:
 
     def transaction_row(self, txn) -> list:
         clock = self.cluster.clock
-        return [txn.id, txn.label, f"BE: 127.0.0.1" if txn.coordinator.startswith("be") else "FE: 127.0.0.1", txn.state, txn.source,
+        return [txn.id, txn.label, "BE: 127.0.0.1" if txn.coordinator.startswith("be") else "FE: 127.0.0.1", txn.state, txn.source,
                 clock.text(txn.prepare_time), clock.text(txn.prepared_time), clock.text(txn.commit_time), clock.text(txn.publish_time),
                 clock.text(txn.finish_time), txn.reason, 0, -1, int(txn.timeout * 1000), int(txn.prepared_timeout * 1000), txn.reason]
 
@@ -152,7 +152,7 @@ class Show:
 
     def show_variables(self, command: Command, session) -> Result:
         pattern = command.like or command.where.get("variable_name")
-        rows = [[name, value.format(version=self.cluster.settings.version)] for name, value in sorted(VERSION_VARIABLES.items())
+        rows = [[name, value.format(version=self.cluster.settings.version)] for name, value in sorted(SYSTEM_VARIABLES.items())
                 if like(pattern, name)]
         return Result.of(["Variable_name", "Value"], rows)
 

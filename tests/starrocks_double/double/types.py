@@ -77,7 +77,7 @@ def check(type_: Type, version: tuple[int, ...]) -> str | None:
         if not 1 <= type_.precision <= limit:
             return f"DECIMAL's precision should range from 1 to {limit}"
         if type_.scale > type_.precision:
-            return f"DECIMAL(P[,S]) type P must be greater than or equal to the value of S"
+            return "DECIMAL(P[,S]) type P must be greater than or equal to the value of S"
     if type_.name == "VARCHAR":
         limit = 2147482624 if version >= (4, 2) else VARCHAR_LIMIT
         if not 1 <= type_.length <= limit:
