@@ -1,6 +1,7 @@
 """The double survives its own kill -9, at any step; a version can be chosen; TLS."""
 
 import http.client
+import random
 import ssl
 import subprocess
 import time
@@ -151,3 +152,36 @@ def test_a_version_is_chosen_at_the_start(tmp_path):
         assert double.sql("SELECT current_version()")[0][0].startswith("3.3.5")
     finally:
         double.kill()
+
+
+def test_killed_at_any_step_nothing_is_lost_or_halved(own):
+    """What was answered as committed is there; of a multi-table transaction all or nothing; no state lies about its rows."""
+    own.table(name="t")
+    own.table(name="u")
+    chance = random.Random(7)
+    number, answered = 0, set()
+    for _ in range(3):
+        own.fault(op=chance.choice(["begin", "load", "prepare", "commit"]), phase=chance.choice(["before", "after"]), action="kill",
+                  nth=chance.randint(1, 15))
+        try:
+            while True:
+                number += 1
+                label, rows = f"any{number}", [{"id": number}]
+                if number % 2:
+                    own.multi("begin", label, timeout=60)
+                    own.multi("load", label, rows, "t")
+                    own.multi("load", label, rows, "u")
+                    reply = own.multi("commit", label)
+                else:
+                    own.begin(label)
+                    own.load(label, rows)
+                    own.prepare(label)
+                    reply = own.commit(label)
+                assert reply["Status"] == "OK"
+                answered.add(number)
+        except OSError:
+            own.restart()
+        there = {row[0] for row in own.rows("id")}
+        assert {row[0] for row in own.rows("id", "u")} == {id_ for id_ in there if id_ % 2}
+        assert answered <= there
+        assert {id_ for id_ in range(1, number + 1) if own.state(f"any{id_}") == "VISIBLE"} == there

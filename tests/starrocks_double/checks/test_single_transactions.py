@@ -433,3 +433,18 @@ def test_an_fe_that_has_not_noticed_redirects_to_a_dead_backend(t):
         t.begin("unnoticed")
     t.advance(11)
     assert "No backend alive" in t.begin("noticed")["Message"]
+
+
+def test_the_map_of_labels_expires(t):
+    assert t.begin("expiring", table="nope")["Status"] == "ANALYSIS_ERROR"
+    assert t.load("expiring", [{"id": 1}])["Status"] == "TXN_NOT_EXISTS"
+    t.advance(901)
+    assert "transaction timeouts and is cleaned" in t.load("expiring", [{"id": 1}])["Message"]
+
+
+def test_a_redirect_can_be_lost(t):
+    t.begin("redirect")
+    t.fault(node="fe", op="load", phase="after", action="close")
+    with pytest.raises(ConnectionError):
+        t.load("redirect", [{"id": 1}])
+    assert t.load("redirect", [{"id": 1}])["Status"] == "OK"

@@ -279,3 +279,9 @@ def test_wide_tables(double):
     double.table("id BIGINT NOT NULL, " + ", ".join(f"{name} VARCHAR(9) NULL" for name in names))
     rows = [{"id": number, **{name: "v" for name in names}} for number in range(10)]
     assert double.stream_load(json.dumps(rows).encode(), **JSON, strict_mode="true")["NumberLoadedRows"] == 10
+
+
+@pytest.mark.parametrize("body", [b'[{"id": 1, "v": "\xff"}]', b'[{"id": 1, "v": "a\nb\x00"}]', b'[{"id": NaN}]', b'[[1]]', b'[1, 2]', b'[null]'])
+def test_json_that_no_strict_parser_takes(t, body):
+    assert t.stream_load(body, **JSON, strict_mode="true")["Status"] == "Fail"
+    assert t.rows() == []
