@@ -271,7 +271,9 @@ class assembler {
   }
 
   void start_snapshots(const restart_point& point) {
+    out_.spill = std::make_shared<spill_area>(file_.state / "spill", file_.spill);
     snapshot_driver::options o;
+    o.spill = out_.spill;
     o.readers = file_.source.readers;
     o.key_bytes = file_.memory / 8;
     out_.snapshots = std::make_unique<snapshot_driver>(o);
@@ -345,11 +347,10 @@ class assembler {
   }
 
   void open_streams() {
-    out_.spill = std::make_unique<spill_area>(file_.state / "spill", file_.spill);
     out_.stream = source_->open_stream(out_.identity, {out_.start.position, out_.start.resume},
                                        out_.plan.tables, *out_.spill);
     for (std::uint32_t i = 0; i < file_.source.readers; ++i) {
-      auto reader = source_->open_reader(out_.identity);
+      auto reader = source_->open_reader(out_.identity, out_.spill);
       cancels_.add([reader] { reader->cancel(); });
       out_.readers.push_back(std::move(reader));
     }

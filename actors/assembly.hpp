@@ -48,7 +48,7 @@ struct assembly {
   std::vector<sink_start> sink_starts; ///< as `sinks`
   std::unique_ptr<snapshot_driver> snapshots;
   std::map<std::string, std::string> route_fingerprints;
-  std::unique_ptr<spill_area> spill; ///< outlives the stream
+  std::shared_ptr<spill_area> spill; ///< outlives the stream
   std::unique_ptr<change_stream> stream;
   std::vector<std::shared_ptr<table_reader>> readers;
   std::optional<wal_lsn> until;

@@ -1,5 +1,6 @@
 #include "actors/router_stage.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include "actors/assembly.hpp"
@@ -18,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds probe_interval{50};
 constexpr milliseconds idle_interval{250};
 constexpr std::uint64_t ticks_between_gauges = 3;
+constexpr std::size_t part_bytes = 256U << 10;
 
 class router_stage_impl : public stage<router_actor> {
  public:
@@ -66,6 +68,7 @@ class router_stage_impl : public stage<router_actor> {
         },
         [this](const tick&) {
           if (snapshots_.active()) snapshots_.want_probe();
+          send_parts();
           give_work();
           ask_source_end();
           show_tables();
@@ -110,6 +113,7 @@ class router_stage_impl : public stage<router_actor> {
       note_progress(**rows);
       send_on(router_.take(*rows));
       say_news();
+      send_part(2 * (*rows)->bytes());
     } else if (const auto* b = std::get_if<barrier>(&f.content)) {
       close_epoch(*b);
     } else if (std::holds_alternative<source_reconnected>(f.content)) {
@@ -202,6 +206,7 @@ class router_stage_impl : public stage<router_actor> {
     if (const auto* read = std::get_if<read_request>(&d.request)) {
       send_on(router_.take(snapshots_.chunk_read(*read, chunk)));
       crash_point("chunk_emitted");
+      send_parts();
       return;
     }
     const auto& lookup = std::get<keys_request>(d.request);
@@ -228,6 +233,23 @@ class router_stage_impl : public stage<router_actor> {
     }
   }
 
+  /// A table without a key goes out in parts: in half of the window, so that the other tables go on
+  /// meanwhile. For each batch of the stream twice as much goes out at once, or else changes could
+  /// gather behind the rows faster than they leave.
+  void send_parts() {
+    while (!blocked() && half_free() && snapshots_.has_part()) send_part(part_bytes);
+  }
+
+  void send_part(std::size_t bytes) {
+    if (!snapshots_.has_part()) return;
+    send_on(router_.take(snapshots_.next_part(bytes)));
+    crash_point("part_emitted");
+  }
+
+  bool half_free() const {
+    return std::ranges::all_of(outputs_, [](const output& o) { return o.credit.half_free(); });
+  }
+
   void send_on(std::vector<router::output> out) {
     for (auto& o : out) outputs_[o.sink].waiting.push_back(std::move(o.content));
     send_waiting();
@@ -250,6 +272,7 @@ class router_stage_impl : public stage<router_actor> {
       stash_.pop_front();
       work_off(f);
     }
+    send_parts();
     give_work();
   }
 

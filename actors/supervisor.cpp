@@ -191,7 +191,7 @@ class supervisor_impl : public stage<supervisor_actor> {
   std::set<caf::strong_actor_ptr> stages_;
   coordinator_actor coordinator_;
   router_actor router_;
-  std::unique_ptr<spill_area> parts_spill_;
+  std::shared_ptr<spill_area> parts_spill_;
   std::shared_ptr<const error> failure_; ///< of this run: the first
   bool finished_ = false;
   bool stopping_ = false;

@@ -32,6 +32,11 @@ class credit_sender {
     return sent_.bytes - granted_.bytes < window_.bytes
            && sent_.frames - granted_.frames < window_.frames;
   }
+  /// Less than half of the window is under way; comes true again when all of it was taken.
+  bool half_free() const noexcept {
+    return sent_.bytes - granted_.bytes < window_.bytes / 2
+           && sent_.frames - granted_.frames < (window_.frames + 1) / 2;
+  }
   /// Stamps the next frame and spends its credit.
   frame stamp(payload content);
   void take(const grant& total) noexcept;

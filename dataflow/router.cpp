@@ -248,7 +248,7 @@ std::vector<router::output> router::take(const batch_ptr& rows) {
       ++changes_routed_;
     }
   }
-  for (auto& [table, changes] : held) snapshots_.hold_back(table, rows, std::move(changes));
+  for (auto& [table, changes] : held) snapshots_.hold_back(table, *rows, changes);
   for (std::size_t s = 0; s < sinks_.size(); ++s) {
     if (!routed[s]) continue;
     sinks_[s].wrote = true;

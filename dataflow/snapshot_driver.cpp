@@ -5,26 +5,35 @@
 
 namespace leat {
 
-snapshot_driver::snapshot_driver(options o) : options_(o) {}
+snapshot_driver::snapshot_driver(options o) : options_(std::move(o)) {}
 
 void snapshot_driver::begin(const schema_ptr& table, std::uint32_t generation,
                             std::vector<std::string> sinks) {
-  table_snapshot state;
-  state.generation = generation;
-  state.sinks = std::move(sinks);
   const auto before = tables_.find(table->id);
   // Not all sinks need take part in this one, and those that do may miss rows of the stream.
   std::map<std::string, std::deque<std::vector<std::string>>> missing;
   if (before != tables_.end()) missing = before->second->missing();
-  restore(table, std::move(state));
+  install(std::make_unique<snapshot_table>(table, generation, std::move(sinks), options_.key_bytes,
+                                           options_.spill));
   for (const auto& [sink, keys] : missing)
     tables_.at(table->id)->add_missing(sink, {keys.begin(), keys.end()});
 }
 
 void snapshot_driver::restore(const schema_ptr& table, table_snapshot state) {
-  tables_[table->id] =
-      std::make_unique<snapshot_table>(table, std::move(state), options_.key_bytes);
-  probe_windows_.erase(table->id);
+  install(std::make_unique<snapshot_table>(table, std::move(state), options_.key_bytes,
+                                           options_.spill));
+}
+
+void snapshot_driver::install(std::unique_ptr<snapshot_table> table) {
+  const auto id = table->schema()->id;
+  const auto bytes = table->merge().bytes();
+  tables_[id] = std::move(table);
+  probe_windows_.erase(id);
+  note_remembered(bytes);
+}
+
+void snapshot_driver::note_held(oid table, std::uint64_t chunk) {
+  if (auto* t = tracked(table)) t->note_held(chunk);
 }
 
 void snapshot_driver::change_schema(const schema_ptr& table) {
@@ -47,7 +56,29 @@ const snapshot_table* snapshot_driver::find(oid table) const {
 }
 
 void snapshot_driver::pass(oid table, const batch& rows, std::span<const std::uint32_t> changes) {
-  if (auto* t = tracked(table)) t->pass(rows, changes);
+  auto* t = tracked(table);
+  if (t == nullptr) return;
+  const auto before = t->merge().bytes();
+  t->pass(rows, changes);
+  const auto now = t->merge().bytes();
+  if (now > before) note_remembered(now - before);
+}
+
+// The table that remembers most forgets first, so that small ones need not wait for a busy one.
+void snapshot_driver::note_remembered(std::size_t more) {
+  remembered_ += more;
+  while (remembered_ > options_.key_bytes) {
+    remembered_ = 0;
+    snapshot_merge* largest = nullptr;
+    for (auto& [id, t] : tables_) {
+      remembered_ += t->merge().bytes();
+      if (largest == nullptr || t->merge().bytes() > largest->bytes()) largest = &t->merge();
+    }
+    if (remembered_ <= options_.key_bytes) return;
+    const auto before = largest->bytes();
+    largest->shrink_to(before / 2);
+    if (largest->bytes() == before) return;
+  }
 }
 
 bool snapshot_driver::tracks(oid table) const {
@@ -60,9 +91,24 @@ bool snapshot_driver::holds_changes(oid table) const {
   return t != nullptr && t->holds_changes();
 }
 
-void snapshot_driver::hold_back(oid table, const batch_ptr& rows,
-                                std::vector<std::uint32_t> changes) {
-  tracked(table)->hold(rows, std::move(changes));
+void snapshot_driver::hold_back(oid table, const batch& rows,
+                                std::span<const std::uint32_t> changes) {
+  tracked(table)->hold(rows, changes);
+}
+
+bool snapshot_driver::has_part() const {
+  return std::ranges::any_of(tables_, [](const auto& t) { return t.second->has_part(); });
+}
+
+std::vector<chunk_emission> snapshot_driver::next_part(std::size_t bytes) {
+  auto at = tables_.upper_bound(last_part_of_);
+  for (std::size_t i = 0; i < tables_.size(); ++i, ++at) {
+    if (at == tables_.end()) at = tables_.begin();
+    if (!at->second->has_part()) continue;
+    last_part_of_ = at->first;
+    return at->second->next_part(bytes);
+  }
+  return {};
 }
 
 bool snapshot_driver::holds_transaction(oid table, std::uint32_t xid) const {

@@ -42,8 +42,9 @@ using snapshot_request =
 class snapshot_driver {
  public:
   struct options {
+    std::shared_ptr<spill_area> spill = nullptr; ///< for tables without a key
     std::size_t readers = 2;           ///< chunks of one table read ahead of the one that is due
-    std::size_t key_bytes = 32U << 20; ///< bound of the keys that each table's merge remembers
+    std::size_t key_bytes = 32U << 20; ///< bound of the keys that all merges remember together
   };
   explicit snapshot_driver(options);
 
@@ -51,6 +52,8 @@ class snapshot_driver {
   void begin(const schema_ptr& table, std::uint32_t generation, std::vector<std::string> sinks);
   /// Goes on where a checkpoint stands.
   void restore(const schema_ptr& table, table_snapshot state);
+  /// A target has this table's chunks up to this one (R11).
+  void note_held(oid table, std::uint64_t chunk);
   /// The table's columns as the stream has them from here on.
   void change_schema(const schema_ptr& table);
   /// Rows a sink misses (R6), as texts of the table's key; read after the last chunk.
@@ -60,9 +63,9 @@ class snapshot_driver {
   /// Changes of one table, in stream order, before they are sent on.
   void pass(oid table, const batch& rows, std::span<const std::uint32_t> changes);
   bool tracks(oid table) const;
-  /// Changes of a table without a key wait for its rows; they come back as an emission.
+  /// Changes of a table without a key wait for its rows; they come back in parts behind them.
   bool holds_changes(oid table) const;
-  void hold_back(oid table, const batch_ptr& rows, std::vector<std::uint32_t> changes);
+  void hold_back(oid table, const batch& rows, std::span<const std::uint32_t> changes);
   /// The rows of a table without a key hold this transaction's changes already.
   bool holds_transaction(oid table, std::uint32_t xid) const;
   /// The stream's connection was lost and made again.
@@ -83,6 +86,11 @@ class snapshot_driver {
   std::vector<chunk_emission> keys_read(const keys_request&, chunk_result result);
   /// A request failed with its connection; it is handed out again.
   void failed(const snapshot_request&);
+
+  /// Rows of tables without a key are ready to be sent, and changes that waited for them.
+  bool has_part() const;
+  /// About `bytes` of them, of each such table in its turn. May be empty.
+  std::vector<chunk_emission> next_part(std::size_t bytes);
 
   std::map<oid, table_snapshot> state() const;
   /// Keys that are still missing, by sink and table.
@@ -107,13 +115,17 @@ class snapshot_driver {
   const snapshot_table* find(oid table) const;
 
  private:
+  void install(std::unique_ptr<snapshot_table>);
   snapshot_table* tracked(oid table);
+  void note_remembered(std::size_t more);
   std::optional<snapshot_request> next_of(snapshot_table&);
 
   options options_;
   std::map<oid, std::unique_ptr<snapshot_table>> tables_;
   std::map<oid, snapshot_merge::window> probe_windows_; ///< of the probe in flight
+  std::size_t remembered_ = 0; ///< bytes of keys; at least what there is
   oid last_served_ = 0;
+  oid last_part_of_ = 0;
   std::uint64_t last_ticket_ = 0;
   epoch_id epoch_ = 0; ///< last barrier that passed
   epoch_id completed_ = 0;

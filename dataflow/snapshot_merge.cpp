@@ -66,7 +66,7 @@ void snapshot_merge::restore(std::map<std::uint32_t, touched_keys> touched) {
     bytes_ += cost(keys);
     if (keys.and_older) horizon_ = xid;
   }
-  shrink();
+  if (bytes_ > max_bytes_) shrink_to(max_bytes_ / 2);
 }
 
 std::map<std::uint32_t, touched_keys> snapshot_merge::touched() const {
@@ -96,7 +96,7 @@ void snapshot_merge::pass(const batch& rows, std::span<const std::uint32_t> chan
     touch(*entry, rows, c, key);
     bytes_ += entry->keys.bytes();
     if (bytes_ <= max_bytes_) continue;
-    shrink();
+    shrink_to(max_bytes_ / 2);
     transaction = change::no_row;
   }
 }
@@ -144,20 +144,20 @@ void snapshot_merge::touch(touched_keys& entry, const batch& rows, const change&
   entry.keys.insert(hash(scratch_));
 }
 
-// The biggest go first, as that costs the fewest chunks that have to wait; down to half, so that it
-// is seldom done.
-void snapshot_merge::shrink() {
-  if (bytes_ <= max_bytes_) return;
+// The biggest go first, as that costs the fewest chunks that have to wait. Callers go down to half of
+// what they may keep, so that it is seldom done.
+void snapshot_merge::shrink_to(std::size_t bytes) {
+  if (bytes_ <= bytes) return;
   std::vector<touched_keys*> by_size;
   for (auto& [xid, keys] : touched_)
     if (keys.keys.size() != 0) by_size.push_back(&keys);
   std::ranges::sort(by_size, std::greater{}, [](const auto* t) { return t->keys.bytes(); });
   for (auto* t : by_size) {
-    if (bytes_ <= max_bytes_ / 2) return;
+    if (bytes_ <= bytes) return;
     bytes_ -= t->keys.bytes();
     *t = overflow();
   }
-  if (bytes_ > max_bytes_ / 2) collapse();
+  if (bytes_ > bytes) collapse();
 }
 
 // Too many transactions: one entry stands for all.

@@ -82,11 +82,13 @@ class snapshot_merge {
 
   /// Of the remembered keys.
   std::size_t bytes() const noexcept { return bytes_; }
+  /// Keeps at most so many, but for one transaction that stands for all: chunks that do not see what
+  /// was forgotten have to be read again.
+  void shrink_to(std::size_t bytes);
 
  private:
   touched_keys* entry_of(std::uint32_t xid);
   void touch(touched_keys&, const batch&, const change&, std::span<const std::uint16_t> key);
-  void shrink();
   void collapse();
   const std::optional<xid_snapshot>& settled() const;
   void close(window, const xid_snapshot& seen);

@@ -1,6 +1,7 @@
 #include "dataflow/snapshot_table.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -16,8 +17,18 @@ bool takes_part(std::string_view sink, std::string_view target,
   return sinks.empty() || std::any_of(sinks.begin(), sinks.end(), names);
 }
 
-snapshot_table::snapshot_table(schema_ptr schema, table_snapshot state, std::size_t key_bytes)
-    : schema_(std::move(schema)), state_(std::move(state)), merge_(key_bytes) {
+snapshot_table::snapshot_table(schema_ptr schema, std::uint32_t generation,
+                               std::vector<std::string> sinks, std::size_t key_bytes,
+                               std::shared_ptr<spill_area> spill)
+    : schema_(std::move(schema)), merge_(key_bytes), spill_(std::move(spill)) {
+  state_.generation = generation;
+  state_.sinks = std::move(sinks);
+}
+
+snapshot_table::snapshot_table(schema_ptr schema, table_snapshot state, std::size_t key_bytes,
+                               std::shared_ptr<spill_area> spill)
+    : schema_(std::move(schema)), state_(std::move(state)), merge_(key_bytes),
+      spill_(std::move(spill)) {
   chunks_high_ = state_.high;
   settled_ = state_.phase == snapshot_phase::finished;
   merge_.restore(std::move(state_.touched));
@@ -96,7 +107,7 @@ void snapshot_table::planned(request_ticket ticket, const chunk_plan& plan, epoc
 std::optional<chunk_bounds> snapshot_table::next_chunk(request_ticket ticket, epoch_id completed,
                                                        std::size_t ahead) {
   if (state_.phase != snapshot_phase::reading || completed < planned_in_ || columns_ahead_
-      || rewrite_high_)
+      || rewrite_high_ || handover_)
     return std::nullopt;
   const auto limit = std::min(ahead, state_.chunks.size());
   for (std::size_t i = 0; i < limit; ++i) {
@@ -127,8 +138,10 @@ std::vector<chunk_emission> snapshot_table::chunk_read(request_ticket ticket, ch
   }
   const auto high = result.rows.high;
   chunk_failed(ticket);
-  if (failure == chunk_failure::too_large) split(number, result.split, epoch);
-  if (failure == chunk_failure::rewritten && !rewrite_high_) rewrite_high_ = high;
+  const bool splits = failure == chunk_failure::too_large;
+  const bool begins_again = failure == chunk_failure::rewritten || (splits && number <= held_chunk_);
+  if (begins_again && !rewrite_high_) rewrite_high_ = high;
+  if (splits && !begins_again) split(number, result.split, epoch);
   if (failure == chunk_failure::columns_changed) await_columns(high);
   if (failure == chunk_failure::table_gone) {
     gone_ = true;
@@ -144,8 +157,13 @@ std::vector<chunk_emission> snapshot_table::emit_ready(epoch_id) {
     const auto number = state_.chunks.front().number;
     const auto due = in_flight_.find(number);
     if (due == in_flight_.end() || !due->second.result) break;
-    const auto flight = std::move(due->second);
+    auto flight = std::move(due->second);
     in_flight_.erase(due);
+    if (schema_->key.empty()) {
+      if (merge_.admit(flight.window, flight.result->rows.seen))
+        hand_over(number, std::move(flight.result->rows));
+      break;
+    }
     if (!emit(out, flight.window, flight.result->rows, number, state_.sinks)) break;
     state_.chunks.erase(state_.chunks.begin());
     ++state_.chunks_emitted;
@@ -163,11 +181,6 @@ bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::wind
   state_.high = std::max(state_.high, rows.high);
   if (number != 0) chunks_high_ = state_.high;
   chunk_emission e{schema_->id, state_.generation, number, sinks, nullptr, {}};
-  if (schema_->key.empty()) {
-    e.first = true;
-    out.push_back(e);
-    e.first = false;
-  }
   for (const auto& part : rows.batches) {
     e.rows = part;
     e.changes = filter->select(*part, schema_->key);
@@ -177,7 +190,6 @@ bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::wind
   e.changes.clear();
   e.last = true;
   out.push_back(std::move(e));
-  if (schema_->key.empty()) emit_held(out, rows.seen);
   return true;
 }
 
@@ -186,31 +198,79 @@ bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::wind
 void snapshot_table::begin_again() {
   state_.phase = snapshot_phase::waiting;
   ++state_.generation;
+  state_.chunks_emitted = 0;
+  state_.rows_emitted = 0;
   planned_ = false;
+}
+
+void snapshot_table::hold(const batch& rows, std::span<const std::uint32_t> changes) {
+  if (!waiting_) waiting_ = std::make_unique<batch_spool>(spill_);
+  waiting_->push(rows, changes);
+}
+
+void snapshot_table::hand_over(std::uint64_t number, chunk_rows rows) {
+  state_.high = std::max(state_.high, rows.high);
+  chunks_high_ = state_.high;
+  if (!rows.spooled) {
+    rows.spooled = std::make_shared<batch_spool>(spill_);
+    for (const auto& part : rows.batches) rows.spooled->push(*part);
+  }
+  handover_ = handover{number, std::move(rows.seen), std::move(rows.spooled), false, false};
+}
+
+std::vector<chunk_emission> snapshot_table::next_part(std::size_t bytes) {
+  std::vector<chunk_emission> out;
+  if (!std::exchange(handover_->begun, true)) {
+    chunk_emission e{schema_->id, state_.generation, handover_->number, state_.sinks, nullptr, {}};
+    e.first = true;
+    out.push_back(std::move(e));
+  } else if (!handover_->rows_sent) {
+    emit_rows(out, bytes);
+  } else {
+    emit_held(out, bytes);
+  }
+  // At once: the next change of the stream waits no more, so nothing may be before it.
+  if (handover_->rows_sent && (!waiting_ || waiting_->empty())) end_handover();
+  return out;
+}
+
+void snapshot_table::emit_rows(std::vector<chunk_emission>& out, std::size_t bytes) {
+  chunk_emission e{schema_->id, state_.generation, handover_->number, state_.sinks, nullptr, {}};
+  e.rows = handover_->rows->pop(schema_, bytes);
+  if (e.rows) {
+    e.changes.resize(e.rows->changes.size());
+    std::iota(e.changes.begin(), e.changes.end(), 0U);
+    state_.rows_emitted += e.changes.size();
+  } else {
+    e.last = true;
+    handover_->rows_sent = true;
+  }
+  out.push_back(std::move(e));
+}
+
+void snapshot_table::emit_held(std::vector<chunk_emission>& out, std::size_t bytes) {
+  chunk_emission e{schema_->id, state_.generation, 0, state_.sinks, nullptr, {}};
+  e.held = true;
+  e.rows = waiting_->pop(schema_, bytes);
+  for (std::uint32_t i = 0; i < e.rows->changes.size(); ++i)
+    if (!handover_->seen.sees_streamed(e.rows->transaction_of(e.rows->changes[i]).xid))
+      e.changes.push_back(i);
+  if (!e.changes.empty()) out.push_back(std::move(e));
+}
+
+void snapshot_table::end_handover() {
+  state_.seen = std::move(handover_->seen);
+  handover_.reset();
+  waiting_.reset();
+  state_.chunks.erase(state_.chunks.begin());
+  ++state_.chunks_emitted;
+  settle();
 }
 
 void snapshot_table::source_restarted() {
   merge_.source_restarted();
   // The next xid that the fence names may have gone with a crash, and never come.
   if (state_.phase == snapshot_phase::waiting) state_.fence_xid = 0;
-}
-
-void snapshot_table::hold(const batch_ptr& rows, std::vector<std::uint32_t> changes) {
-  held_.emplace_back(rows, std::move(changes));
-}
-
-void snapshot_table::emit_held(std::vector<chunk_emission>& out, const xid_snapshot& seen) {
-  state_.seen = seen;
-  for (auto& [rows, changes] : held_) {
-    std::erase_if(changes, [&, &source = *rows](std::uint32_t i) {
-      return seen.sees_streamed(source.transaction_of(source.changes[i]).xid);
-    });
-    if (changes.empty()) continue;
-    chunk_emission e{schema_->id, state_.generation, 0, state_.sinks, rows, std::move(changes)};
-    e.held = true;
-    out.push_back(std::move(e));
-  }
-  held_.clear();
 }
 
 void snapshot_table::split(std::uint64_t number, const std::vector<std::string>& at,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,24 +40,35 @@ bool takes_part(std::string_view sink, std::string_view target,
 /// snapshot_driver, which owns the requests; all calls in stream order.
 class snapshot_table {
  public:
-  snapshot_table(schema_ptr schema, table_snapshot state, std::size_t key_bytes);
+  /// A new generation. Tables without a key need `spill`.
+  snapshot_table(schema_ptr schema, std::uint32_t generation, std::vector<std::string> sinks,
+                 std::size_t key_bytes, std::shared_ptr<spill_area> spill = nullptr);
+  /// Goes on from a checkpoint.
+  snapshot_table(schema_ptr schema, table_snapshot state, std::size_t key_bytes,
+                 std::shared_ptr<spill_area> spill = nullptr);
 
   table_snapshot checkpoint_state() const;
   const table_snapshot& state() const { return state_; }
   const schema_ptr& schema() const { return schema_; }
   snapshot_merge& merge() { return merge_; }
+  const snapshot_merge& merge() const { return merge_; }
 
   void pass(const batch& rows, std::span<const std::uint32_t> changes);
   /// Requests for rows and bounds in other columns are given up.
   void change_schema(const schema_ptr& schema);
   bool tracking() const { return state_.phase != snapshot_phase::finished; }
 
-  /// A table without a key has one S for all its rows (R5.7): its changes wait until they have
-  /// come.
+  /// A table without a key has one S for all its rows (R5.7): its changes wait on disk until all
+  /// rows were sent, and go out behind them. Throws as spill_file::append does.
   bool holds_changes() const {
     return schema_->key.empty() && tracking() && state_.phase != snapshot_phase::passing;
   }
-  void hold(const batch_ptr& rows, std::vector<std::uint32_t> changes);
+  void hold(const batch& rows, std::span<const std::uint32_t> changes);
+  /// The rows have come, and are sent in parts, changes behind them; all in one generation, which a
+  /// crash between two parts ends.
+  bool has_part() const { return handover_.has_value(); }
+  /// The next one: a batch of about `bytes`, or a signal. Precondition: has_part().
+  std::vector<chunk_emission> next_part(std::size_t bytes);
   /// The rows that came hold this transaction's changes already; only for tables without a key.
   bool holds_transaction(std::uint32_t xid) const {
     return state_.seen && tracking() && state_.seen->sees_streamed(xid);
@@ -76,6 +88,9 @@ class snapshot_table {
   /// it.
   void planned(request_ticket, const chunk_plan&, epoch_id epoch);
 
+  /// A target has the chunks up to this one already: they must keep their numbers, so that the
+  /// table begins again when one does not fit any more.
+  void note_held(std::uint64_t chunk) { held_chunk_ = chunk; }
   /// The next chunk to read: at most `ahead` beyond the one that is due.
   std::optional<chunk_bounds> next_chunk(request_ticket, epoch_id completed, std::size_t ahead);
   /// Gives what can be emitted: chunks go out in the order of their numbers.
@@ -120,7 +135,10 @@ class snapshot_table {
   std::vector<chunk_emission> emit_ready(epoch_id epoch);
   bool emit(std::vector<chunk_emission>&, snapshot_merge::window, const chunk_rows&,
             std::uint64_t number, const std::vector<std::string>& sinks);
-  void emit_held(std::vector<chunk_emission>&, const xid_snapshot& seen);
+  void hand_over(std::uint64_t number, chunk_rows rows);
+  void emit_rows(std::vector<chunk_emission>&, std::size_t bytes);
+  void emit_held(std::vector<chunk_emission>&, std::size_t bytes);
+  void end_handover();
   void split(std::uint64_t number, const std::vector<std::string>& at, epoch_id epoch);
   void await_dropped(const chunk_emission&, std::deque<std::vector<std::string>>& queue);
   void await_absent(const key_lookup&, const chunk_rows&,
@@ -129,6 +147,14 @@ class snapshot_table {
   void finish();
   void begin_again();
   bool asked() const { return asked_ != request_ticket::none; }
+  /// The rows of a table without a key, on their way.
+  struct handover {
+    std::uint64_t number = 0;
+    xid_snapshot seen;
+    std::shared_ptr<batch_spool> rows;
+    bool begun = false;
+    bool rows_sent = false;
+  };
   using flights = std::map<std::uint64_t, reading>;
   flights::iterator flight_of(request_ticket);
   void give_up_keys();
@@ -148,7 +174,9 @@ class snapshot_table {
       absent_;
   std::optional<key_lookup> keys_in_flight_;
   request_ticket keys_ticket_{};
-  std::vector<std::pair<batch_ptr, std::vector<std::uint32_t>>> held_;
+  std::shared_ptr<spill_area> spill_;
+  std::unique_ptr<batch_spool> waiting_; ///< changes, for rows
+  std::optional<handover> handover_;
   snapshot_merge::window keys_window_{};
   std::size_t keys_per_lookup_ = 500;
   bool keys_wait_for_probe_ = false;
@@ -158,6 +186,7 @@ class snapshot_table {
   bool columns_due_ = false;
   bool gone_ = false;
   bool rewritten_ = false;
+  std::uint64_t held_chunk_ = 0; ///< as note_held()
   std::optional<wal_lsn> rewrite_high_; ///< H of the chunk that met a rewrite
   wal_lsn columns_high_{};
   bool columns_ahead_ = false;

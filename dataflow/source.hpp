@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "dataflow/batch_spool.hpp"
 #include "dataflow/checkpoint.hpp"
 #include "dataflow/frame.hpp"
 #include "dataflow/plan.hpp"
@@ -87,7 +88,9 @@ class source {
   virtual std::unique_ptr<change_stream> open_stream(const pipeline_identity&, stream_start,
                                                      const std::vector<schema_ptr>& known,
                                                      spill_area&) = 0;
-  virtual std::shared_ptr<table_reader> open_reader(const pipeline_identity&) = 0;
+  /// `spill` takes the rows of tables without a key.
+  virtual std::shared_ptr<table_reader> open_reader(const pipeline_identity&,
+                                                    std::shared_ptr<spill_area> spill) = 0;
 
   /// Removes slot and publication that leat made, and says which were there. Throws (transient) while
   /// somebody uses the slot.
@@ -100,12 +103,14 @@ class source {
   virtual void cancel() noexcept = 0;
 };
 
-/// Rows of one chunk, buffered whole, with the snapshot they were read in (R5).
+/// Rows of one chunk, buffered whole, with the snapshot they were read in (R5). Those of a table
+/// without a key, which is one chunk, may be `spooled`.
 struct chunk_rows {
   chunk_bounds bounds;
   xid_snapshot seen;              ///< S
   wal_lsn high{};                 ///< H, read after S
   std::vector<batch_ptr> batches; ///< changes of kind read, in key order
+  std::shared_ptr<batch_spool> spooled; ///< or null
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
 };

@@ -59,8 +59,8 @@ void spill_area::reserve(std::uint64_t size) {
               "the spill area is full: it holds {} of at most {} bytes, and {} more are needed",
               used, limit_, size),
           directory_.string(),
-          "raise limits.spill in the pipeline file, or end the large transactions at the source "
-          "that are in progress");
+          "raise limits.spill in the pipeline file: it has to hold what large transactions in "
+          "progress have written, and a table without a key while it is read");
   } while (!bytes_.compare_exchange_weak(used, used + size, std::memory_order_relaxed));
 }
 
@@ -110,22 +110,24 @@ spill_file& spill_file::operator=(spill_file&& other) noexcept {
 
 spill_file::~spill_file() { clear(); }
 
-void spill_file::append(std::string_view record) {
-  const auto size = static_cast<length>(record.size());
-  if (size != record.size())
+void spill_file::append(std::initializer_list<std::string_view> pieces) {
+  std::size_t whole = 0;
+  for (const auto piece : pieces) whole += piece.size();
+  const auto size = static_cast<length>(whole);
+  if (size != whole)
     throw error(error_kind::bug, "a record of 4 GiB or more was spilled", path_.string(),
                 "report this");
-  area_->reserve(sizeof size + record.size());
-  appended_ += sizeof size + record.size();
+  area_->reserve(sizeof size + whole);
+  appended_ += sizeof size + whole;
   char prefix[sizeof size];
   std::memcpy(prefix, &size, sizeof size);
   pending_.append(prefix, sizeof prefix);
-  if (record.size() >= buffer_size) {
+  if (whole >= buffer_size) {
     flush();
-    write(record.data(), record.size());
+    for (const auto piece : pieces) write(piece.data(), piece.size());
     return;
   }
-  pending_.append(record);
+  for (const auto piece : pieces) pending_.append(piece);
   if (pending_.size() >= buffer_size) flush();
 }
 
@@ -212,10 +214,10 @@ void spill_file::fill(std::size_t size) {
   }
 }
 
-void spill_queue::push(std::string_view record) {
+void spill_queue::push(std::initializer_list<std::string_view> pieces) {
   if (pieces_.empty() || pieces_.back().bytes() >= queue_piece) pieces_.push_back(area_.create());
   const auto before = pieces_.back().unread();
-  pieces_.back().append(record);
+  pieces_.back().append(pieces);
   unread_ += pieces_.back().unread() - before;
 }
 

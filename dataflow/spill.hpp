@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,7 +57,9 @@ class spill_file {
 
   /// At most 4 GiB. Throws leat::error of kind state when the area is full (the file is as before
   /// then), or the disk is, or fails; the file is of no use after the latter.
-  void append(std::string_view record);
+  void append(std::string_view record) { append({record}); }
+  /// One record, in pieces.
+  void append(std::initializer_list<std::string_view> pieces);
 
   /// The next record; nothing when all that was appended has been read. Valid until the next call.
   std::optional<std::string_view> next();
@@ -99,7 +102,8 @@ class spill_queue {
   explicit spill_queue(spill_area& area) : area_(area) {}
 
   /// Throws as spill_file::append does.
-  void push(std::string_view record);
+  void push(std::string_view record) { push({record}); }
+  void push(std::initializer_list<std::string_view> pieces);
   /// The oldest record; valid until the next pop(). Precondition: !empty().
   std::string_view pop();
 

@@ -70,7 +70,11 @@ class batch_packer {
   void close() {
     arena_hint_ = std::min(open_->arena.size() + open_->arena.size() / 8, batch_bytes * 2);
     rows_.bytes += open_->bytes();
-    rows_.batches.push_back(std::exchange(open_, nullptr));
+    const auto whole = std::exchange(open_, nullptr);
+    if (request_.spool)
+      request_.spool->push(*whole);
+    else
+      rows_.batches.push_back(whole);
   }
 
   const row_request& request_;

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dataflow/batch.hpp"
+#include "dataflow/batch_spool.hpp"
 #include "dataflow/position.hpp"
 #include "plugins/postgres/connection.hpp"
 
@@ -22,7 +24,8 @@ struct row_request {
   wal_lsn high{};                ///< H of the chunk, which its rows carry as their commit (R11)
   std::uint64_t first_index = 0; ///< change::index of the first row
   look_reader look = {}; ///< of the first statement that gives rows, if not those of the chunk
-  std::uint64_t max_bytes = 0;   ///< give up beyond this, once a second row has come; 0: never
+  std::shared_ptr<batch_spool> spool; ///< takes the batches; null: they stay in memory
+  std::uint64_t max_bytes = 0;        ///< give up beyond this, once a second row has come; 0: never
 };
 
 /// Rows as changes of kind read, in the order of the SELECT, at most 512 rows a batch; a batch is

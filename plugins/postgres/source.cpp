@@ -119,8 +119,10 @@ class postgres_source : public source {
     return std::make_unique<replication_stream>(std::move(o), std::move(resolver), spill);
   }
 
-  std::shared_ptr<table_reader> open_reader(const pipeline_identity& id) override {
+  std::shared_ptr<table_reader> open_reader(const pipeline_identity& id,
+                                            std::shared_ptr<spill_area> spill) override {
     snapshot_options o;
+    o.spill = std::move(spill);
     o.chunk_rows = options_.chunk_rows;
     o.chunk_bytes = options_.chunk_bytes;
     o.where = options_.where;

@@ -295,6 +295,8 @@ bool reader::fill(chunk_result& out, connection& c, const std::string& sql,
   request.look = std::move(look);
   request.first_index = out.rows.bounds.number << 32;
   request.max_bytes = several ? options_.chunk_bytes * 2 : 0;
+  if (schema.key.empty() && options_.spill)
+    request.spool = out.rows.spooled = std::make_shared<batch_spool>(options_.spill);
   auto rows = read_rows(c, sql, request);
   if (rows.unwanted) return false;
   if (rows.too_large) {

@@ -22,6 +22,8 @@ struct snapshot_options {
       {};                            ///< of the publication; for chunks and read_keys
   publication_view publication = {}; ///< which columns describe() and column checks go by
   std::chrono::milliseconds lock_timeout{5000};
+  /// Where read() puts the rows of a table without a key, which are one chunk; null: in memory.
+  std::shared_ptr<spill_area> spill = nullptr;
 };
 
 /// Reads chunks on one connection of its own, made at the first call and again after it was lost.

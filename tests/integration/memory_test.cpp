@@ -87,6 +87,27 @@ TEST_F(Memory, OfASnapshotDoesNotGrowWithTheTable) {
   expect_rows("large");
 }
 
+TEST_F(Memory, OfATableWithoutAKeyDoesNotGrowWithItsRowsNorWithWhatIsWrittenMeanwhile) {
+  source("CREATE TABLE notes (n int, t text)");
+  source("ALTER TABLE notes REPLICA IDENTITY FULL");
+  source("INSERT INTO notes SELECT i, repeat('x', 1000) FROM generate_series(1, " + scaled(2000000)
+         + ") i");
+  finished_process run;
+  {
+    const std::jthread pipeline([&] { run = leat("run", {"--until", "caught-up"}); });
+    for (int i = 0; i < 10; ++i) {
+      source("INSERT INTO notes SELECT -i, repeat('y', 1000) FROM generate_series(1, "
+             + scaled(200000) + ") i");
+      source("UPDATE notes SET t = 'z' WHERE n = " + std::to_string(i));
+      source("DELETE FROM notes WHERE n = 1" + std::to_string(i));
+    }
+  }
+  expect_within(run, 0);
+  expect_within(catch_up(), 0);
+  const std::string sums = "SELECT count(*), sum(n), sum(length(t)), count(DISTINCT n) FROM ";
+  EXPECT_EQ(lite(sums + "notes"), source_rows(sums + "public.notes"));
+}
+
 TEST_F(Memory, OfRowsOfAMegabyteIsBounded) {
   source("CREATE TABLE wide (id int PRIMARY KEY, t text)");
   source("ALTER TABLE wide ALTER t SET STORAGE EXTERNAL");

@@ -223,7 +223,8 @@ std::unique_ptr<change_stream> sim_source::open_stream(const pipeline_identity&,
   return std::make_unique<no_stream>();
 }
 
-std::shared_ptr<table_reader> sim_source::open_reader(const pipeline_identity&) {
+std::shared_ptr<table_reader> sim_source::open_reader(const pipeline_identity&,
+                                                      std::shared_ptr<spill_area>) {
   return std::make_shared<sim_reader>(world_, random_);
 }
 

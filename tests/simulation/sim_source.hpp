@@ -21,7 +21,8 @@ class sim_source : public source {
   wal_lsn position() override { return world_.database.wal_end(); }
   std::unique_ptr<change_stream> open_stream(const pipeline_identity&, stream_start,
                                              const std::vector<schema_ptr>&, spill_area&) override;
-  std::shared_ptr<table_reader> open_reader(const pipeline_identity&) override;
+  std::shared_ptr<table_reader> open_reader(const pipeline_identity&,
+                                            std::shared_ptr<spill_area>) override;
   dropped drop(const pipeline_identity&) override { return {}; }
   void cancel() noexcept override {}
 

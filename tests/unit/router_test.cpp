@@ -6,6 +6,7 @@
 
 #include "dataflow/error.hpp"
 #include "tests/support/snapshot_builder.hpp"
+#include "tests/support/temp_directory.hpp"
 
 // Design rules R1, R2, R5, R7, R11 and R12: what goes to which target, and what a target has already.
 
@@ -28,6 +29,22 @@ schema_ptr items() {
 schema_ptr others() {
   static const auto schema =
       table("public.others").id(2).column("id", value_class::text).key({"id"}).build();
+  return schema;
+}
+
+schema_ptr notes() {
+  static const auto schema =
+      table("public.notes").id(3).column("text", value_class::text).replica_full().build();
+  return schema;
+}
+
+schema_ptr wider_notes() {
+  static const auto schema = table("public.notes")
+                                 .id(3)
+                                 .column("text", value_class::text)
+                                 .column("more", value_class::text)
+                                 .replica_full()
+                                 .build();
   return schema;
 }
 
@@ -113,7 +130,12 @@ class Router : public testing::Test {
         request, chunk_of(request.table, request.bounds.number, seen, high, rows))));
   }
 
-  snapshot_driver snapshots_{{}};
+  /// The next part of a table without a key.
+  strings part() { return said(router_->take(snapshots_.next_part(1))); }
+
+  temp_directory directory_;
+  snapshot_driver snapshots_{
+      {.spill = std::make_shared<spill_area>(directory_.path(), std::uint64_t{1} << 20)}};
   std::optional<router> router_;
 
  private:
@@ -278,6 +300,51 @@ TEST_F(Router, ALogGetsNoRowsThatAnotherTargetMissed) {
   EXPECT_EQ(said(router_->take(snapshots_.keys_read(
                 lookup, chunk_of(items(), 0, sees_before(100), 1000, {{"x", "whole"}})))),
             strings{"one: items read x whole"});
+}
+
+TEST_F(Router, ChangesOfATableWithoutAKeyWaitForItsRows) {
+  start({to("one", notes()), to("one", items())});
+  snapshots_.begin(notes(), 1, {});
+  EXPECT_EQ(said(router_->start()), strings{}) << "it begins with its rows";
+  EXPECT_EQ(take(commit(100, 150, notes()).insert({"running"})), strings{});
+  const auto request = first_chunk(notes());
+  EXPECT_EQ(bring(request, {{"seen"}}, 1000, sees_before(200, {150})), strings{});
+  EXPECT_EQ(part(), strings{"one: notes begun 1"});
+  EXPECT_EQ(part(), strings{"one: notes read seen"});
+  EXPECT_EQ(take(commit(300, 300).insert({"a", "1"})), strings{"one: items insert a 1"})
+      << "other tables go on";
+  EXPECT_EQ(take(commit(301, 140, notes()).insert({"seen"})), strings{});
+  EXPECT_EQ(take(commit(302, 301, notes()).insert({"later"})), strings{});
+  EXPECT_EQ(cut(302), strings{"one: barrier commits"});
+  EXPECT_EQ(part(), strings{"one: notes chunk 1.1"});
+  EXPECT_EQ(part(), strings{"one: notes insert running"});
+  EXPECT_EQ(part(), strings{}) << "the rows hold it";
+  EXPECT_EQ(part(), strings{"one: notes insert later"});
+  EXPECT_FALSE(snapshots_.has_part());
+  EXPECT_EQ(take(commit(400, 141, notes()).insert({"seen"})), strings{});
+  EXPECT_EQ(take(commit(401, 302, notes()).insert({"last"})), strings{"one: notes insert last"});
+  EXPECT_EQ(cut(1000), (strings{"one: notes finished 1", "one: barrier consistent commits"}));
+}
+
+TEST_F(Router, ALogTakesChangesOfATableWithoutAKeyAtOnce) {
+  start({to("one", notes(), route_mode::append)});
+  snapshots_.begin(notes(), 1, {});
+  EXPECT_EQ(said(router_->start()), strings{"one: notes begun 1"});
+  EXPECT_EQ(take(commit(100, 150, notes()).insert({"seen"})), strings{"one: notes insert seen"});
+  bring(first_chunk(notes()), {{"seen"}}, 1000, sees_before(200));
+  EXPECT_EQ(part(), strings{});
+  EXPECT_EQ(part(), strings{"one: notes read seen"});
+  EXPECT_EQ(part(), strings{"one: notes chunk 1.1"});
+}
+
+TEST_F(Router, OtherColumnsBeforeTheLastRowsOfATableWithoutAKeyBeginItAgain) {
+  start({to("one", notes())});
+  snapshots_.begin(notes(), 1, {});
+  bring(first_chunk(notes()), {{"seen"}}, 1000, sees_before(200));
+  EXPECT_EQ(part(), strings{"one: notes begun 1"});
+  EXPECT_EQ(take(commit(100, 300, wider_notes()).insert({"a", "b"})), strings{"one: notes changed"});
+  EXPECT_FALSE(snapshots_.has_part());
+  EXPECT_EQ(snapshots_.find(3)->state().generation, 2U);
 }
 
 TEST_F(Router, ASinkThatMissesRowsIsNoCutUntilTheyHaveCome) {

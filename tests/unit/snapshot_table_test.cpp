@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/snapshot_builder.hpp"
+#include "tests/support/temp_directory.hpp"
 
 // Design rules R5 and R6: the way of one table through its snapshot.
 
@@ -37,7 +38,7 @@ strings said(const std::vector<chunk_emission>& emissions) {
 
 class SnapshotTable : public testing::Test {
  protected:
-  snapshot_table table_{items(), table_snapshot{}, plenty};
+  snapshot_table table_{items(), 1, {}, plenty};
 
   request_ticket ticket() { return request_ticket{++tickets_}; }
 
@@ -346,6 +347,97 @@ TEST_F(SnapshotTable, OtherColumnsGiveUpWhatIsBeingRead) {
   table_.change_schema(wider);
   EXPECT_EQ(read(last_, chunk_of(items(), 1, sees_before(100), 1000, {{"a", "1"}})), strings{});
   EXPECT_EQ(number_of_next(), 1U);
+}
+
+/// A table without a key (R5.7), read in one piece by the snapshot that its test gives.
+class KeylessTable : public SnapshotTable {
+ protected:
+  KeylessTable() { table_ = snapshot_table(notes(), 1, {}, plenty, area_); }
+
+  static schema_ptr notes() {
+    static const auto schema =
+        table("public.notes").column("text", value_class::text).replica_full().build();
+    return schema;
+  }
+
+  void restart() { table_ = snapshot_table(notes(), table_.checkpoint_state(), plenty, area_); }
+  void hold(const char* text, std::uint32_t xid) {
+    const auto rows = batch_builder(notes()).begin(xid, 0, xid).insert({text}).build();
+    table_.hold(*rows, all_changes(*rows));
+  }
+  /// The rows have come.
+  void bring(const std::vector<row>& rows, const xid_snapshot& seen) {
+    read_in_chunks({});
+    ASSERT_EQ(number_of_next(), 1U);
+    EXPECT_EQ(read(last_, chunk_of(notes(), 1, seen, 1000, rows)), strings{});
+  }
+  strings part() { return said(table_.next_part(1)); }
+
+ private:
+  temp_directory directory_;
+  std::shared_ptr<spill_area> area_ =
+      std::make_shared<spill_area>(directory_.path(), std::uint64_t{1} << 20);
+};
+
+TEST_F(KeylessTable, ItsChangesFollowItsRowsButForThoseThatTheRowsHold) {
+  EXPECT_TRUE(table_.holds_changes());
+  hold("seen", 140);
+  hold("running", 150);
+  bring({{"seen"}}, sees_before(200, {150}));
+  hold("later", 300);
+  EXPECT_EQ(part(), strings{"first"});
+  EXPECT_EQ(part(), strings{"read seen"});
+  EXPECT_EQ(part(), strings{"end of 1"});
+  EXPECT_EQ(part(), strings{}) << "a change that the rows hold";
+  EXPECT_EQ(part(), strings{"insert running"});
+  hold("latest", 301);
+  EXPECT_EQ(part(), strings{"insert later"});
+  EXPECT_EQ(part(), strings{"insert latest"});
+  EXPECT_FALSE(table_.has_part());
+}
+
+TEST_F(KeylessTable, OnceEverythingThatWaitedIsSentItsChangesWaitNoMore) {
+  bring({{"seen"}}, sees_before(200, {150}));
+  EXPECT_EQ(part(), strings{"first"});
+  EXPECT_EQ(part(), strings{"read seen"});
+  EXPECT_TRUE(table_.holds_changes());
+  EXPECT_FALSE(table_.passed(wal_lsn{1000}));
+  EXPECT_EQ(part(), strings{"end of 1"});
+  EXPECT_FALSE(table_.has_part());
+  EXPECT_FALSE(table_.holds_changes());
+  EXPECT_TRUE(table_.holds_transaction(140));
+  EXPECT_FALSE(table_.holds_transaction(150));
+  EXPECT_TRUE(table_.passed(wal_lsn{1000}));
+  EXPECT_FALSE(table_.holds_transaction(140));
+}
+
+TEST_F(KeylessTable, IsNotReadOnceMoreWhileItIsSent) {
+  bring({{"seen"}}, sees_before(200));
+  EXPECT_EQ(part(), strings{"first"});
+  EXPECT_EQ(number_of_next(), 0U);
+}
+
+TEST_F(KeylessTable, ARestartBeforeTheLastPartBeginsAgain) {
+  bring({{"seen"}}, sees_before(200));
+  EXPECT_EQ(part(), strings{"first"});
+  EXPECT_EQ(part(), strings{"read seen"});
+  restart();
+  EXPECT_EQ(phase(), snapshot_phase::waiting);
+  EXPECT_EQ(table_.state().generation, 2U);
+  EXPECT_FALSE(table_.has_part());
+  bring({{"seen"}, {"more"}}, sees_before(300));
+  EXPECT_EQ(part(), strings{"first"});
+}
+
+TEST_F(KeylessTable, ARestartBehindTheLastPartGoesOn) {
+  bring({}, sees_before(200));
+  EXPECT_EQ(part(), strings{"first"});
+  EXPECT_EQ(part(), strings{"end of 1"});
+  restart();
+  EXPECT_EQ(phase(), snapshot_phase::passing);
+  EXPECT_EQ(table_.state().generation, 1U);
+  EXPECT_FALSE(table_.holds_changes());
+  EXPECT_TRUE(table_.holds_transaction(140));
 }
 
 TEST(TakesPart, ASnapshotForNobodyInParticularIsForAll) {
