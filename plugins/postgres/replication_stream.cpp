@@ -42,6 +42,7 @@ constexpr std::size_t message_overhead = 600;
 constexpr std::chrono::microseconds emit_interval{1000};
 constexpr std::chrono::microseconds emit_interval_in_flow{4000};
 constexpr std::size_t batch_rows = 1024;
+constexpr auto never = std::chrono::nanoseconds::max();
 
 } // namespace
 
@@ -334,26 +335,24 @@ class replication_stream::session {
   void await_input() {
     const auto emit_due = emit_when_due();
     const bool paused = paused_since_ && !spooling();
-    if (paused || !flowing()) {
-      if (!await_bytes(paused, emit_due)) return;
+    const bool flows = flowing();
+    if (paused || (!flows && emit_due == never)) {
+      if (!await_bytes(paused)) return;
       std::this_thread::sleep_for(shortest_nap);
     } else {
+      // What comes before rows that wait are handed on need not be looked at before.
       const auto nap = std::clamp<std::chrono::nanoseconds>(pile_time_, shortest_nap, longest_nap);
       const std::chrono::nanoseconds read_due = last_read_ + nap - clock::now();
-      std::this_thread::sleep_for(std::min(read_due, emit_due));
-      if (emit_due < read_due) return;
+      std::this_thread::sleep_for(flows ? std::min(read_due, emit_due) : emit_due);
     }
     read();
   }
 
   /// False when there is none, or something else to do.
-  bool await_bytes(bool paused, std::chrono::nanoseconds emit_due) {
+  bool await_bytes(bool paused) {
     pollfd descriptors[2] = {{output_.wakeup_fd(), POLLIN, 0}, {-1, POLLIN, 0}};
     if (!paused) descriptors[1].fd = connection_->socket();
-    const auto limit =
-        std::min<std::chrono::nanoseconds>(milliseconds(paused ? 100 : 1000), emit_due);
-    const timespec timeout{limit.count() / 1000000000, limit.count() % 1000000000};
-    ::ppoll(descriptors, 2, &timeout, nullptr);
+    ::poll(descriptors, 2, paused ? 100 : 1000);
     return (descriptors[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
   }
 
@@ -373,12 +372,12 @@ class replication_stream::session {
 
   /// Hands the open batch on when it may go; gives the time until it may.
   std::chrono::nanoseconds emit_when_due() {
-    if (decoder_.pending_rows() == 0 || !may_emit()) return std::chrono::nanoseconds::max();
+    if (decoder_.pending_rows() == 0 || !may_emit()) return never;
     const auto interval = flowing() ? emit_interval_in_flow : emit_interval;
     const auto left = last_emit_ + interval - clock::now();
     if (left > std::chrono::nanoseconds::zero()) return left;
     flush();
-    return std::chrono::nanoseconds::max();
+    return never;
   }
 
   void wait(milliseconds time) {
