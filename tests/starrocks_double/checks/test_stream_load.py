@@ -285,3 +285,17 @@ def test_wide_tables(double):
 def test_json_that_no_strict_parser_takes(t, body):
     assert t.stream_load(body, **JSON, strict_mode="true")["Status"] == "Fail"
     assert t.rows() == []
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\x1fb", "#", '"q"', "  blanks  ", "\\", "a\\tb", "я" * 100000, ""])
+def test_csv_fields_are_taken_as_they_are(double, text):
+    double.table("id BIGINT NOT NULL, v VARCHAR(1048576) NULL, w INT NULL")
+    body = f"1\t{text}\t7\n\n2\t\\N\t8\n".encode()
+    assert double.stream_load(body, strict_mode="true")["Status"] == "Success"
+    assert double.rows("id, v, w") == [(1, text, 7), (2, None, 8)]
+
+
+def test_large_csv_bodies_keep_their_order(t):
+    body = "".join(f"{number % 5000}\t{number}\n" for number in range(60000)).encode()
+    assert t.stream_load(body, strict_mode="true")["NumberLoadedRows"] == 60000
+    assert t.sql("SELECT count(*) AS n, sum(cast(v AS BIGINT)) AS s FROM t") == [(5000, sum(range(55000, 60000)))]

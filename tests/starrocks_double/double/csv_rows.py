@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from .load_spec import LoadSpec
+from .values import quote_text
 
 NULL = "\\N"
 
@@ -88,9 +89,40 @@ def check(fields, text: str, width: int) -> Row:
     if fields is None:
         return Row(None, text, "Invalid UTF-8 row")
     if len(fields) != width:
-        return Row(None, text, f"Target column count: {width} doesn't match source value column count: {len(fields)}. "
-                               "Column separator: '\\t', Row delimiter: '\\n'")
+        return Row(None, text, wrong_width(width, len(fields)))
     return Row(fields, text)
+
+
+def wrong_width(width: int, found: int) -> str:
+    return (f"Target column count: {width} doesn't match source value column count: {found}. "
+            "Column separator: '\\t', Row delimiter: '\\n'")
+
+
+def splits_by_bytes(body: bytes, spec: LoadSpec) -> bool:
+    """Whether plain splitting, with nothing looked at inside a field, gives the rows."""
+    if spec.enclose or spec.escape or spec.trim_space or spec.skip_header or b"\0" in spec.separator + spec.delimiter:
+        return False
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def lines_sql(path: str, body: bytes, spec: LoadSpec) -> str:
+    """A FROM clause of the records. Reading lines is much faster than splitting one text, where nothing in it is special."""
+    if spec.delimiter == b"\n" and not any(byte in body for byte in (b"\r", b"\0", b"\x1e", b"\x1f")):
+        return (f"read_csv({quote_text(path)}, delim = '\x1f', nullstr = '\x1e', quote = '', escape = '', header = false, auto_detect = false, "
+                f"new_line = '\\n', max_line_size = {max(len(body) + 1, 2097152)}, columns = {{'line': 'VARCHAR'}})")
+    return f"(SELECT unnest(string_split(content, {quote_text(spec.delimiter.decode())})) AS line FROM read_text({quote_text(path)}))"
+
+
+def split_sql(path: str, body: bytes, spec: LoadSpec, width: int) -> tuple[str, str]:
+    """A SELECT of the records whose number of fields is wrong, and a FROM clause of the others with f0, f1, ..."""
+    lines = lines_sql(path, body, spec)
+    fields = f"(SELECT line, string_split(line, {quote_text(spec.separator.decode())}) AS f FROM {lines} WHERE line <> '')"
+    named = ", ".join(f"nullif(f[{index + 1}], {quote_text(NULL)}) AS f{index}" for index in range(width))
+    return f"SELECT line, len(f) FROM {fields} WHERE len(f) <> {width}", f"(SELECT {named} FROM {fields} WHERE len(f) = {width})"
 
 
 def write_json(rows: list[Row], path: Path) -> None:
