@@ -281,11 +281,23 @@ class assembler {
       const auto known = out_.start.snapshots.find(schema->id);
       if (known != out_.start.snapshots.end()) {
         out_.snapshots->restore(schema, known->second);
+        out_.snapshots->note_held(schema->id, held_chunk(schema->id, known->second.generation));
         if (point.from) begin_anew(schema, known->second);
       } else if (file_.source.mode != snapshot_mode::never || requested(schema->id)) {
         begin(schema, 0, {});
       }
     }
+  }
+
+  /// The last chunk of this generation that any target has.
+  std::uint64_t held_chunk(oid table, std::uint32_t generation) const {
+    std::uint64_t last = 0;
+    for (const auto& r : out_.plan.routes) {
+      const auto& held = progress_of(r->sink);
+      if (r->schema->id == table && held.last_generation(r->target) == generation)
+        last = std::max(last, held.last_chunk.at(r->target) & 0xffffffff);
+    }
+    return last;
   }
 
   bool requested(oid table) const {

@@ -129,7 +129,9 @@ class router_stage_impl : public stage<router_actor> {
   void close_epoch(const barrier& b) {
     send_on(router_.take(b));
     for (const auto table : snapshots_.rewritten()) {
-      say(log_level::info, table, "was rewritten at the source: its snapshot begins again");
+      say(log_level::info, table,
+          "was rewritten at the source, or grew in rows that a target has: its snapshot begins "
+          "again");
       send_on(router_.begin_again(table));
     }
     auto state = std::make_shared<checkpoint>();

@@ -53,6 +53,7 @@ void history::start() {
     ++seen_.lives;
     if (trouble_.failures && !settling_ && world_.store->identity()) before_a_life();
     if (trouble_.failures && !settling_ && random_.chance(4)) world_.fail_in(1 + random_.below(40));
+    world_.trace("life " + std::to_string(seen_.lives));
     pipeline_ = std::make_unique<sim_pipeline>(world_, random_, system_, layout_.file(), sizes_);
   } catch (const error& e) {
     if (e.what() != std::string_view(planted)) complaint_ = "no start: " + e.brief();
@@ -82,6 +83,7 @@ void history::something_happens() {
   if (is(1)) {
     if (!ddl_ || !random_.chance(5)) return;
     ++seen_.alterations;
+    world_.trace("columns change after " + std::to_string(world_.database.wal().size()));
     world_.read_anew |= world_.database.alter(random_);
     return;
   }
@@ -107,6 +109,7 @@ void history::something_breaks() {
   switch (random_.below(7)) {
   case 0:
     world_.kill();
+    world_.trace("kill");
     ++seen_.kills;
     return tear_down();
   case 1:

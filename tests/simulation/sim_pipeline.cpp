@@ -43,7 +43,7 @@ void sim_pipeline::spawn(assembly parts, test::sim_system& sim) {
   o.interval = sizes_.interval;
   o.store = world_.store;
   o.board = board_;
-  o.log = [](log_level, const std::string&) {};
+  o.log = [this](log_level, const std::string& text) { world_.trace("log: " + text); };
   o.runs = execution::scheduled;
   o.make_source = [&](const router_actor& router) {
     stream_ = std::make_unique<sim_stream>(world_, random_, sizes_.source, parts.start.position,

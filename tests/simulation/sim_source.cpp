@@ -50,6 +50,7 @@ class sim_reader : public table_reader {
     r.rows = start(bounds);
     if (random_.chance(30)) {
       r.failure = chunk_failure::rewritten;
+      world_.trace("rewritten");
       return r;
     }
     if (!in_catalog(t, r)) return r;
@@ -61,6 +62,7 @@ class sim_reader : public table_reader {
     std::erase_if(all, [&](const auto& each) { return !within(each.first, bounds); });
     if (all.size() > 1 && random_.chance(6)) {
       r.failure = chunk_failure::too_large;
+      world_.trace("too large");
       r.split = {std::next(all.begin())->first};
       return r;
     }
@@ -95,6 +97,8 @@ class sim_reader : public table_reader {
   }
 
   chunk_rows start(const chunk_bounds& bounds) {
+    world_.trace("reads chunk " + std::to_string(bounds.number) + " after "
+                 + std::to_string(world_.database.wal().size()) + " transactions");
     chunk_rows out;
     out.bounds = bounds;
     out.seen = world_.database.source.snapshot();
@@ -105,6 +109,7 @@ class sim_reader : public table_reader {
   bool in_catalog(const table_schema& t, chunk_result& r) {
     if (t == *world_.database.catalog(sim_database::table_of(t.id)).schema) return true;
     r.failure = chunk_failure::columns_changed;
+    world_.trace("in other columns");
     return false;
   }
 

@@ -79,6 +79,7 @@ bool sim_stream::cut() {
   b.epoch = last_cut_;
   if (transaction_ != 0) b.position = sim_database::commit_of(transaction_ - 1);
   b.passed = sim_database::end_of(transaction_);
+  world_.trace("barrier " + std::to_string(b.epoch) + " after " + std::to_string(transaction_));
   send(b);
   return true;
 }

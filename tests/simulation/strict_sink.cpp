@@ -79,6 +79,7 @@ class strict_sink::strict_writer : public writer {
       route_ = after;
       auto& t = table();
       const auto extra = t.extra();
+      trace("takes columns", after->schema->columns.size());
       t.columns = columns_of(*after);
       if (t.extra() == extra) return;
       for (auto& [key, row] : t.rows) row.shown.extra.reset();
@@ -95,6 +96,7 @@ class strict_sink::strict_writer : public writer {
   void begin_snapshot(std::uint32_t generation) override {
     between_flushes("sink: before a snapshot", "sink: after a snapshot's begin", [&] {
       auto& t = table();
+      trace("begins generation", generation);
       if (t.finished && generation == t.generation) return; // sent once more after a restart
       if (generation != t.generation) {
         t.brought.clear();
@@ -111,6 +113,7 @@ class strict_sink::strict_writer : public writer {
   void finish_snapshot(std::uint32_t generation) override {
     between_flushes("sink: before a snapshot's end", "sink: after a snapshot's end", [&] {
       auto& t = table();
+      trace("finishes generation", generation);
       t.settled = true;
       t.read.clear();
       if (t.finished) return;
@@ -134,11 +137,20 @@ class strict_sink::strict_writer : public writer {
     sink_.world_.violate("table " + route_->target + " of " + sink_.name_ + " " + what);
   }
 
+  void trace(const std::string& what, std::uint64_t number) const {
+    sink_.world_.trace(sink_.name_ + "/" + route_->target + " " + what + " "
+                       + std::to_string(number));
+  }
+
   target_table& table() { return sink_.open_tables_[route_->target]; }
   bool keyless() const { return route_->mode == route_mode::upsert && route_->key.empty(); }
   bool soft() const { return route_->removal == delete_mode::soft; }
 
   void take(const batch& b, const change& c) {
+    trace("takes " + std::string(1, "iudtr"[static_cast<std::size_t>(c.kind)]) + " of "
+              + read_row(b, c, b.old_row(c)).key + ">" + read_row(b, c, b.new_row(c)).key
+              + (is_lookup(c) ? " looked up" : "") + " at commit",
+          sim_database::transactions_at(b.transaction_of(c).commit));
     if (route_->mode == route_mode::append) return append(b, c);
     if (keyless()) return take_keyless(b, c);
     take_keyed(b, c);
@@ -178,6 +190,7 @@ class strict_sink::strict_writer : public writer {
 
   /// R6: until the table is a cut, what stands under an old key may be a later row.
   void miss(const std::string& key) {
+    trace("misses " + key, 0);
     table().rows.erase(key);
     sink_.missing_.push_back({route_->id, {key}});
   }
@@ -286,12 +299,24 @@ void strict_sink::commit(const target_progress& next) {
       world_.violate("a target that was consistent takes it back");
     if (!world_.store->load(next.epoch))
       world_.violate("an epoch is committed before its checkpoint is saved");
+    world_.trace(name_ + " commits epoch " + std::to_string(next.epoch) + " after "
+                 + std::to_string(sim_database::transactions_at(next.position)) + " transactions"
+                 + (next.consistent ? ", consistent" : ""));
     check(next);
+    if (next.consistent) settle();
     stored.tables = open_tables_;
     stored.progress = next;
     known_ = next;
   });
   phase_ = phase::open;
+}
+
+/// Of a cut every row is the stream's.
+void strict_sink::settle() {
+  for (const auto& name : world_.targets[name_].attached) {
+    open_tables_[name].settled = true;
+    open_tables_[name].read.clear();
+  }
 }
 
 void strict_sink::check(const target_progress& next) {

@@ -36,6 +36,7 @@ class strict_sink : public sink {
   void call(const char* before, const char* after, phase expected, Work work);
   void take_table(const route&);
   void check(const target_progress& next);
+  void settle();
 
   world& world_;
   std::string name_;

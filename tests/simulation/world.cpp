@@ -1,5 +1,6 @@
 #include "tests/simulation/world.hpp"
 
+#include <cstdio>
 #include <utility>
 
 #include "dataflow/error.hpp"
@@ -9,10 +10,16 @@ namespace leat::sim {
 void world::pass(const char* step) {
   if (!dead_ && (steps_left_ == 0 || --steps_left_ != 0)) return;
   if (!dead_) failed_.insert(step);
+  trace(std::string(dead_ ? "dead at " : "fails: ") + step);
   throw error(error_kind::sink, planted, step, "", error_retry::transient);
 }
 
+void world::trace(const std::string& what) const {
+  if (traced_) std::fprintf(stderr, "%s\n", what.c_str());
+}
+
 void world::violate(std::string what) {
+  trace("violation: " + what);
   if (!violation_) violation_ = std::move(what);
 }
 

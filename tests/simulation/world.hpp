@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -95,6 +96,9 @@ struct world {
   bool dead() const { return dead_; }
   const std::set<std::string>& failed_steps() const { return failed_; }
 
+  /// Tells what happens when LEAT_SIM_TRACE is set.
+  void trace(const std::string& what) const;
+
   /// Something that must not be; the first one counts.
   void violate(std::string what);
   const std::optional<std::string>& violation() const { return violation_; }
@@ -108,6 +112,7 @@ struct world {
  private:
   std::uint64_t steps_left_ = 0; ///< 0: none fails
   bool dead_ = false;
+  bool traced_ = std::getenv("LEAT_SIM_TRACE") != nullptr;
   std::set<std::string> failed_;
   std::optional<std::string> violation_;
 };
