@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "dataflow/option_checks.hpp"
+
 namespace leat::starrocks {
 
 namespace {
@@ -142,6 +144,14 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
   const auto refused = [&](const std::string& what, const std::string& remedy) {
     return leat::error(error_kind::sink, what, name, remedy);
   };
+  const bool bytes = std::any_of(wanted.begin(), wanted.end(), [](const auto& c) {
+    return c.type.form == value_form::bytes;
+  });
+  for (const auto& c : wanted)
+    if (bytes && !wrong_header_name(c.name).empty())
+      return refused("column " + quote_identifier(c.name) + " stands beside a VARBINARY column, and "
+                         "its name cannot be in the HTTP header that such a load needs",
+                     "rename the column at the source, or leave one of them out with `exclude`");
   if (!real.primary)
     return refused("the target table is not a Primary Key table",
                    "drop it, so that leat makes it, or name another target with `to`");
