@@ -12,6 +12,7 @@ numbers = itertools.count()
 @pytest.fixture(scope="session")
 def running(tmp_path_factory):
     double = Double(tmp_path_factory.mktemp("state"))
+    double.control("POST", "/clock", {"freeze": True})
     yield double
     double.stop()
 

@@ -154,3 +154,10 @@ def test_the_wire_log_counts_loads_in_flight(double):
     double.load("flight", [{"id": 1}])
     double.load("flight", [{"id": 2}])
     assert double.control("GET", "/wire")["most_in_flight"]["flight/t"] == 1
+
+
+def test_a_frozen_clock_moves_by_advance_only(double):
+    before = double.control("GET", "/status")["now"]
+    assert double.control("GET", "/status")["now"] == before
+    double.advance(5)
+    assert double.control("GET", "/status")["now"] == before + 5

@@ -9,10 +9,16 @@ class Clock:
 
     def __init__(self, offset: float = 0.0):
         self.offset = offset
+        self._stands_at: float | None = None
         self._moved = asyncio.Condition()
 
     def now(self) -> float:
-        return time.time() + self.offset
+        return (self._stands_at or time.time()) + self.offset
+
+    def freeze(self, still: bool) -> None:
+        """A still clock moves by `advance` only."""
+        self.offset = self.now() - time.time()
+        self._stands_at = time.time() if still else None
 
     def milliseconds(self) -> int:
         return int(self.now() * 1000)

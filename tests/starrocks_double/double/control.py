@@ -67,7 +67,9 @@ class Control:
         return await self.get_status(request, {})
 
     async def post_clock(self, request: Request, order: dict) -> dict:
-        await self.cluster.clock.advance(float(order["advance"]))
+        if "freeze" in order:
+            self.cluster.clock.freeze(bool(order["freeze"]))
+        await self.cluster.clock.advance(float(order.get("advance", 0)))
         await self.cluster.tick()
         await self.cluster.save()
         return {"now": self.cluster.clock.now()}
