@@ -74,6 +74,8 @@ INSTANTIATE_TEST_SUITE_P(
                     home{"gmpxx.h", {"dataflow/expressions/"}},
                     home{"re2/", {"dataflow/expressions/"}},
                     home{"openssl/", {"dataflow/expressions/"}},
+                    home{"curl/", {"plugins/starrocks/"}},
+                    home{"mysql.h", {"plugins/starrocks/"}},
                     home{"toml++/", {"dataflow/pipeline_file", "tests/"}},
                     home{"httplib.h", {"actors/status_server", "tests/"}}),
     [](const auto& test) {
