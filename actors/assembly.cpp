@@ -218,7 +218,7 @@ class assembler {
         s.progress.position = out_.start.position;
       }
       out_.last_epoch = std::max(out_.last_epoch, s.progress.epoch);
-      out_.sink_starts.push_back({s.name, s.progress});
+      out_.sink_starts.push_back({s.name, s.progress, fresh_targets(s.name)});
     }
     for (auto& [table, state] : out_.start.snapshots) let_go_of_passed(table, state);
     for (auto& s : out_.sink_starts) {
@@ -226,6 +226,14 @@ class assembler {
       out_.start.missing.erase(s.name);
       s.at.consistent = !awaits_snapshot(s.name);
     }
+  }
+
+  std::set<std::string> fresh_targets(const std::string& sink) const {
+    std::set<std::string> out;
+    for (const auto& r : out_.plan.routes)
+      if (r->sink == sink && !out_.start.routes.contains(sink + "/" + r->target))
+        out.insert(r->target);
+    return out;
   }
 
   const target_progress& progress_of(const std::string& sink) const {

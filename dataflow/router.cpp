@@ -26,7 +26,8 @@ router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, com
   for (auto& s : sinks) {
     foremost_ = std::max(foremost_, s.at.position);
     const bool consistent = s.at.consistent;
-    sinks_.push_back({std::move(s.name), std::move(s.at), 0, false, consistent, consistent});
+    sinks_.push_back({std::move(s.name), std::move(s.at), 0, false, consistent, consistent,
+                      std::move(s.fresh)});
   }
   for (const auto& r : routes_) {
     const auto sink = std::find_if(sinks_.begin(), sinks_.end(),
@@ -159,7 +160,8 @@ void router::adopt_schema(const schema_ptr& schema, commit_lsn used, std::vector
     }
     const auto sink = sink_of_route_[id];
     sinks_[sink].wrote |= !same;
-    const bool held = !same && used <= sinks_[sink].at.position;
+    const bool held = !same && used <= sinks_[sink].at.position
+                      && !sinks_[sink].fresh.contains(routes_[id]->target);
     out.push_back({sink, route_changed{before, routes_[id], held}});
   }
   if (!same) read_anew(*old, schema, out);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,8 @@ namespace leat {
 struct sink_start {
   std::string name;
   target_progress at;
+  /// Targets of routes that begin with this run: they are not ahead, wherever the sink stands.
+  std::set<std::string> fresh = {};
 };
 
 /// Splits the stream and the chunks by route and sink: one source batch becomes at most one batch
@@ -70,6 +73,7 @@ class router {
     bool wrote = false;      ///< in the open epoch
     bool consistent = false; ///< what readers are promised (R2)
     bool promised = false;   ///< what the last barrier said of it
+    std::set<std::string> fresh;
   };
 
   using held_changes = std::map<oid, std::vector<std::uint32_t>>;

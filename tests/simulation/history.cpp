@@ -81,10 +81,13 @@ void history::something_happens() {
   };
   if (is(12)) return source.step();
   if (is(1)) {
-    if (!ddl_ || !random_.chance(5)) return;
-    ++seen_.alterations;
-    world_.trace("columns change after " + std::to_string(world_.database.wal().size()));
-    world_.read_anew |= world_.database.alter(random_);
+    if (!ddl_ || !random_.chance(4)) return;
+    for (auto n = 1 + random_.below(2); n > 0; --n) {
+      ++seen_.alterations;
+      world_.trace("columns change after " + std::to_string(world_.database.wal().size()));
+      world_.read_anew |= world_.database.alter(random_);
+      for (auto steps = random_.below(30); steps > 0; --steps) source.step();
+    }
     return;
   }
   if (is(visibility_)) return source.make_visible(random_.below(6));

@@ -55,6 +55,8 @@ void sim_pipeline::spawn(assembly parts, test::sim_system& sim) {
     auto wired = wire_pipeline(sim.system(), parts, o);
     coordinator_ = std::move(wired.coordinator);
     router_ = std::move(wired.router);
+    const auto any = random_.below(static_cast<std::uint32_t>(stages_.size()));
+    sim.slow_down(random_.chance(2) ? 0 : stages_[any]->id());
   } catch (const error&) {
     end();
     throw;

@@ -2,6 +2,8 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
 #include <cstddef>
@@ -35,14 +37,25 @@ class sim_system {
   bool step() {
     auto& ready = scheduler_.jobs;
     if (ready.empty()) return false;
-    std::swap(ready.front(), ready[choose_(ready.size())]);
+    auto next = choose_(ready.size());
+    if (is_slow(ready[next]) && choose_(slowness) != 0) next = choose_(ready.size());
+    std::swap(ready.front(), ready[next]);
     scheduler_.run_once();
     return true;
   }
+  /// From now on this actor seldom gets its turn while others have messages; 0: none.
+  void slow_down(caf::actor_id which) { slow_ = which; }
   /// The next timer goes off; false when there is none.
   bool next_timer() { return scheduler_.trigger_timeout(); }
 
  private:
+  static constexpr std::size_t slowness = 16;
+
+  bool is_slow(caf::resumable* job) const {
+    const auto* actor = dynamic_cast<caf::scheduled_actor*>(job);
+    return slow_ != 0 && actor != nullptr && actor->id() == slow_;
+  }
+
   struct config : caf::actor_system_config {
     config() { set("scheduler.policy", caf::atom("testing")); }
   };
@@ -51,6 +64,7 @@ class sim_system {
   config config_;
   caf::actor_system system_;
   caf::scheduler::test_coordinator& scheduler_;
+  caf::actor_id slow_ = 0;
 };
 
 } // namespace leat::test
