@@ -1,0 +1,111 @@
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "tests/integration/starrocks_fixture.hpp"
+#include "tests/support/pipeline_fixture.hpp"
+
+namespace leat::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// PostgreSQL through the leat binary into StarRocks.
+class StarrocksPipeline : public pipeline_fixture, public ::testing::WithParamInterface<atomicity> {
+ protected:
+  StarrocksPipeline() : sql_({cluster().mysql, cluster().user, cluster().password}) {
+    std::random_device device;
+    database_ = "leat_test_" + std::to_string(device());
+    const auto list = [](const std::vector<std::string>& all) {
+      std::string names;
+      for (const auto& each : all) names += (names.empty() ? "\"" : ", \"") + each + "\"";
+      return "[" + names + "]";
+    };
+    text.sinks = {{"dwh", "connector = \"starrocks\"\nhttp = " + list(cluster().http)
+                              + "\nmysql = " + list(cluster().mysql) + "\nuser = \""
+                              + cluster().user + "\"\npassword = \"" + cluster().password
+                              + "\"\ndatabase = \"" + database_ + "\"\natomicity = \""
+                              + (GetParam() == atomicity::epoch ? "epoch" : "table")
+                              + "\"\ntable = { properties = { replication_num = \"1\" } }"}};
+    text.routes = {"from = \"public.*\"\nsink = \"dwh\""};
+    text.interval = "200ms";
+  }
+  ~StarrocksPipeline() override { sql_.query("DROP DATABASE IF EXISTS `" + database_ + "` FORCE"); }
+
+  static starrocks_cluster& cluster() { return starrocks_cluster::shared(); }
+
+  std::string rows_of(const std::string& columns, const std::string& table,
+                      const std::string& order = "id") {
+    std::string all;
+    const auto found = sql_.query("SELECT " + columns + " FROM `" + database_ + "`.`" + table
+                                  + "` ORDER BY " + order);
+    for (const auto& r : found.rows) {
+      if (!all.empty()) all += ' ';
+      for (std::size_t i = 0; i < r.size(); ++i) all += (i ? "|" : "") + r[i].value_or("NULL");
+    }
+    return all;
+  }
+
+  std::string database_;
+
+ private:
+  starrocks::mysql_client sql_;
+};
+
+TEST_P(StarrocksPipeline, ASnapshotAStreamAndARestartLeaveTheSameRows) {
+  source("CREATE TABLE shop (id int PRIMARY KEY, name text, at timestamptz);"
+         "INSERT INTO shop SELECT i, 'n' || i, '2024-01-01 00:00:00.5+00' FROM generate_series(1, 200) i");
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(rows_of("count(*) AS n", "shop", "n"), "200");
+  source("UPDATE shop SET name = 'x' WHERE id <= 2; DELETE FROM shop WHERE id > 3");
+  start();
+  wait_until_caught_up();
+  EXPECT_EQ(rows_of("id, name", "shop"), "1|x 2|x 3|n3");
+  source("INSERT INTO shop VALUES (9, 'late', NULL)");
+  wait_until_caught_up();
+  kill();
+  source("INSERT INTO shop VALUES (10, 'later', NULL)");
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(rows_of("id, name", "shop"), "1|x 2|x 3|n3 9|late 10|later");
+}
+
+TEST_P(StarrocksPipeline, SnapshotAndStreamGiveEqualValues) {
+  source("CREATE TABLE v (id int PRIMARY KEY, b boolean, f float8, n numeric(20,5), u numeric, t "
+         "text, y bytea, d date, ts timestamp, tz timestamptz, g uuid, j jsonb, a int[], ta text[]);"
+         "INSERT INTO v VALUES (1, true, 0.1, 1.10, 12345678901234567890.5, E'a\\n\"\\\\\"', "
+         "'\\x00ff', '2024-02-29', '2024-02-29 01:02:03.123456', '2024-02-29 01:02:03+02', "
+         "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"k\": [1, \"Таблица\"]}', '{1,NULL}', "
+         "'{\"a,b\",\"\"}')");
+  start();
+  wait_until_caught_up();
+  source("INSERT INTO v SELECT 2, b, f, n, u, t, y, d, ts, tz, g, j, a, ta FROM v");
+  wait_until_caught_up();
+  stop();
+  const auto all = rows_of("b, f, n, u, t, hex(y) AS y, d, ts, tz, g, j, a, ta", "v");
+  const auto half = all.size() / 2;
+  EXPECT_EQ(all.substr(0, half), all.substr(half + 1));
+  EXPECT_THAT(all, HasSubstr("1|0.1|1.10000|12345678901234567890.5|a\n\"\\\"|00FF|2024-02-29|"
+                             "2024-02-29 01:02:03.123456|2024-02-28 23:02:03|"));
+}
+
+TEST_P(StarrocksPipeline, ColumnsThatComeAndUnchangedToastAreFollowed) {
+  source("CREATE TABLE t (id int PRIMARY KEY, n int, big text);"
+         "ALTER TABLE t ALTER big SET STORAGE EXTERNAL;"
+         "INSERT INTO t VALUES (1, 1, repeat('x', 9000))");
+  start();
+  wait_until_caught_up();
+  source("UPDATE t SET n = 2; ALTER TABLE t ADD COLUMN extra text; "
+         "INSERT INTO t VALUES (2, 3, 'y', 'new')");
+  wait_until_caught_up();
+  EXPECT_EQ(rows_of("id, n, length(big) AS l, extra", "t"), "1|2|9000|NULL 2|3|1|new");
+  source("TRUNCATE t; INSERT INTO t VALUES (3, 3, 'z', NULL)");
+  wait_until_caught_up();
+  EXPECT_EQ(rows_of("id, n", "t"), "3|3");
+  stop();
+}
+
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksPipeline,
+                         testing::Values(atomicity::epoch, atomicity::table), mode_name);
+
+} // namespace
+} // namespace leat::test
