@@ -215,6 +215,15 @@ std::string_view fold::text(const fold_entry& e, std::size_t column) const {
   return batches_[place.batch]->text(place.value);
 }
 
+std::optional<position> fold::position_of(const fold_entry& e) const {
+  if (e.batch == fold_entry::none) return std::nullopt;
+  const auto& rows = *batches_[e.batch];
+  const auto at = std::find_if(rows.changes.begin(), rows.changes.end(), [&](const change& c) {
+    return c.new_row == e.first || c.old_row == e.first;
+  });
+  return at == rows.changes.end() ? std::nullopt : std::optional(rows.position_of(*at));
+}
+
 fold_entry& fold::entry_of(std::uint32_t key_number) {
   auto& number = keys_[key_number].entry;
   if (number == fold_entry::none) {

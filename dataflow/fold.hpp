@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,6 +71,10 @@ class fold {
     return at(e, column).value.state();
   }
   std::string_view text(const fold_entry& e, std::size_t column) const;
+
+  /// Where the row of an entry comes from; nothing when its cells are of several changes, or it has
+  /// none. Goes through a batch: for rows that fail.
+  std::optional<position> position_of(const fold_entry&) const;
 
   /// The key's texts in the order of route->key. `number`: an entry's `key` or `base`.
   std::vector<std::string_view> key(std::uint32_t number) const;

@@ -2,26 +2,12 @@
 #include <vector>
 
 #include "dataflow/append_row.hpp"
+#include "dataflow/dead_letter.hpp"
 #include "plugins/sqlite/table_writer.hpp"
 
 namespace leat::sqlite {
 
 namespace {
-
-std::string json_string(std::string_view text) {
-  constexpr auto* digits = "0123456789abcdef";
-  std::string out = "\"";
-  for (const auto c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      (out += '\\') += c;
-    else if (byte < 0x20)
-      ((out += "\\u00") += digits[byte >> 4]) += digits[byte & 15];
-    else
-      out += c;
-  }
-  return out + '"';
-}
 
 /// `["a","b"]`; empty for none.
 std::string json_array(const std::vector<std::string_view>& texts) {
@@ -39,7 +25,11 @@ class append_writer final : public table_writer {
     if (changes.empty()) return;
     begin_writing();
     if (!insert_) prepare_insert();
-    for (const auto i : changes) put(*rows, rows->changes[i]);
+    for (const auto i : changes) {
+      const auto& c = rows->changes[i];
+      session_.letters.guard([&] { put(*rows, c); },
+                             [&] { return letter_of(*route_, *rows, c); });
+    }
   }
 
   std::size_t buffered() const override { return 0; }

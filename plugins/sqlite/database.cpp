@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "dataflow/error.hpp"
+#include "plugins/sqlite/dead_letters.hpp"
 
 namespace leat::sqlite {
 
@@ -53,11 +54,19 @@ advice advice_for(int code) {
   }
 }
 
+/// Of one row for itself. UNIQUE is none of them: in another order the row might have been taken.
+bool refuses_a_row(int code) {
+  return code == SQLITE_CONSTRAINT_CHECK || code == SQLITE_CONSTRAINT_NOTNULL
+         || code == SQLITE_CONSTRAINT_DATATYPE || code == SQLITE_CONSTRAINT_TRIGGER
+         || code == SQLITE_MISMATCH || code == SQLITE_TOOBIG;
+}
+
 [[noreturn]] void raise(const std::filesystem::path& path, int code, const char* message,
                         std::string_view doing) {
   const auto [retry, remedy] = advice_for(code & 0xff);
-  throw error(error_kind::sink, "SQLite: " + std::string(message) + " while " + std::string(doing),
-              path.string(), remedy, retry);
+  const auto what = "SQLite: " + std::string(message) + " while " + std::string(doing);
+  if (refuses_a_row(code)) throw row_error(error_kind::sink, what, path.string(), remedy);
+  throw error(error_kind::sink, what, path.string(), remedy, retry);
 }
 
 } // namespace
@@ -165,7 +174,7 @@ bool database::in_transaction() const { return sqlite3_get_autocommit(handle_) =
 
 void database::fail(std::string_view doing) const {
   if (!handle_) raise(path_, SQLITE_NOMEM, "out of memory", doing);
-  raise(path_, sqlite3_errcode(handle_), sqlite3_errmsg(handle_), doing);
+  raise(path_, sqlite3_extended_errcode(handle_), sqlite3_errmsg(handle_), doing);
 }
 
 statement::statement(const database& owner, sqlite3_stmt* handle)

@@ -15,7 +15,7 @@ sink::sink(std::string pipeline, sink_options options)
 sink::~sink() = default;
 
 std::optional<target_progress> sink::open() {
-  auto made = std::make_unique<session>(options_.path, pipeline_);
+  auto made = std::make_unique<session>(options_.path, pipeline_, options_.dead_letter);
   auto progress = made->progress.read();
   consistent_ = progress && progress->consistent;
   const std::scoped_lock lock(opening_);

@@ -129,7 +129,7 @@ void table_writer::refuse(std::size_t column, std::string_view text, const std::
   const auto& source = route_->source_column(column);
   auto shown = std::string(text.substr(0, shown_of_a_value));
   if (text.size() > shown_of_a_value) shown += "...";
-  throw error(
+  throw row_error(
       error_kind::sink,
       "\"" + shown + "\" is no " + source.type_name + ", in column \""
           + route_->columns[column].name + "\" of the row " + key,

@@ -14,6 +14,9 @@ namespace leat::sqlite {
 
 namespace {
 
+/// New rows are written when this much has come: to keep more of them would fold nothing.
+constexpr std::size_t bytes_worth_writing = 4U << 20;
+
 /// Mode upsert with a key: changes are folded, and each key is written once per flush.
 class upsert_writer final : public table_writer {
  public:
@@ -23,6 +26,7 @@ class upsert_writer final : public table_writer {
 
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
     fold_.add(rows, changes);
+    if (fold_.mostly_new() && fold_.retained() >= bytes_worth_writing) flush();
   }
 
   std::size_t buffered() const override { return fold_.empty() ? 0 : fold_.retained(); }
@@ -160,23 +164,22 @@ class upsert_writer final : public table_writer {
   void put_rows(const std::vector<std::uint32_t>& found) {
     for (const auto i : in_key_order()) {
       const auto& e = fold_.entries()[i];
+      if (e.kind == fold_kind::removed || e.kind == fold_kind::lost) continue;
       bool there = true;
-      switch (e.kind) {
-      case fold_kind::removed:
-      case fold_kind::lost:
-        continue;
-      case fold_kind::upsert:
-        put(statements_->upsert(), e);
-        break;
-      case fold_kind::partial:
-        there = update(e);
-        break;
-      case fold_kind::moved:
-        there = put_moved(e, i, found);
-        break;
-      }
+      // A key whose row was refused is at the source all the same.
+      session_.letters.guard([&] { there = put_row(e, i, found); },
+                             [&] { return letter_of(*route_, fold_, e); });
       if (there && !e.deleted) seen_.add([&](statement& s) { bind_key(s, e.key); });
     }
+  }
+
+  /// False when the row's other cells are not there.
+  bool put_row(const fold_entry& e, std::uint32_t number,
+               const std::vector<std::uint32_t>& found) {
+    if (e.kind == fold_kind::partial) return update(e);
+    if (e.kind == fold_kind::moved) return put_moved(e, number, found);
+    put(statements_->upsert(), e);
+    return true;
   }
 
   void put(statement& s, const fold_entry& e) {

@@ -152,6 +152,9 @@ class sqlite_fixture : public testing::Test {
     return db;
   }
 
+  /// From the next reopen() on.
+  void keep_dead_letters(std::string table) { dead_letter_ = std::move(table); }
+
   sqlite::sink& target() { return *sink_; }
   writer& w() { return *writer_; }
   sink_options options() const {
@@ -159,6 +162,7 @@ class sqlite_fixture : public testing::Test {
     o.name = "test";
     o.connector = "sqlite";
     o.path = path();
+    o.dead_letter = dead_letter_;
     return o;
   }
   std::filesystem::path path() const {
@@ -175,6 +179,7 @@ class sqlite_fixture : public testing::Test {
 
   temp_directory directory_;
   int files_ = 0;
+  std::optional<std::string> dead_letter_;
   std::unique_ptr<sqlite::sink> sink_;
   writer* writer_ = nullptr;
   schema_ptr schema_ = items();

@@ -141,6 +141,18 @@ TEST_F(SqliteUpsert, ALargeEpochFlowsInPieces) {
   EXPECT_EQ(rows()[0][1], "4");
 }
 
+TEST_F(SqliteUpsert, NewRowsDoNotPileUpInMemory) {
+  for (int chunk = 0; chunk < 8; ++chunk) {
+    auto rows = changes();
+    for (int id = 0; id < 300; ++id) rows.read({chunk * 200 + id, std::string(5000, 'a'), "x"});
+    write(std::move(rows));
+    EXPECT_LT(w().buffered(), 8U << 20);
+  }
+  EXPECT_THAT(rows(), IsEmpty()) << "nothing is committed";
+  commit(1);
+  EXPECT_THAT(rows(), SizeIs(1700));
+}
+
 TEST_F(SqliteUpsert, ASecondSnapshotRemovesRowsThatNothingBrought) {
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}).insert({3, "c", "z"}));
   commit(1);

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "dataflow/dead_letter.hpp"
+#include "dataflow/error.hpp"
+#include "plugins/sqlite/database.hpp"
+
+namespace leat::sqlite {
+
+/// A row is refused for what it holds, whatever other rows there are.
+class row_error : public error {
+ public:
+  using error::error;
+};
+
+/// The table of rows that could not be written (R8), in the transaction of the others.
+class dead_letters {
+ public:
+  /// Makes the table when a name is given and it is missing.
+  dead_letters(database&, std::string pipeline, const std::optional<std::string>& table);
+
+  /// Runs `act`, which writes one row; when it is refused, adds `letter()` instead. True: written.
+  template <class Act, class Letter>
+  bool guard(const Act& act, const Letter& letter) {
+    try {
+      act();
+      return true;
+    } catch (const row_error& refused) {
+      // A constraint or trigger of somebody's may have rolled all of the epoch back.
+      if (!insert_ || !db_.in_transaction()) throw;
+      auto made = letter();
+      made.reason = refused.what();
+      add(made);
+      return false;
+    }
+  }
+
+ private:
+  void add(const dead_letter&);
+
+  database& db_;
+  std::string pipeline_;
+  statement insert_;
+};
+
+} // namespace leat::sqlite
