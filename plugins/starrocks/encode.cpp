@@ -72,7 +72,9 @@ std::string_view row_encoder::close_cell() {
   if (cell_ == "null") {
     body_ += csv_null;
   } else if (cell_.starts_with('"') && form != value_form::json && form != value_form::array) {
-    const auto text = nlohmann::json::parse(cell_).get<std::string>();
+    const bool plain = cell_.find('\\') == cell_.npos;
+    if (!plain) cell_ = '"' + nlohmann::json::parse(cell_).get<std::string>() + '"';
+    const auto text = std::string_view(cell_).substr(1, cell_.size() - 2);
     if (text == csv_null || text.find_first_of("\x01\x02") != text.npos)
       return "a text that CSV cannot carry: use format = \"json\"";
     body_ += text;
