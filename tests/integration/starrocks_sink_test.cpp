@@ -201,6 +201,36 @@ TEST_P(StarrocksSink, StopsAtAValueThatAColumnCannotHold) {
   EXPECT_THAT(e.what(), HasSubstr("id = 1"));
 }
 
+TEST_P(StarrocksSink, CsvAndJsonLeaveTheSameRows) {
+  for (const auto format : {load_format::json, load_format::csv}) {
+    auto o = options();
+    o.starrocks.format = format;
+    sink_ = starrocks::make_sink(format == load_format::csv ? "csv" : "json", o);
+    sink_->open();
+    last_ = {};
+    auto r = route_of(starrocks_source("t", {{"id", value_class::int4, "integer"},
+                                             {"b", value_class::bytea, "bytea"},
+                                             {"t", value_class::text, "text"},
+                                             {"j", value_class::jsonb, "jsonb"},
+                                             {"a", value_class::array, "text[]"},
+                                             {"ok", value_class::boolean, "boolean"}}));
+    r.target = format == load_format::csv ? "csv" : "json";
+    attach(r);
+    write(changes()
+              .insert({1, "\\x00ff", "a\t\"b\"\nc", "{\"k\": \"v\"}", "{\"x,y\",NULL}", "t"})
+              .insert({2, nullptr, "", nullptr, "{}", nullptr})
+              .insert({3, "\\x", nullptr, "[1]", nullptr, "f"}));
+    commit(1);
+    write(changes().remove({3, absent, absent, absent, absent, absent}));
+    commit(2);
+  }
+  const auto rows = [&](const char* name) {
+    return rows_of("SELECT id, hex(b) AS h, t, j, a, ok FROM " + table(name) + " ORDER BY id");
+  };
+  EXPECT_EQ(rows("csv"), rows("json"));
+  EXPECT_THAT(rows("csv"), HasSubstr("1|00FF|a\t\"b\"\nc|"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksSink,
                          testing::Values(atomicity::epoch, atomicity::table), mode_name);
 
