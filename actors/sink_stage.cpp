@@ -4,6 +4,7 @@
 
 #include "actors/caf.hpp"
 #include "dataflow/crash_point.hpp"
+#include "dataflow/transform.hpp"
 
 namespace leat {
 
@@ -15,8 +16,9 @@ class sink_stage_impl : public stage<sink_actor> {
       : stage(config), setup_(std::move(setup)) {
     gate_.open(setup_.channel, setup_.window);
     writers_.resize(setup_.routes.size(), nullptr);
+    transforms_.resize(setup_.routes.size());
     for (const auto& r : setup_.routes)
-      if (r->sink == setup_.name) writers_[r->id] = &setup_.target->attach(r);
+      if (r->sink == setup_.name) attach(r);
     show();
   }
 
@@ -57,7 +59,12 @@ class sink_stage_impl : public stage<sink_actor> {
 
   void take(const routed_ptr& rows) {
     for (const auto& s : rows->slices) {
-      writers_[s.route]->write(rows->rows, s.changes);
+      if (auto& shaping = transforms_[s.route]) {
+        const auto made = shaping->apply(rows->rows, s.changes);
+        if (!made.changes.empty()) writers_[s.route]->write(made.rows, made.changes);
+      } else {
+        writers_[s.route]->write(rows->rows, s.changes);
+      }
       changes_ += s.changes.size();
     }
     std::size_t buffered = 0;
@@ -74,10 +81,20 @@ class sink_stage_impl : public stage<sink_actor> {
     else
       w->change_schema(change.after);
     setup_.routes[change.after->id] = change.after;
+    shape(change.after);
+  }
+
+  void attach(const route_ptr& r) {
+    writers_[r->id] = &setup_.target->attach(r);
+    shape(r);
+  }
+
+  void shape(const route_ptr& r) {
+    transforms_[r->id] = r->shape ? std::make_unique<transform>(r) : nullptr;
   }
 
   void attach_again(const route_ptr& r) {
-    writers_[r->id] = &setup_.target->attach(r);
+    attach(r);
     const auto begun = begun_.find(r->id);
     if (begun != begun_.end()) writers_[r->id]->begin_snapshot(begun->second);
   }
@@ -106,7 +123,7 @@ class sink_stage_impl : public stage<sink_actor> {
     sink_prepared message{setup_.name, b.epoch, {}};
     for (auto& row : setup_.target->prepare())
       message.missing[setup_.name][setup_.routes[row.route]->schema->id].push_back(
-          std::move(row.key));
+          key_at_source(*setup_.routes[row.route], row));
     if (!message.missing.empty()) ++missing_reports_;
     // The router cannot have known of these rows when it called the epoch consistent.
     if (missing_reports_ > b.missing_known) prepared_->consistent = false;
@@ -122,6 +139,14 @@ class sink_stage_impl : public stage<sink_actor> {
   [[noreturn]] void misrouted() const {
     throw error(error_kind::bug, "a frame of the source reached a sink", "sink " + setup_.name,
                 "report this");
+  }
+
+  /// The source is asked by its own key.
+  static std::vector<std::string> key_at_source(const route& r, const missing_row& row) {
+    if (auto key = r.key_at_source(row.key)) return std::move(*key);
+    throw error(error_kind::sink, "a row is to be completed from the source, and the route's key does not say which",
+                r.schema->qualified_name() + " to " + r.target,
+                "ALTER TABLE ... REPLICA IDENTITY FULL, or take the table's key into the route's");
   }
 
   void flush() {
@@ -166,6 +191,7 @@ class sink_stage_impl : public stage<sink_actor> {
   sink_setup setup_;
   input_gate gate_;
   std::vector<writer*> writers_; ///< by route id; null for routes of other sinks
+  std::vector<std::unique_ptr<transform>> transforms_; ///< null for routes that pass rows on
   std::map<route_id, std::uint32_t> begun_; ///< generations of the snapshots under way
   std::optional<barrier> prepared_;
   router_actor router_;

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
+#include "dataflow/route_shape.hpp"
 
 namespace leat::cli {
 
@@ -73,12 +74,25 @@ std::vector<planned_route> routes_of(const pipeline_file& file, const leat::plan
   return out;
 }
 
+std::vector<std::string> expressions_of(const route& r) {
+  std::vector<std::string> lines;
+  if (!r.shape) return lines;
+  const auto& shape = *r.shape;
+  if (shape.where) lines.push_back("where " + shape.where->text());
+  for (const auto& e : shape.unless) lines.push_back("unless an earlier route takes it: " + e->text());
+  for (std::size_t i = 0; i < shape.computed.size(); ++i)
+    lines.push_back(fmt::format("{} = {} ({})", shape.options.computed[i].name, shape.computed[i]->text(),
+                                sql::name_of(shape.computed[i]->type())));
+  return lines;
+}
+
 void print_route(const planned_route& planned) {
   const auto& r = *planned.route;
   const auto key = key_of(r);
   fmt::print("{} -> {}.{}: {}, delete {}, {}\n", r.schema->qualified_name(), r.sink, r.target,
              text_of(r.mode), text_of(r.removal),
              key.empty() ? "no key" : "key " + join_names(key, "and"));
+  for (const auto& line : expressions_of(r)) fmt::print("  {}\n", line);
   if (!planned.ddl.empty()) fmt::print("{}\n", planned.ddl);
   for (const auto& c : planned.columns)
     if (!c.loss.empty())
@@ -88,7 +102,10 @@ void print_route(const planned_route& planned) {
 
 void print_lines(const pipeline_file& file, const leat::plan& p) {
   for (const auto& planned : routes_of(file, p)) print_route(planned);
-  for (const auto& note : p.problems) fmt::print("note: {} ({})\n", note.what, note.where);
+  for (const auto& note : p.problems) {
+    fmt::print("note: {} ({})\n", note.what, note.where);
+    if (!note.remedy.empty()) fmt::print("  {}\n", note.remedy);
+  }
   fmt::print("actors:\n");
   for (const auto& a : actors_of(file, p)) fmt::print("  {}: {}\n", a.name, a.does);
 }
@@ -101,6 +118,7 @@ nlohmann::json json_of(const planned_route& planned) {
                      {"mode", text_of(r.mode)},
                      {"delete", text_of(r.removal)},
                      {"key", key_of(r)},
+                     {"expressions", expressions_of(r)},
                      {"ddl", planned.ddl},
                      {"columns", nlohmann::json::array()}};
   for (const auto& c : planned.columns)

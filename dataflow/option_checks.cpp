@@ -61,8 +61,10 @@ std::string wrong_target_name(const std::string& text) {
     const std::string_view rest = std::string_view(text).substr(brace);
     const std::size_t known = rest.starts_with("{schema}")  ? 8
                               : rest.starts_with("{table}") ? 7
+                              : rest.size() > 2 && rest[1] >= '1' && rest[1] <= '9' && rest[2] == '}' ? 3
                                                             : 0;
-    if (known == 0) return "only {schema} and {table} may stand in braces";
+    if (known == 0)
+      return "only {schema}, {table} and {1}, {2} for what a star of `from` stands for may stand in braces";
     brace += known;
   }
   return "";

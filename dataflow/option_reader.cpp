@@ -78,6 +78,8 @@ option_value option_reader::read(const option& declared, const document_value& v
     return list(declared, value, key);
   case option_kind::map:
     return map(declared, value, key);
+  case option_kind::columns:
+    return columns(value, key);
   case option_kind::boolean:
     if (!value.as<bool>()) wrong_type("true or false", "write it without quotes");
     return *value.as<bool>();
@@ -165,10 +167,6 @@ std::vector<std::string> option_reader::list(const option& declared, const docum
     fail_option(value.where, key, "the list is empty", std::string(declared.sentence));
   std::vector<std::string> texts;
   for (const document_value& element : *elements) {
-    if (element.as<document_table>() && !declared.later_element.empty())
-      fail_option(element.where, key,
-                  std::string(declared.later_element) + " is not available in this version",
-                  "write the names of columns");
     if (!element.as<std::string>())
       fail_option(element.where, key,
                   "expected a string in the list, not " + std::string(element.type()),
@@ -178,6 +176,59 @@ std::vector<std::string> option_reader::list(const option& declared, const docum
     if (!wrong.empty()) fail_option(element.where, key, wrong, std::string(declared.sentence));
   }
   return texts;
+}
+
+column_list option_reader::columns(const document_value& value, const std::string& key) const {
+  const auto* elements = value.as<document_list>();
+  if (!elements)
+    fail_option(value.where, key, "expected a list of columns, not " + std::string(value.type()),
+                "write it as [\"one\", { name = \"two\", expr = \"one + 1\" }]");
+  column_list out;
+  for (const document_value& element : *elements) {
+    if (element.as<document_table>()) {
+      out.computed.push_back(computed(element, key));
+      out.names.push_back(out.computed.back().name);
+      continue;
+    }
+    if (!element.as<std::string>())
+      fail_option(element.where, key,
+                  "expected the name of a column or a table with name and expr, not "
+                      + std::string(element.type()),
+                  "write it in quotes");
+    out.names.push_back(text(element, key));
+  }
+  return out;
+}
+
+computed_column option_reader::computed(const document_value& value, const std::string& key) const {
+  computed_column out;
+  const std::string remedy =
+      "write { name = \"total\", expr = \"price * amount\", type = \"bigint\" }";
+  bool typed = false;
+  for (const document_entry& entry : *value.as<document_table>()) {
+    const bool type = entry.key == "type" || entry.key == "as";
+    std::string* place = entry.key == "name"   ? &out.name
+                         : entry.key == "expr" ? &out.expr
+                         : type                ? &out.type
+                                               : nullptr;
+    if (place == nullptr)
+      fail_option(entry.where, key, "unknown key `" + entry.key + "` of a column", remedy);
+    if (type && typed)
+      fail_option(entry.where, key, "`as` and `type` mean the same", "leave one of them out");
+    typed = typed || type;
+    if (!entry.value.as<std::string>())
+      fail_option(entry.value.where, key + "." + entry.key,
+                  "expected a string, not " + std::string(entry.value.type()),
+                  "write it in quotes");
+    *place = text(entry.value, key + "." + entry.key);
+    if (place->empty())
+      fail_option(entry.value.where, key + "." + entry.key, "`" + entry.key + "` is empty", remedy);
+  }
+  for (const auto& [name, given] : {std::pair("name", &out.name), std::pair("expr", &out.expr)})
+    if (given->empty())
+      fail_option(value.where, key, std::string("a computed column needs `") + name + "`", remedy);
+  if (out.name == "*") fail_option(value.where, key, "`*` is not the name of a column", remedy);
+  return out;
 }
 
 std::map<std::string, std::string> option_reader::map(const option& declared,

@@ -31,6 +31,8 @@ class option_reader {
 
  private:
   std::vector<std::string> list(const option&, const document_value&, const std::string& key) const;
+  column_list columns(const document_value&, const std::string& key) const;
+  computed_column computed(const document_value&, const std::string& key) const;
   std::map<std::string, std::string> map(const option&, const document_value&,
                                          const std::string& key) const;
   std::filesystem::path path(const option&, const std::string& text, const std::string& where,

@@ -51,6 +51,13 @@ void into_route(const option_target& target, const option&, option_value&& value
   assign_option(target.route->*member, std::move(value));
 }
 
+/// `columns` of a route.
+inline void into_columns(const option_target& target, const option&, option_value&& value) {
+  auto list = std::get<column_list>(std::move(value));
+  target.route->columns = std::move(list.names);
+  target.route->computed = std::move(list.computed);
+}
+
 /// A keyword of libpq, of the sink's connection or else of the source's.
 void into_connection(const option_target&, const option&, option_value&&);
 

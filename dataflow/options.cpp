@@ -31,6 +31,11 @@ option_section pipeline_section() {
                .sentence = "Directory of leat's own state (RocksDB); created when missing.",
                .store = into_file<&pipeline_file::state>,
                .fallback = ".leat/<name>"},
+              {.name = "first_match",
+               .kind = kind::boolean,
+               .sentence = "A row goes to the first route of its table that takes it, and to no "
+                           "other; false unless given.",
+               .store = into_file<&pipeline_file::first_match>},
           }};
 }
 
@@ -252,20 +257,32 @@ option_section route_section() {
                    .store = into_route<&route_options::sink>},
                   {.name = "to",
                    .kind = kind::string,
-                   .sentence = "Name of the target table; {schema} and {table} are replaced.",
+                   .sentence = "Name of the target table; {schema} and {table} are replaced, {1} "
+                               "by what the first * or ? of the pattern in `from` stands for.",
                    .store = into_route<&route_options::to>,
                    .fallback = "{table}",
                    .check = wrong_target_name},
                   {.name = "where",
                    .kind = kind::string,
                    .sentence = "PostgreSQL expression over the row; rows it does not hold for are "
-                               "left out."},
+                               "left out.",
+                   .store = into_route<&route_options::where>,
+                   .check = wrong_if_empty},
                   {.name = "columns",
-                   .kind = kind::list,
-                   .sentence = "Columns to write, in this order; \"*\" stands for all that are not "
-                               "named. Without it all, also those that are added later.",
-                   .store = into_route<&route_options::columns>,
-                   .later_element = "a column with `expr`"},
+                   .kind = kind::columns,
+                   .sentence = "Columns to write, in this order: names, or { name, expr, type } for "
+                               "one that is computed (`as` is another word for `type`, which may be "
+                               "left out); \"*\" stands for all that are not named. Without it all, "
+                               "also those that are added later.",
+                   .store = into_columns},
+                  {.name = "on_error",
+                   .kind = kind::choice,
+                   .sentence = "What a row does that an expression cannot be computed for: stop ends "
+                               "the pipeline, null gives NULL, which `where` does not hold for.",
+                   .store = into_route<&route_options::on_error>,
+                   .fallback = "stop",
+                   .choices = {"stop", "null"},
+                   .later_choices = {"dead_letter"}},
                   {.name = "exclude",
                    .kind = kind::list,
                    .sentence = "Columns to leave out of all.",

@@ -26,6 +26,7 @@ enum class option_kind : std::uint8_t {
   choice,      ///< choice_value
   list,        ///< std::vector<std::string>
   map,         ///< std::map<std::string, std::string>
+  columns,     ///< column_list: names, and tables of name, expr and type
 };
 
 /// Which of option::choices was taken.
@@ -34,9 +35,15 @@ struct choice_value {
   std::string text;
 };
 
+struct column_list {
+  std::vector<std::string> names; ///< in their order, computed ones too
+  std::vector<computed_column> computed;
+};
+
 using option_value =
     std::variant<std::string, std::filesystem::path, std::chrono::milliseconds, std::uint64_t, bool,
-                 choice_value, std::vector<std::string>, std::map<std::string, std::string>>;
+                 choice_value, std::vector<std::string>, std::map<std::string, std::string>,
+                 column_list>;
 
 /// What a section's values go into.
 struct option_target {
@@ -67,8 +74,6 @@ struct option {
   /// Says what is wrong with a string, an element of a list or a key of a map; empty when nothing
   /// is.
   std::string (*check)(const std::string&) = nullptr;
-  /// What a table among the elements of a list is, which a later version reads.
-  std::string_view later_element = {};
   /// Options of the same section that cannot stand beside this one.
   std::vector<std::string_view> not_beside = {};
   bool required = false;

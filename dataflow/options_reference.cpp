@@ -50,6 +50,8 @@ std::string type_text(const option& declared) {
     return declared.one_or_many ? "string or list" : "list of strings";
   case option_kind::map:
     return "table of strings";
+  case option_kind::columns:
+    return "list of strings and tables";
   case option_kind::choice:
     return join_names({declared.choices.begin(), declared.choices.end()});
   default:

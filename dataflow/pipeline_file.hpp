@@ -56,7 +56,10 @@ struct route_options {
   std::vector<std::string> from;
   std::optional<std::string> sink;
   std::string to = "{table}";
-  std::optional<std::vector<std::string>> columns;
+  std::string where;                               ///< empty: every row
+  std::optional<std::vector<std::string>> columns; ///< names, those of `computed` among them
+  std::vector<computed_column> computed;
+  expression_policy on_error = expression_policy::stop;
   std::vector<std::string> exclude;
   std::optional<std::vector<std::string>> key;
   route_mode mode = route_mode::upsert;
@@ -73,6 +76,7 @@ struct pipeline_file {
   std::string name;
   std::filesystem::path state;
   std::chrono::milliseconds checkpoint_interval{1000};
+  bool first_match = false;                        ///< a row goes to the first route that takes it, alone
   std::uint64_t memory = 256U << 20;
   std::uint64_t spill = 10ULL << 30;
   source_options source;

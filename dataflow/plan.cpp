@@ -9,6 +9,7 @@
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/pipeline_file_check.hpp"
 #include "dataflow/route_builder.hpp"
+#include "dataflow/route_shape.hpp"
 #include "dataflow/table_pattern.hpp"
 
 namespace leat {
@@ -154,7 +155,7 @@ class drafter {
     routed_.insert(table->qualified_name());
     try {
       const sink_options& sink = sink_of(options);
-      route made = build_route(options, sink, table, where);
+      route made = build_route(options, sink, table, where, taken_before(options, table, where));
       const auto [taken, is_new] =
           targets_.emplace(std::pair(sink.name, target_identity(made, sink)), table);
       if (!is_new)
@@ -162,11 +163,39 @@ class drafter {
                     "tables " + taken->second->qualified_name() + " and " + table->qualified_name()
                         + " end at one target `" + made.target + "` of sink " + sink.name,
                     where, "give them different names, for instance to = \"{schema}_{table}\"");
+      note_left_out(made, where);
       made.id = static_cast<route_id>(plan_.routes.size());
       plan_.routes.push_back(std::make_shared<const route>(std::move(made)));
     } catch (const error& e) {
       report(severity::error, e.what(), e.where(), e.remedy());
     }
+  }
+
+  /// first_match: what earlier routes take of the table.
+  std::vector<std::string> taken_before(const route_options& options, const schema_ptr& table,
+                                        const std::string& where) {
+    if (!file_.first_match) return {};
+    auto& taken = taken_[table->id];
+    const auto before = taken;
+    if (std::find(before.begin(), before.end(), std::string()) != before.end())
+      throw error(error_kind::usage,
+                  "with first_match an earlier route takes every row of table " + table->qualified_name(),
+                  where, "give the earlier route a `where`, or put it behind this one");
+    taken.push_back(options.where);
+    return before;
+  }
+
+  void note_left_out(const route& r, const std::string& where) {
+    if (!r.shape) return;
+    const auto names = columns_left_out(*r.shape);
+    if (names.empty()) return;
+    report(severity::note,
+           "table " + r.source()->qualified_name() + ": expressions read " + join_names(names, "and")
+               + ", whose values an UPDATE leaves out when they are large and did not change",
+           where,
+           r.mode == route_mode::append
+               ? "such a row is kept, and the column named in _leat_missing; REPLICA IDENTITY FULL brings them"
+               : "such a row is read at the source again; REPLICA IDENTITY FULL, or leaving the column out, saves that");
   }
 
   void finish() {
@@ -187,6 +216,7 @@ class drafter {
   std::vector<schema_ptr> selected_;
   std::map<std::string, std::string> notes_;
   std::map<oid, std::vector<std::string>> coming_;
+  std::map<oid, std::vector<std::string>> taken_;
   std::set<std::string> routed_;
   std::map<std::pair<std::string, std::string>, schema_ptr> targets_;
   plan plan_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,18 @@ namespace leat {
 enum class route_mode : std::uint8_t { upsert, append };
 enum class delete_mode : std::uint8_t { hard, soft, ignore };
 enum class schema_policy : std::uint8_t { evolve, stop };
+/// What a row does that an expression of the route cannot be computed for.
+enum class expression_policy : std::uint8_t { stop, null };
+
+struct route_shape;
+
+/// A column of a route that is computed: { name, expr, type } of the pipeline file.
+struct computed_column {
+  std::string name;
+  std::string expr;
+  std::string type; ///< empty: the expression's own
+  bool operator==(const computed_column&) const = default;
+};
 
 /// Number of a route in this run, from 0 without gaps.
 using route_id = std::uint32_t;
@@ -32,7 +45,9 @@ struct route {
   route_mode mode = route_mode::upsert;
   delete_mode removal = delete_mode::hard;
   schema_policy schema_changes = schema_policy::evolve;
-  schema_ptr schema;                   ///< the source table
+  /// The rows that the writer takes: the source table, and the computed columns behind its own.
+  schema_ptr schema;
+  std::shared_ptr<const route_shape> shape; ///< null: the writer takes the source's rows as they are
   std::vector<target_column> columns;  ///< what is written, in the target's order
   std::vector<std::uint16_t> key;      ///< indexes into `columns`, in key order; empty: rows are found by all columns
   std::vector<std::uint16_t> source_key;  ///< the same columns as indexes into schema->columns
@@ -41,6 +56,14 @@ struct route {
   std::vector<std::string> transforms; ///< names of [transform.NAME], in order
 
   const column& source_column(std::size_t i) const { return schema->columns[columns[i].source]; }
+
+  /// The source table.
+  const schema_ptr& source() const;
+  /// Columns of the source table that target column i is made of.
+  std::vector<std::uint16_t> origins(std::size_t i) const;
+  /// A row's key at the source, by its key at the target (texts in key order); nothing when the target's
+  /// key does not have it.
+  std::optional<std::vector<std::string>> key_at_source(const std::vector<std::string>& key) const;
 };
 
 using route_ptr = std::shared_ptr<const route>;

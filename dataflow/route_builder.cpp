@@ -8,6 +8,8 @@
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/option_checks.hpp"
+#include "dataflow/route_shape.hpp"
+#include "dataflow/table_pattern.hpp"
 
 namespace leat {
 
@@ -31,7 +33,8 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 /// In one pass, so that a table called {schema} stays what it is.
-std::string expand_target(const std::string& to, const table_schema& table) {
+std::string expand_target(const std::string& to, const table_schema& table,
+                          const std::vector<std::string>& captured) {
   std::string target;
   for (std::size_t i = 0; i < to.size();) {
     if (to.compare(i, 8, "{schema}") == 0) {
@@ -40,6 +43,11 @@ std::string expand_target(const std::string& to, const table_schema& table) {
     } else if (to.compare(i, 7, "{table}") == 0) {
       target += table.name;
       i += 7;
+    } else if (to[i] == '{' && i + 2 < to.size() && to[i + 2] == '}' && to[i + 1] >= '1'
+               && to[i + 1] <= '9') {
+      const auto number = static_cast<std::size_t>(to[i + 1] - '1');
+      if (number < captured.size()) target += captured[number];
+      i += 3;
     } else {
       target += to[i++];
     }
@@ -51,11 +59,13 @@ std::string expand_target(const std::string& to, const table_schema& table) {
 class builder {
  public:
   builder(const route_options& options, const sink_options& sink, const schema_ptr& table,
-          const std::string& where)
-      : options_(options), sink_(sink), table_(*table), where_(where) {
+          const std::string& where, const std::vector<std::string>& unless)
+      : options_(options), sink_(sink), where_(where), shape_(shape_of(options, table, where, unless)),
+        schema_(shape_ ? shaped_schema(*shape_) : table), table_(*schema_) {
     route_.sink = sink.name;
-    route_.schema = table;
-    route_.target = expand_target(options.to, table_);
+    route_.schema = schema_;
+    route_.shape = shape_;
+    route_.target = expand_target(options.to, table_, captured());
     route_.mode = options.mode;
     route_.removal = options.removal;
     route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
@@ -65,6 +75,7 @@ class builder {
 
   route build() {
     check_target();
+    check_shape();
     choose_columns();
     check_columns();
     choose_key();
@@ -94,8 +105,43 @@ class builder {
              "give another name with `to`");
   }
 
+  static std::shared_ptr<const route_shape> shape_of(const route_options& options,
+                                                     const schema_ptr& table,
+                                                     const std::string& where,
+                                                     const std::vector<std::string>& unless) {
+    if (options.where.empty() && options.computed.empty() && unless.empty()) return nullptr;
+    try {
+      return make_shape({options.where, unless, options.computed, options.on_error}, table);
+    } catch (const error& e) {
+      throw error(e.kind(), "table " + table->qualified_name() + ": " + e.what(),
+                  where + "." + e.where(), e.remedy());
+    }
+  }
+
+  /// What the stars of the pattern that took the table stand for.
+  std::vector<std::string> captured() const {
+    std::vector<std::string> out;
+    for (const auto& pattern : parse_table_patterns(options_.from))
+      if (!pattern.excludes() && pattern.fits(table_.schema, table_.name))
+        out = pattern.captures(table_.schema, table_.name);
+    return out;
+  }
+
+  std::size_t own_columns() const { return route_.source()->columns.size(); }
+
+  /// The same row must be taken, and found, whatever change brings it.
+  void check_shape() const {
+    if (!shape_ || route_.mode == route_mode::append) return;
+    const auto depends = [](const sql::expression_ptr& e) { return e && e->reads_change(); };
+    if (depends(shape_->where) || std::any_of(shape_->unless.begin(), shape_->unless.end(), depends))
+      refuse("`where` reads what belongs to a change and not to a row (leat.op, leat.commit_time, ...)",
+             "compare columns, or use mode = \"append\"");
+  }
+
   std::uint16_t find_column(const std::string& name, const std::string& option) const {
-    if (const auto found = table_.find(name)) return *found;
+    for (std::size_t i = 0; i < options_.computed.size(); ++i)
+      if (options_.computed[i].name == name) return static_cast<std::uint16_t>(own_columns() + i);
+    if (const auto found = table_.find(name); found && *found < own_columns()) return *found;
     std::vector<std::string> known;
     for (const column& c : table_.columns) known.push_back(c.name);
     const std::vector<std::string> near = nearest_names(name, known);
@@ -118,7 +164,7 @@ class builder {
         route_.columns.push_back({name, find_column(name, "columns")});
         continue;
       }
-      for (std::uint16_t i = 0; i < table_.columns.size(); ++i) {
+      for (std::uint16_t i = 0; i < own_columns(); ++i) {
         const std::string& each = table_.columns[i].name;
         if (!contains(wanted, each) && !contains(options_.exclude, each))
           route_.columns.push_back({each, i});
@@ -188,6 +234,11 @@ class builder {
 
   /// A delete, and an update that moves a row, bring the old values of the replica identity only.
   void check_identity() const {
+    for (const std::uint16_t c : route_.source_key)
+      if (c >= own_columns() && shape_->computed[c - own_columns()]->reads_change())
+        refuse("column `" + table_.columns[c].name
+                   + "` of the route's key depends on the change and not on the row",
+               "take columns that are the same in every change of a row");
     if (table_.identity == replica_identity::full) return;
     for (const std::uint16_t c : route_.source_key)
       if (!table_.columns[c].identity)
@@ -214,16 +265,18 @@ class builder {
 
   const route_options& options_;
   const sink_options& sink_;
-  const table_schema& table_;
   const std::string& where_;
+  std::shared_ptr<const route_shape> shape_;
+  schema_ptr schema_;
+  const table_schema& table_; ///< with the computed columns
   route route_;
 };
 
 } // namespace
 
 route build_route(const route_options& options, const sink_options& sink, const schema_ptr& table,
-                  const std::string& where) {
-  return builder(options, sink, table, where).build();
+                  const std::string& where, const std::vector<std::string>& unless) {
+  return builder(options, sink, table, where, unless).build();
 }
 
 std::string target_identity(const route& r, const sink_options& sink) {

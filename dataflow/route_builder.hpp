@@ -9,8 +9,9 @@ namespace leat {
 
 /// One table through one [[route]] into one sink, without its id. Throws leat::error of kind usage,
 /// at `where`, when columns or key do not fit.
+/// `unless`: conditions of earlier routes over the table, whose rows this one does not take.
 route build_route(const route_options&, const sink_options&, const schema_ptr&,
-                  const std::string& where);
+                  const std::string& where, const std::vector<std::string>& unless = {});
 
 /// What two routes of one sink may not have in common: the target's name by the target's rules of
 /// case and schemas.

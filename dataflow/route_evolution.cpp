@@ -2,6 +2,7 @@
 
 #include "dataflow/error.hpp"
 #include "dataflow/plan.hpp"
+#include "dataflow/route_shape.hpp"
 
 namespace leat {
 
@@ -108,8 +109,30 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 } // namespace
 
-route_ptr evolve_route(const route& before, const schema_ptr& after, const schema_diff& diff) {
+namespace {
+
+/// The expressions over the next version of the table.
+std::shared_ptr<const route_shape> next_shape(const route& before, const schema_ptr& after) {
+  try {
+    return make_shape(before.shape->options, after);
+  } catch (const error& e) {
+    throw error(error_kind::source, std::string("the table changed, and an expression of the route no longer fits it: ") + e.what(),
+                "table " + after->qualified_name() + " to " + before.target + ", " + e.where(),
+                "correct the expression in the pipeline file, then `leat resnapshot` the table; " + e.remedy());
+  }
+}
+
+} // namespace
+
+route_ptr evolve_route(const route& before, const schema_ptr& table, const schema_diff& of_table) {
   auto next = std::make_shared<route>(before);
+  auto after = table;
+  auto diff = of_table;
+  if (before.shape) {
+    next->shape = next_shape(before, table);
+    after = shaped_schema(*next->shape);
+    diff = diff_schemas(*before.schema, *after);
+  }
   next->schema = after;
   next->columns.clear();
   next->key.clear();
@@ -122,7 +145,7 @@ route_ptr evolve_route(const route& before, const schema_ptr& after, const schem
 }
 
 route_ptr evolve_route(const route& before, const schema_ptr& after) {
-  return evolve_route(before, after, diff_schemas(*before.schema, *after));
+  return evolve_route(before, after, diff_schemas(*before.source(), *after));
 }
 
 std::string route_fingerprint(const route& r) {
@@ -140,7 +163,14 @@ std::string route_fingerprint(const route& r) {
   }
   text += "\nkey";
   for (const std::uint16_t k : r.key) text += " " + counted(r.columns[k].name);
-  return text + "\n";
+  text += "\n";
+  if (!r.shape) return text;
+  const auto& shape = r.shape->options;
+  if (!shape.where.empty()) text += "where " + counted(shape.where) + "\n";
+  for (const auto& each : shape.unless) text += "first_match " + counted(each) + "\n";
+  for (const auto& c : shape.computed)
+    text += "column " + counted(c.name) + "=" + counted(c.expr) + " " + counted(c.type) + "\n";
+  return text;
 }
 
 bool is_fingerprint_over(const std::string& fingerprint, const std::string& table) {

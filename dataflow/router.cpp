@@ -6,6 +6,7 @@
 
 #include "dataflow/error.hpp"
 #include "dataflow/plan.hpp"
+#include "dataflow/route_shape.hpp"
 
 namespace leat {
 
@@ -34,7 +35,7 @@ router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, com
                                    [&](const sink_state& s) { return s.name == r->sink; });
     sink_of_route_.push_back(static_cast<std::size_t>(sink - sinks_.begin()));
     routes_of_table_[r->schema->id].push_back(r->id);
-    schemas_[r->schema->id] = r->schema;
+    schemas_[r->schema->id] = r->source();
   }
   committing_.assign(sinks_.size(), false);
   snapshots_.hold(position_ < foremost_);
@@ -118,11 +119,11 @@ std::vector<router::output> router::restart_snapshot(oid table, std::vector<std:
 }
 
 route_ptr router::evolve(const route_ptr& before, const schema_ptr& schema) const {
-  const auto diff = diff_schemas(*before->schema, *schema);
+  const auto diff = diff_schemas(*before->source(), *schema);
   if (!diff.empty() && before->schema_changes == schema_policy::stop)
     throw error(error_kind::source,
                 "the table changed, and schema_changes = \"stop\": "
-                    + describe(diff, *before->schema, *schema),
+                    + describe(diff, *before->source(), *schema),
                 schema->qualified_name(), "set schema_changes = \"evolve\" to follow");
   return evolve_route(*before, schema, diff);
 }
@@ -151,7 +152,9 @@ void router::adopt_schema(const schema_ptr& schema, commit_lsn used, std::vector
   snapshots_.change_schema(schema);
   for (const auto id : routes->second) {
     const auto before = routes_[id];
-    if (same) {
+    if (same && before->shape) {
+      routes_[id] = evolve_route(*before, schema);
+    } else if (same) {
       auto renewed = std::make_shared<route>(*before);
       renewed->schema = schema;
       routes_[id] = std::move(renewed);
@@ -178,9 +181,9 @@ void router::read_anew(const table_schema& before, const schema_ptr& now,
   std::vector<std::string> affected;
   for (const auto id : routes_of_table_.at(now->id)) {
     const auto& r = *routes_[id];
-    if (std::any_of(r.columns.begin(), r.columns.end(), [&](const target_column& c) {
-          return shows_other_values(diff, *now, c.source);
-        }))
+    const auto sources = read_columns(r);
+    if (std::any_of(sources.begin(), sources.end(),
+                    [&](std::uint16_t c) { return shows_other_values(diff, *now, c); }))
       affected.push_back(r.sink + "/" + r.target);
   }
   std::vector<std::uint16_t> key;

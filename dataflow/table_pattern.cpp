@@ -104,6 +104,27 @@ std::vector<table_pattern> parse_table_patterns(const std::vector<std::string>& 
   return patterns;
 }
 
+void table_pattern::capture(std::span<const glyph> pattern, std::string_view name,
+                            std::vector<std::string>& out) {
+  while (!pattern.empty()) {
+    const auto kind = pattern.front().what;
+    pattern = pattern.subspan(1);
+    std::size_t taken = 1;
+    if (kind == glyph::kind::any)
+      for (taken = 0; taken < name.size() && !fits(pattern, name.substr(taken));) ++taken;
+    if (kind != glyph::kind::literal) out.emplace_back(name.substr(0, taken));
+    name.remove_prefix(std::min(taken, name.size()));
+  }
+}
+
+std::vector<std::string> table_pattern::captures(std::string_view schema,
+                                                 std::string_view table) const {
+  std::vector<std::string> out;
+  capture(schema_, schema, out);
+  capture(table_, table, out);
+  return out;
+}
+
 bool selects(std::span<const table_pattern> patterns, std::string_view schema,
              std::string_view table) {
   bool selected = false;

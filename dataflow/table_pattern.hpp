@@ -25,6 +25,8 @@ class table_pattern {
   std::string name() const;
   /// Whether the names fit, whatever excludes() says.
   bool fits(std::string_view schema, std::string_view table) const;
+  /// What each * and ? stands for in a name that fits, in their order; a star takes as little as it can.
+  std::vector<std::string> captures(std::string_view schema, std::string_view table) const;
 
  private:
   /// One character of a name, or a wildcard.
@@ -34,6 +36,7 @@ class table_pattern {
     char byte = 0;
   };
   static bool fits(std::span<const glyph>, std::string_view name);
+  static void capture(std::span<const glyph>, std::string_view name, std::vector<std::string>&);
   static std::string literal(const std::vector<glyph>&);
 
   std::string text_;

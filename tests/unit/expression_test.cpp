@@ -1,8 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
 #include "dataflow/error.hpp"
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/expression.hpp"
+#include "dataflow/expressions/functions.hpp"
 #include "tests/support/batch_builder.hpp"
 
 // What PostgreSQL cannot judge: refusals, their words and places, the cells of a change. The values
@@ -161,6 +166,21 @@ TEST(Expression, FailsForARowWithPostgresqlsWords) {
     EXPECT_STREQ(e.what(), "division by zero");
     EXPECT_EQ(e.sqlstate, "22012");
   }
+}
+
+// LEAT_WRITE_DOCS=1 makes the table anew.
+TEST(Expression, FunctionTableIsWhatTheDeclarationsSay) {
+  const std::string path = std::string(LEAT_SOURCE_DIRECTORY) + "/docs/expressions.md";
+  std::ifstream in(path);
+  std::ostringstream read;
+  read << in.rdbuf();
+  std::string page = read.str();
+  const std::string heading = "## Functions and operators\n\n";
+  const auto at = page.find(heading);
+  ASSERT_NE(at, std::string::npos);
+  const auto wanted = page.substr(0, at + heading.size()) + sql::function_reference();
+  if (std::getenv("LEAT_WRITE_DOCS") != nullptr) std::ofstream(path) << (page = wanted);
+  EXPECT_EQ(page, wanted) << "run this test with LEAT_WRITE_DOCS=1";
 }
 
 } // namespace

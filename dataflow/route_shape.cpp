@@ -1,0 +1,140 @@
+#include "dataflow/route_shape.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "dataflow/error.hpp"
+
+namespace leat {
+
+namespace {
+
+template <class Compile>
+sql::expression_ptr compiled(const std::string& option, Compile compile) {
+  try {
+    return compile();
+  } catch (const error& e) {
+    throw error(e.kind(), e.what(), option + ", " + e.where(), e.remedy());
+  }
+}
+
+/// Values of these types are stored in the row, however large the row is.
+bool always_comes(value_class kind) {
+  switch (kind) {
+  case value_class::boolean:
+  case value_class::int2:
+  case value_class::int4:
+  case value_class::int8:
+  case value_class::object_id:
+  case value_class::float4:
+  case value_class::float8:
+  case value_class::money:
+  case value_class::date:
+  case value_class::time:
+  case value_class::timetz:
+  case value_class::timestamp:
+  case value_class::timestamptz:
+  case value_class::interval:
+  case value_class::uuid:
+    return true;
+  default:
+    return false;
+  }
+}
+
+} // namespace
+
+std::shared_ptr<const route_shape> make_shape(const shape_options& options,
+                                              const schema_ptr& table) {
+  auto shape = std::make_shared<route_shape>();
+  shape->options = options;
+  shape->source = table;
+  const auto condition = [&](const std::string& text, const char* option) {
+    return compiled(option, [&] { return sql::expression::compile_condition(text, *table); });
+  };
+  if (!options.where.empty()) shape->where = condition(options.where, "where");
+  for (const auto& text : options.unless)
+    shape->unless.push_back(condition(text, "where of an earlier route"));
+  for (const auto& c : options.computed)
+    shape->computed.push_back(compiled(
+        "columns." + c.name, [&] { return sql::expression::compile(c.expr, *table, c.type); }));
+  return shape;
+}
+
+schema_ptr shaped_schema(const route_shape& shape) {
+  if (shape.computed.empty()) return shape.source;
+  auto schema = std::make_shared<table_schema>(*shape.source);
+  const auto& columns = shape.source->columns;
+  const bool numbered =
+      std::all_of(columns.begin(), columns.end(), [](const column& c) { return c.number != 0; });
+  for (std::size_t i = 0; i < shape.computed.size(); ++i) {
+    const auto& e = *shape.computed[i];
+    column made;
+    made.name = shape.options.computed[i].name;
+    if (shape.source->find(made.name)) made.name += " (computed)";
+    made.type = sql::oid_of(e.type());
+    made.modifier = e.type().modifier;
+    made.type_name = sql::name_of(e.type());
+    made.kind = sql::class_of(e.type());
+    made.identity = !e.reads_change()
+                    && std::all_of(e.reads().begin(), e.reads().end(),
+                                   [&](auto c) { return columns[c].identity; });
+    made.nullable = !e.is_constant();
+    made.number = numbered ? static_cast<std::int16_t>(first_computed_number + static_cast<int>(i))
+                           : std::int16_t{0};
+    schema->columns.push_back(std::move(made));
+  }
+  return schema;
+}
+
+std::vector<std::string> columns_left_out(const route_shape& shape) {
+  if (shape.source->identity == replica_identity::full) return {};
+  std::set<std::uint16_t> found;
+  const auto look = [&](const sql::expression_ptr& e) {
+    if (!e) return;
+    for (const auto c : e->reads())
+      if (!shape.source->columns[c].identity && !always_comes(shape.source->columns[c].kind))
+        found.insert(c);
+  };
+  look(shape.where);
+  for (const auto& e : shape.unless) look(e);
+  for (const auto& e : shape.computed) look(e);
+  std::vector<std::string> names;
+  for (const auto c : found) names.push_back(shape.source->columns[c].name);
+  return names;
+}
+
+std::vector<std::uint16_t> read_columns(const route& r) {
+  std::vector<std::uint16_t> out;
+  for (std::size_t i = 0; i < r.columns.size(); ++i)
+    for (const auto c : r.origins(i)) out.push_back(c);
+  if (!r.shape) return out;
+  if (r.shape->where)
+    out.insert(out.end(), r.shape->where->reads().begin(), r.shape->where->reads().end());
+  for (const auto& e : r.shape->unless) out.insert(out.end(), e->reads().begin(), e->reads().end());
+  return out;
+}
+
+const schema_ptr& route::source() const { return shape ? shape->source : schema; }
+
+std::vector<std::uint16_t> route::origins(std::size_t i) const {
+  const auto from = columns[i].source;
+  const auto own = source()->columns.size();
+  if (from < own) return {from};
+  return shape->computed[from - own]->reads();
+}
+
+std::optional<std::vector<std::string>>
+route::key_at_source(const std::vector<std::string>& texts) const {
+  const auto& wanted = source()->key;
+  if (source_key == wanted || wanted.empty()) return texts;
+  std::vector<std::string> out;
+  for (const auto column : wanted) {
+    const auto at = std::find(source_key.begin(), source_key.end(), column);
+    if (at == source_key.end()) return std::nullopt;
+    out.push_back(texts.at(static_cast<std::size_t>(at - source_key.begin())));
+  }
+  return out;
+}
+
+} // namespace leat

@@ -1,0 +1,258 @@
+#include "dataflow/transform.hpp"
+
+#include <algorithm>
+
+#include "dataflow/error.hpp"
+#include "dataflow/expressions/evaluation_error.hpp"
+#include "dataflow/position.hpp"
+
+namespace leat {
+
+namespace {
+
+bool came(cell c) { return c.has_value() || c.is_null(); }
+
+} // namespace
+
+transform::transform(route_ptr r) : route_(std::move(r)), shape_(*route_->shape) {
+  if (shape_.where) where_.emplace(shape_.where);
+  for (const auto& e : shape_.unless) unless_.emplace_back(e);
+  for (const auto& e : shape_.computed) computed_.emplace_back(e);
+  wanted_.assign(route_->schema->columns.size(), false);
+  for (const auto& c : route_->columns) wanted_[c.source] = true;
+  for (const auto c : route_->source_key) wanted_[c] = true;
+  for (const auto c : route_->schema->key) wanted_[c] = true;
+}
+
+void transform::fail(const std::string& option, const batch& rows, const change& c,
+                     const std::string& what) const {
+  std::string key;
+  const auto row = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);
+  for (const auto k : shape_.source->key)
+    if (row[k].has_value())
+      key += (key.empty() ? "" : ", ") + shape_.source->columns[k].name + " = "
+             + std::string(rows.text(row[k]).substr(0, 60));
+  throw error(
+      error_kind::source, what,
+      option + " of the route from " + shape_.source->qualified_name() + " to " + route_->target
+          + (key.empty() ? "" : ", row " + key),
+      "correct the row at the source or the expression, or set on_error = \"null\" in the route");
+}
+
+/// The new row, with cells that did not change taken from the old one where that came.
+std::span<const cell> transform::effective(const batch& rows, const change& c) {
+  const auto fresh = rows.new_row(c);
+  const auto old = rows.old_row(c);
+  if (old.empty() || std::all_of(fresh.begin(), fresh.end(), came)) return fresh;
+  filled_.assign(fresh.begin(), fresh.end());
+  for (std::size_t i = 0; i < filled_.size(); ++i)
+    if (!came(filled_[i]) && came(old[i])) filled_[i] = old[i];
+  return filled_;
+}
+
+transform::verdict transform::test(sql::evaluation& e, const batch& rows, std::span<const cell> row,
+                                   const change& c) {
+  try {
+    const auto& d = e.run(rows, row, &c);
+    return !d.null && d.truth() ? verdict::yes : verdict::no;
+  } catch (const sql::value_missing&) {
+    return verdict::unknown;
+  } catch (const sql::evaluation_error& failure) {
+    if (shape_.options.on_error == expression_policy::null) return verdict::no;
+    fail("where", rows, c, failure.what());
+  }
+}
+
+transform::verdict transform::holds(const batch& rows, std::span<const cell> row, const change& c) {
+  const auto first = where_ ? test(*where_, rows, row, c) : verdict::yes;
+  if (first == verdict::no) return first;
+  auto out = first;
+  for (auto& e : unless_) {
+    const auto taken = test(e, rows, row, c);
+    if (taken == verdict::yes) return verdict::no;
+    if (taken == verdict::unknown) out = verdict::unknown;
+  }
+  return out;
+}
+
+transform::action transform::decide_update(const batch& rows, const change& c) {
+  const auto now = holds(rows, effective(rows, c), c);
+  if (route_->mode == route_mode::append) return now == verdict::no ? action::drop : action::pass;
+  if (!route_->key.empty()) {
+    if (now == verdict::unknown) return action::ask;
+    return now == verdict::yes ? action::pass : action::remove;
+  }
+  // Rows are found by all of their columns, so the target must have the old one.
+  const auto before = holds(rows, rows.old_row(c), c);
+  if (now == verdict::unknown || before == verdict::unknown)
+    fail("where", rows, c, "the change does not bring a value that the expression reads");
+  if (now == verdict::yes) return before == verdict::yes ? action::pass : action::insert;
+  return before == verdict::yes ? action::remove : action::drop;
+}
+
+transform::action transform::decide(const batch& rows, const change& c) {
+  switch (c.kind) {
+  case change_kind::truncate:
+    return action::pass;
+  case change_kind::insert:
+  case change_kind::read:
+    return holds(rows, rows.new_row(c), c) == verdict::no ? action::drop : action::pass;
+  case change_kind::update:
+    return decide_update(rows, c);
+  case change_kind::remove:
+    break;
+  }
+  const bool keyed = route_->mode == route_mode::upsert && !route_->key.empty();
+  return !keyed && holds(rows, rows.old_row(c), c) == verdict::no ? action::drop : action::pass;
+}
+
+transform::result transform::apply(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
+  actions_.clear();
+  bool as_they_are = computed_.empty();
+  const bool tests = where_ || !unless_.empty();
+  for (const auto i : changes) {
+    actions_.push_back(tests ? decide(*rows, rows->changes[i]) : action::pass);
+    as_they_are =
+        as_they_are && (actions_.back() == action::pass || actions_.back() == action::drop);
+  }
+  result out;
+  if (as_they_are) {
+    out.rows = rows;
+    for (std::size_t n = 0; n < changes.size(); ++n)
+      if (actions_[n] == action::pass) out.changes.push_back(changes[n]);
+    return out;
+  }
+  auto made = std::make_shared<batch>();
+  made->tables = {route_->schema};
+  made->transactions = rows->transactions;
+  for (std::size_t n = 0; n < changes.size(); ++n)
+    if (actions_[n] != action::drop) make(*made, *rows, rows->changes[changes[n]], actions_[n]);
+  for (std::uint32_t i = 0; i < made->changes.size(); ++i) out.changes.push_back(i);
+  out.rows = std::move(made);
+  return out;
+}
+
+void transform::make(batch& out, const batch& rows, const change& c, action what) {
+  if (what == action::ask) return make_ask(out, rows, c);
+  auto next = c;
+  next.table = 0;
+  next.new_row = next.old_row = change::no_row;
+  const auto old = rows.old_row(c);
+  if (what == action::remove) {
+    next.kind = change_kind::remove;
+    if (!old.empty()) {
+      next.old_row = add_row(out, rows, old, c, true, nullptr);
+    } else {
+      next.old_kind = old_row_kind::key;
+      next.old_row = add_key_row(out, rows, rows.new_row(c), c, cell_state::absent);
+    }
+    out.changes.push_back(next);
+    return;
+  }
+  if (what == action::insert) {
+    next.kind = change_kind::insert;
+    next.old_kind = old_row_kind::none;
+  } else if (!old.empty()) {
+    next.old_row = add_row(out, rows, old, c, true, nullptr);
+  }
+  if (c.new_row != change::no_row) {
+    bool incomplete = false;
+    next.new_row = add_row(out, rows, effective(rows, c), c, false, &incomplete);
+    if (incomplete && route_->mode == route_mode::upsert) return make_ask(out, rows, c);
+  }
+  out.changes.push_back(next);
+}
+
+/// The key goes away, and what follows has cells that came for no row: the writer reports the key
+/// as missing, and its row is read at the source (R6).
+void transform::make_ask(batch& out, const batch& rows, const change& c) {
+  const bool asks = std::any_of(wanted_.begin(), wanted_.end(), [](bool w) { return w; })
+                    && route_->columns.size() > route_->key.size() && !route_->key.empty()
+                    && route_->removal != delete_mode::ignore
+                    && route_->key_at_source(std::vector<std::string>(route_->key.size()));
+  if (!asks)
+    throw error(error_kind::source,
+                "an update did not bring a value that an expression of the route reads, because it "
+                "was left unchanged",
+                "table " + shape_.source->qualified_name() + " to " + route_->target,
+                "ALTER TABLE ... REPLICA IDENTITY FULL, then `leat drop` and begin anew; or leave "
+                "the column out of the expressions");
+  const auto fresh = effective(rows, c);
+  auto next = c;
+  next.table = 0;
+  next.kind = change_kind::remove;
+  next.new_row = change::no_row;
+  next.old_kind = old_row_kind::key;
+  if (c.old_row != change::no_row) {
+    next.old_row = add_key_row(out, rows, rows.old_row(c), c, cell_state::absent);
+    out.changes.push_back(next);
+  }
+  next.old_row = add_key_row(out, rows, fresh, c, cell_state::absent);
+  out.changes.push_back(next);
+  next.kind = change_kind::update;
+  next.old_kind = old_row_kind::none;
+  next.old_row = change::no_row;
+  next.new_row = add_key_row(out, rows, fresh, c, cell_state::unchanged);
+  out.changes.push_back(next);
+}
+
+cell transform::computed(batch& out, std::size_t i, const batch& rows, std::span<const cell> cells,
+                         const change& c, bool old, bool* incomplete) {
+  auto& e = computed_[i];
+  const auto& reads = e.of().reads();
+  const auto has = [&](std::uint16_t column) { return came(cells[column]); };
+  if (old && !std::all_of(reads.begin(), reads.end(), has))
+    return batch::make_state(cell_state::absent);
+  try {
+    const auto& d = e.run(rows, cells, &c);
+    if (d.null) return batch::make_state(cell_state::null);
+    scratch_.clear();
+    sql::print_value(e.of().type(), d, scratch_);
+    return out.add_value(scratch_);
+  } catch (const sql::value_missing&) {
+    // All that it is made of is as it was: so is it.
+    const bool as_it_was = std::none_of(reads.begin(), reads.end(), has);
+    if (!as_it_was && incomplete != nullptr) *incomplete = true;
+    return batch::make_state(cell_state::unchanged);
+  } catch (const sql::evaluation_error& failure) {
+    if (shape_.options.on_error == expression_policy::null)
+      return batch::make_state(cell_state::null);
+    fail("column " + shape_.options.computed[i].name, rows, c, failure.what());
+  }
+}
+
+std::uint32_t transform::add_row(batch& out, const batch& rows, std::span<const cell> cells,
+                                 const change& c, bool old, bool* incomplete) {
+  const auto own = shape_.source->columns.size();
+  const auto first = static_cast<std::uint32_t>(out.cells.size());
+  for (std::size_t i = 0; i < own; ++i) {
+    const auto from = cells[i];
+    if (!wanted_[i])
+      out.cells.push_back(batch::make_state(cell_state::absent));
+    else
+      out.cells.push_back(from.has_value() ? out.add_value(rows.text(from)) : from);
+  }
+  for (std::size_t i = 0; i < computed_.size(); ++i)
+    out.cells.push_back(wanted_[own + i] ? computed(out, i, rows, cells, c, old, incomplete)
+                                         : batch::make_state(cell_state::absent));
+  return first;
+}
+
+/// The key's cells, and `rest` for the others.
+std::uint32_t transform::add_key_row(batch& out, const batch& rows, std::span<const cell> cells,
+                                     const change& c, cell_state rest) {
+  const auto own = shape_.source->columns.size();
+  const auto first = static_cast<std::uint32_t>(out.cells.size());
+  const auto& keys = route_->source_key;
+  for (std::size_t i = 0; i < route_->schema->columns.size(); ++i) {
+    if (std::find(keys.begin(), keys.end(), i) == keys.end())
+      out.cells.push_back(batch::make_state(rest));
+    else if (i >= own)
+      out.cells.push_back(computed(out, i - own, rows, cells, c, true, nullptr));
+    else
+      out.cells.push_back(cells[i].has_value() ? out.add_value(rows.text(cells[i])) : cells[i]);
+  }
+  return first;
+}
+
+} // namespace leat

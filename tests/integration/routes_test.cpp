@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <random>
+
+#include "tests/support/pipeline_fixture.hpp"
+
+// Routes with `where` and computed columns, into SQLite: the target is the route's SELECT over the
+// source.
+
+namespace leat::test {
+namespace {
+
+class Routes : public pipeline_fixture {
+ protected:
+  Routes() {
+    text.sinks.erase("pg");
+    source("CREATE TABLE item (id int PRIMARY KEY, name text, price numeric, note text);"
+           "ALTER TABLE item ALTER note SET STORAGE EXTERNAL;"
+           "INSERT INTO item SELECT i, 'item ' || i, i * 1.5, CASE WHEN i % 5 = 0 THEN repeat('n', "
+           "3000) END"
+           " FROM generate_series(1, 120) i");
+  }
+
+  void expect_select(const std::string& sql, const std::string& target,
+                     const std::string& columns) const {
+    // lite() sorts by text.
+    auto wanted = source_rows(sql);
+    std::sort(wanted.begin(), wanted.end());
+    auto found = lite("SELECT " + columns + " FROM " + target);
+    std::sort(found.begin(), found.end());
+    EXPECT_TRUE(found == wanted) << sql << ": " << found.size() << " rows, not " << wanted.size();
+  }
+};
+
+TEST_F(Routes, RowsThatStopMatchingGoAndRowsThatBeginToComeWhole) {
+  text.routes = {
+      "from = \"public.item\"\nto = \"dear\"\nwhere = \"price > 60\"",
+      "from = \"public.item\"\nto = \"priced\"\nwhere = \"name IS NOT NULL\"\n"
+      "columns = [\"id\", { name = \"label\", expr = \"upper(name) || ': ' || price\" }, "
+      "{ name = \"cents\", expr = \"price * 100\", type = \"bigint\" }, \"note\"]"};
+  start();
+  wait_until_caught_up();
+  std::mt19937 dice(7);
+  for (int n = 0; n < 60; ++n) {
+    const auto id = std::to_string(1 + dice() % 130);
+    switch (dice() % 5) {
+    case 0:
+      source("UPDATE item SET price = 200 - price WHERE id = " + id);
+      break;
+    case 1:
+      source("UPDATE item SET name = CASE WHEN name IS NULL THEN 'back' END WHERE id = " + id);
+      break;
+    case 2:
+      source("DELETE FROM item WHERE id = " + id);
+      break;
+    case 3:
+      source("INSERT INTO item VALUES (" + id
+             + ", 'new', 70, repeat('x', 4000)) ON CONFLICT DO NOTHING");
+      break;
+    default:
+      source("UPDATE item SET id = id + 200 WHERE id = " + id
+             + " AND NOT EXISTS (SELECT 1 FROM item i WHERE i.id = item.id + 200)");
+    }
+  }
+  wait_until_caught_up();
+  stop();
+  expect_select("SELECT id, name, price, note FROM item WHERE price > 60", "dear",
+                "id, name, price, note");
+  expect_select("SELECT id, upper(name) || ': ' || price, (price * 100)::bigint, note FROM item "
+                "WHERE name IS NOT NULL",
+                "priced", "id, label, cents, note");
+}
+
+TEST_F(Routes, ARowGoesToTheFirstRouteThatTakesIt) {
+  text.routes = {"from = \"public.item\"\nto = \"even\"\nwhere = \"id % 2 = 0\"",
+                 "from = \"public.item\"\nto = \"rest\""};
+  const auto ended = leat("run", {"--until", "caught-up", "--set", "pipeline.first_match=true"});
+  ASSERT_EQ(ended.status.code, 0) << ended.err;
+  expect_select("SELECT id, name FROM item WHERE id % 2 = 0", "even", "id, name");
+  expect_select("SELECT id, name FROM item WHERE id % 2 <> 0", "rest", "id, name");
+}
+
+TEST_F(Routes, AFailingExpressionStopsThePipelineAndNamesTheRow) {
+  text.routes = {
+      "from = \"public.item\"\ncolumns = [\"id\", { name = \"x\", expr = \"100 / (id - 7)\" }]"};
+  const auto ended = leat("run", {"--until", "caught-up"});
+  EXPECT_EQ(ended.status.code, 3) << ended.err;
+  EXPECT_NE(ended.err.find("division by zero"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("id = 7"), std::string::npos) << ended.err;
+}
+
+TEST_F(Routes, OnErrorNullGivesNull) {
+  text.routes = {"from = \"public.item\"\non_error = \"null\"\ncolumns = [\"id\", { name = \"x\", "
+                 "expr = \"100 / (id - 7)\" }]"};
+  catch_up();
+  EXPECT_EQ(lite("SELECT count(*) FROM item WHERE x IS NULL")[0][0], "1");
+}
+
+TEST_F(Routes, PlanShowsExpressionsAndTheirTypes) {
+  text.routes = {"from = \"public.item\"\nwhere = \"note IS NOT NULL\"\ncolumns = [\"id\", { name "
+                 "= \"x\", expr = \"price * 2\" }]"};
+  const auto planned = leat("plan").out;
+  EXPECT_NE(planned.find("where note IS NOT NULL"), std::string::npos) << planned;
+  EXPECT_NE(planned.find("x = price * 2 (numeric)"), std::string::npos) << planned;
+  EXPECT_NE(planned.find("REPLICA IDENTITY FULL"), std::string::npos)
+      << "note may be left out by an update\n"
+      << planned;
+}
+
+TEST_F(Routes, AChangedConditionIsRefusedUntilResnapshot) {
+  text.routes = {"from = \"public.item\"\nwhere = \"id < 50\""};
+  catch_up();
+  text.routes = {"from = \"public.item\"\nwhere = \"id < 60\""};
+  const auto refused = leat("run", {"--until", "caught-up"});
+  EXPECT_NE(refused.status.code, 0);
+  EXPECT_NE(refused.err.find("where"), std::string::npos) << refused.err;
+}
+
+} // namespace
+} // namespace leat::test
