@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dataflow/append_row.hpp"
+#include "dataflow/dead_letter.hpp"
 
 namespace leat::postgres {
 
@@ -13,6 +14,11 @@ namespace {
 
 /// The server writes these rows while more are read.
 constexpr std::size_t bytes_worth_sending = 4U << 20;
+
+struct appended {
+  const batch* rows;
+  const change* what;
+};
 
 } // namespace
 
@@ -74,15 +80,23 @@ void target_append_writer::flush() {
   for (const auto& c : shape().columns) columns += c.name + ", ";
   const auto sql = "COPY " + shape().table + " (" + columns
                    + "_leat_op, _leat_lsn, _leat_seq, _leat_time, _leat_missing) FROM STDIN";
-  auto part = buffer_.parts().begin();
-  std::size_t next = 0;
-  target.copy(sql, shape().table, [&](copy_rows& out) {
-    const auto& rows = *part->rows;
-    add_row(out, rows, rows.changes[part->changes[next]]);
-    if (++next < part->changes.size()) return true;
-    next = 0;
-    return ++part != buffer_.parts().end();
-  });
+  std::vector<appended> rows;
+  for (const auto& part : buffer_.parts())
+    for (const auto i : part.changes) rows.push_back({part.rows.get(), &part.rows->changes[i]});
+  const auto send = [&](std::size_t first, std::size_t count) {
+    auto at = rows.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = at + static_cast<std::ptrdiff_t>(count);
+    target.copy(sql, shape().table, [&](copy_rows& out) {
+      add_row(out, *at->rows, *at->what);
+      return ++at != end;
+    });
+  };
+  if (letters().kept())
+    letters().write(target, 0, rows.size(), send, [&](std::size_t i) {
+      return letter_of(target_route(), *rows[i].rows, *rows[i].what);
+    });
+  else
+    send(0, rows.size());
   buffer_.clear();
 }
 

@@ -259,9 +259,11 @@ void target_keyed_writer::copy(std::vector<const fold_entry*> entries) {
   };
   session().try_copy(copy_sql(shape()), shape().table, next,
                      [this, entries](const server_error* refused) {
-                       if (refused != nullptr && refused->sqlstate() != unique_violation)
+                       const bool collided =
+                           refused != nullptr && refused->sqlstate() == unique_violation;
+                       if (refused != nullptr && !collided && !letters().takes(*refused))
                          return false;
-                       skip_copies(refused != nullptr);
+                       skip_copies(collided);
                        if (refused != nullptr) upsert(copied_, entries);
                        copied_.clear();
                        return true;
@@ -283,7 +285,21 @@ void target_keyed_writer::upsert(const fold& rows, const std::vector<const fold_
     }
     if (shape().soft) arrays[width].add(e->deleted ? "t" : "f");
   };
-  in_pieces(entries, arrays, add, [&] { session().send(upsert_, arrays); });
+  deliver(rows, entries, [&](const auto& part) {
+    in_pieces(part, arrays, add, [&] { session().send(upsert_, arrays); });
+    clear(arrays);
+  });
+}
+
+/// Sends entries, and where rows that are refused are kept, around them.
+void target_keyed_writer::deliver(
+    const fold& rows, const std::vector<const fold_entry*>& entries,
+    const std::function<void(std::span<const fold_entry* const>)>& send) {
+  if (!letters().kept()) return send(entries);
+  letters().write(
+      session(), 0, entries.size(),
+      [&](std::size_t first, std::size_t count) { send(std::span(entries).subspan(first, count)); },
+      [&](std::size_t i) { return letter_of(target_route(), rows, *entries[i]); });
 }
 
 /// An UPDATE of the columns that came. Rows that it does not find are missing (R6).
@@ -313,7 +329,10 @@ void target_keyed_writer::update(const std::vector<std::size_t>& columns,
     });
     sent = std::make_shared<std::vector<std::optional<missing_row>>>();
   };
-  in_pieces(entries, arrays, add, send);
+  deliver(fold_, entries, [&](const auto& part) {
+    in_pieces(part, arrays, add, send);
+    clear(arrays);
+  });
 }
 
 void target_keyed_writer::begin_snapshot(std::uint32_t generation) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -51,6 +52,8 @@ class target_keyed_writer : public target_writer {
   void skip_copies(bool collided);
   void upsert(const fold&, const std::vector<const fold_entry*>&);
   void update(const std::vector<std::size_t>& columns, const std::vector<const fold_entry*>&);
+  void deliver(const fold&, const std::vector<const fold_entry*>&,
+               const std::function<void(std::span<const fold_entry* const>)>& send);
   void note_seen(const work&);
   void miss(std::uint32_t key);
   std::optional<std::string_view> cell_of(const fold&, const fold_entry&,

@@ -203,4 +203,33 @@ void target_session::end_copy() {
   if (copied.ended && !copied.ended(refused ? &*refused : nullptr) && refused) throw *refused;
 }
 
+std::optional<server_error> target_session::attempt(const std::function<void()>& act) {
+  query("SAVEPOINT leat_row");
+  try {
+    act();
+    finish();
+  } catch (const server_error& e) {
+    if (PQstatus(connection_.raw()) != CONNECTION_OK) throw;
+    leave_failed_pipeline();
+    query("ROLLBACK TO leat_row; RELEASE leat_row");
+    return e;
+  }
+  query("RELEASE leat_row");
+  return std::nullopt;
+}
+
+/// Takes what the server has still to say, up to the end that finish() has marked.
+void target_session::leave_failed_pipeline() {
+  if (PQpipelineStatus(connection_.raw()) == PQ_PIPELINE_OFF) return;
+  bool nothing = false; // no result at all: nothing will come any more
+  for (bool ended = false; !ended;) {
+    const result r(PQgetResult(connection_.raw()));
+    ended = r.raw() != nullptr && PQresultStatus(r.raw()) == PGRES_PIPELINE_SYNC;
+    if (r.raw() == nullptr && std::exchange(nothing, true)) fail(nullptr, {});
+    if (r.raw() != nullptr) nothing = false;
+  }
+  awaited_.clear();
+  if (PQexitPipelineMode(connection_.raw()) != 1) fail(nullptr, {});
+}
+
 } // namespace leat::postgres

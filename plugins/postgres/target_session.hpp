@@ -55,6 +55,10 @@ class target_session {
   void try_copy(const std::string& sql, const std::string& table,
                 const std::function<bool(copy_rows&)>& next, copy_end ended);
 
+  /// Runs what `act` sends, inside a transaction, and waits for it. The server's error, after which
+  /// nothing of it is written; nothing when there was none.
+  std::optional<server_error> attempt(const std::function<void()>& act);
+
   /// Forgets a prepared statement, for a table that has changed.
   void release(target_statement&);
 
@@ -77,6 +81,7 @@ class target_session {
                   const std::function<bool(copy_rows&)>& next);
   void send_copy(const std::string& table, const std::function<bool(copy_rows&)>& next);
   void end_copy();
+  void leave_failed_pipeline();
 
   struct running_copy {
     std::string table;

@@ -19,15 +19,17 @@ namespace {
 class target_sink final : public sink {
  public:
   target_sink(const std::string& pipeline, const sink_options& options)
-      : options_(options), progress_(pipeline, options_.schema) {}
+      : options_(options), progress_(pipeline, options_.schema),
+        letters_(pipeline, options_.schema, options_.dead_letter) {}
 
   std::optional<target_progress> open() override {
     auto& session = connect();
     check_server(session);
     make_schema(session);
     const auto found = progress_.open(session);
+    letters_.open(session);
     consistent_ = found && found->consistent;
-    transaction_.emplace(session, progress_);
+    transaction_.emplace(session, progress_, letters_);
     return found;
   }
 
@@ -131,6 +133,7 @@ class target_sink final : public sink {
   std::mutex cancelling_; ///< guards the pointer, for cancel()
   std::unique_ptr<target_session> session_;
   target_progress_record progress_;
+  target_dead_letters letters_;
   std::optional<target_transaction> transaction_;
   std::map<route_id, std::unique_ptr<target_writer>> writers_;
   bool consistent_ = false;

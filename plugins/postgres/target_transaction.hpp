@@ -1,5 +1,6 @@
 #pragma once
 
+#include "plugins/postgres/target_dead_letters.hpp"
 #include "plugins/postgres/target_progress.hpp"
 #include "plugins/postgres/target_session.hpp"
 
@@ -9,10 +10,12 @@ namespace leat::postgres {
 /// fenced.
 class target_transaction {
  public:
-  target_transaction(target_session& s, target_progress_record& p) : session_(s), progress_(p) {}
+  target_transaction(target_session& s, target_progress_record& p, const target_dead_letters& l)
+      : session_(s), progress_(p), letters_(l) {}
 
   target_session& session() { return session_; }
   target_progress_record& progress() { return progress_; }
+  const target_dead_letters& letters() const { return letters_; }
   bool is_open() const { return open_; }
 
   /// Begins it unless it is open. Sent, not waited for: the COMMIT comes after the fence's answer.
@@ -23,6 +26,7 @@ class target_transaction {
  private:
   target_session& session_;
   target_progress_record& progress_;
+  const target_dead_letters& letters_;
   bool open_ = false;
 };
 

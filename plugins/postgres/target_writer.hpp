@@ -32,6 +32,7 @@ class target_writer : public writer {
   /// Opens the epoch's transaction for a write. Throws when the table does not fit the route.
   target_session& begin();
   target_session& session() { return transaction_.session(); }
+  const target_dead_letters& letters() const { return transaction_.letters(); }
 
   /// Notes that a snapshot begins: not when it runs or has ended here already, and a restart
   /// replays it. Nothing is written before begin(), so that one that waits at the source holds no
