@@ -228,11 +228,18 @@ class assembler {
     }
   }
 
+  /// Of new routes, also when an earlier run that was to begin them has committed nothing.
   std::set<std::string> fresh_targets(const std::string& sink) const {
     std::set<std::string> out;
-    for (const auto& r : out_.plan.routes)
-      if (r->sink == sink && !out_.start.routes.contains(sink + "/" + r->target))
-        out.insert(r->target);
+    for (const auto& r : out_.plan.routes) {
+      if (r->sink != sink) continue;
+      const auto s = out_.start.snapshots.find(r->schema->id);
+      const bool unbegun =
+          s != out_.start.snapshots.end() && s->second.phase != snapshot_phase::finished
+          && takes_part(sink, r->target, s->second.sinks)
+          && progress_of(sink).last_generation(r->target) < s->second.generation;
+      if (unbegun || !out_.start.routes.contains(sink + "/" + r->target)) out.insert(r->target);
+    }
     return out;
   }
 

@@ -98,7 +98,11 @@ void history::something_happens() {
     return;
   }
   if (is(40)) {
+    const auto prunes = world_.store->prunes();
     message();
+    // What was forgotten too early is missed now.
+    const bool forgot = world_.store->prunes() != prunes;
+    if (forgot && trouble_.failures && random_.chance(calm_ / 4)) kill();
     return;
   }
   if (is(2)) {
@@ -111,10 +115,7 @@ void history::something_happens() {
 void history::something_breaks() {
   switch (random_.below(7)) {
   case 0:
-    world_.kill();
-    world_.trace("kill");
-    ++seen_.kills;
-    return tear_down();
+    return kill();
   case 1:
     return pipeline_->kill_one(random_.below(16));
   case 2:
@@ -131,6 +132,13 @@ void history::something_breaks() {
   default:
     return world_.fail_in(1 + random_.below(60));
   }
+}
+
+void history::kill() {
+  world_.kill();
+  world_.trace("kill");
+  ++seen_.kills;
+  tear_down();
 }
 
 bool history::message() {

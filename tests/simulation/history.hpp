@@ -34,6 +34,7 @@ class history {
   void before_a_life();
   void something_happens();
   void something_breaks();
+  void kill();
   bool message();
   bool timer();
   void tear_down();

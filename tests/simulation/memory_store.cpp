@@ -62,6 +62,7 @@ void memory_store::forget_resnapshots(const std::vector<std::uint64_t>& numbers)
 
 void memory_store::prune(epoch_id oldest) {
   world_.pass("state: before forgetting");
+  ++prunes_;
   checkpoints_.erase(checkpoints_.begin(), checkpoints_.lower_bound(oldest));
   std::erase_if(missing_, [&](const auto& m) { return m.first < oldest; });
 }

@@ -29,6 +29,9 @@ class memory_store : public state_store {
   void prune(epoch_id oldest) override;
   void truncate(epoch_id newest) override;
 
+  /// How often it has forgotten something.
+  std::uint64_t prunes() const { return prunes_; }
+
  private:
   world& world_;
   std::optional<pipeline_identity> identity_;
@@ -36,6 +39,7 @@ class memory_store : public state_store {
   std::vector<std::pair<epoch_id, missing_keys>> missing_;
   std::vector<resnapshot_request> requests_;
   std::uint64_t last_request_ = 0;
+  std::uint64_t prunes_ = 0;
 };
 
 } // namespace leat::sim
