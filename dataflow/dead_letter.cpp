@@ -1,5 +1,7 @@
 #include "dataflow/dead_letter.hpp"
 
+#include <utility>
+
 #include "dataflow/append_row.hpp"
 
 namespace leat {
@@ -51,7 +53,8 @@ dead_letter letter_of(const route& r, const batch& rows, const change& c) {
     if (there == nullptr) continue;
     row.add(column.name, there->has_value() ? std::optional(rows.text(*there)) : std::nullopt);
   }
-  return {r.target, r.key.empty() ? std::string() : key.text(), row.text(), {}, rows.position_of(c)};
+  auto key_text = r.key.empty() ? std::string() : key.text();
+  return {r.target, std::move(key_text), row.text(), {}, rows.position_of(c)};
 }
 
 } // namespace leat

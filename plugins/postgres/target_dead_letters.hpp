@@ -26,8 +26,8 @@ class target_dead_letters {
   /// out of its type's range, NOT NULL, CHECK, or an exception of a trigger.
   bool takes(const server_error&) const;
 
-  /// Runs `send` for all of `count` items, which stand at `first`, and where the server refuses one of
-  /// them, without it: `letter` says which that was.
+  /// Runs `send` for all of `count` items, which stand at `first`, and where the server refuses one
+  /// of them, without it: `letter` says which that was.
   void write(target_session&, std::size_t first, std::size_t count,
              const std::function<void(std::size_t first, std::size_t count)>& send,
              const std::function<dead_letter(std::size_t)>& letter) const;

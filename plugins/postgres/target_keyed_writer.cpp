@@ -242,8 +242,8 @@ bool target_keyed_writer::worth_copying(std::size_t rows) {
   return false;
 }
 
-/// Copies new rows. The server's answer comes later, and until then they stay in copied_: when a key
-/// was there already, none of them is, and they are upserted.
+/// Copies new rows. The server's answer comes later, and until then they stay in copied_: when a
+/// key was there already, none of them is, and they are upserted.
 void target_keyed_writer::copy(std::vector<const fold_entry*> entries) {
   session().finish();
   fold_.hand_over(copied_);
