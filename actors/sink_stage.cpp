@@ -144,7 +144,8 @@ class sink_stage_impl : public stage<sink_actor> {
   /// The source is asked by its own key.
   static std::vector<std::string> key_at_source(const route& r, const missing_row& row) {
     if (auto key = r.key_at_source(row.key)) return std::move(*key);
-    throw error(error_kind::sink, "a row is to be completed from the source, and the route's key does not say which",
+    throw error(error_kind::sink,
+                "a row is to be completed from the source, and the route's key does not say which",
                 r.schema->qualified_name() + " to " + r.target,
                 "ALTER TABLE ... REPLICA IDENTITY FULL, or take the table's key into the route's");
   }
@@ -192,7 +193,7 @@ class sink_stage_impl : public stage<sink_actor> {
   input_gate gate_;
   std::vector<writer*> writers_; ///< by route id; null for routes of other sinks
   std::vector<std::unique_ptr<transform>> transforms_; ///< null for routes that pass rows on
-  std::map<route_id, std::uint32_t> begun_; ///< generations of the snapshots under way
+  std::map<route_id, std::uint32_t> begun_;            ///< generations of the snapshots under way
   std::optional<barrier> prepared_;
   router_actor router_;
   std::uint64_t missing_reports_ = 0;

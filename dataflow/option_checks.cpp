@@ -59,12 +59,14 @@ std::string wrong_target_name(const std::string& text) {
   for (std::size_t brace = text.find_first_of("{}"); brace != std::string::npos;
        brace = text.find_first_of("{}", brace)) {
     const std::string_view rest = std::string_view(text).substr(brace);
-    const std::size_t known = rest.starts_with("{schema}")  ? 8
-                              : rest.starts_with("{table}") ? 7
-                              : rest.size() > 2 && rest[1] >= '1' && rest[1] <= '9' && rest[2] == '}' ? 3
-                                                            : 0;
+    const std::size_t known =
+        rest.starts_with("{schema}")                                            ? 8
+        : rest.starts_with("{table}")                                           ? 7
+        : rest.size() > 2 && rest[1] >= '1' && rest[1] <= '9' && rest[2] == '}' ? 3
+                                                                                : 0;
     if (known == 0)
-      return "only {schema}, {table} and {1}, {2} for what a star of `from` stands for may stand in braces";
+      return "only {schema}, {table} and {1}, {2} for what a star of `from` stands for may stand "
+             "in braces";
     brace += known;
   }
   return "";

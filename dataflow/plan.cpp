@@ -179,7 +179,8 @@ class drafter {
     const auto before = taken;
     if (std::find(before.begin(), before.end(), std::string()) != before.end())
       throw error(error_kind::usage,
-                  "with first_match an earlier route takes every row of table " + table->qualified_name(),
+                  "with first_match an earlier route takes every row of table "
+                      + table->qualified_name(),
                   where, "give the earlier route a `where`, or put it behind this one");
     taken.push_back(options.where);
     return before;
@@ -190,12 +191,14 @@ class drafter {
     const auto names = columns_left_out(*r.shape);
     if (names.empty()) return;
     report(severity::note,
-           "table " + r.source()->qualified_name() + ": expressions read " + join_names(names, "and")
+           "table " + r.source()->qualified_name() + ": expressions read "
+               + join_names(names, "and")
                + ", whose values an UPDATE leaves out when they are large and did not change",
            where,
-           r.mode == route_mode::append
-               ? "such a row is kept, and the column named in _leat_missing; REPLICA IDENTITY FULL brings them"
-               : "such a row is read at the source again; REPLICA IDENTITY FULL, or leaving the column out, saves that");
+           r.mode == route_mode::append ? "such a row is kept, and the column named in "
+                                          "_leat_missing; REPLICA IDENTITY FULL brings them"
+                                        : "such a row is read at the source again; REPLICA "
+                                          "IDENTITY FULL, or leaving the column out, saves that");
   }
 
   void finish() {

@@ -60,7 +60,8 @@ class builder {
  public:
   builder(const route_options& options, const sink_options& sink, const schema_ptr& table,
           const std::string& where, const std::vector<std::string>& unless)
-      : options_(options), sink_(sink), where_(where), shape_(shape_of(options, table, where, unless)),
+      : options_(options), sink_(sink), where_(where),
+        shape_(shape_of(options, table, where, unless)),
         schema_(shape_ ? shaped_schema(*shape_) : table), table_(*schema_) {
     route_.sink = sink.name;
     route_.schema = schema_;
@@ -133,8 +134,10 @@ class builder {
   void check_shape() const {
     if (!shape_ || route_.mode == route_mode::append) return;
     const auto depends = [](const sql::expression_ptr& e) { return e && e->reads_change(); };
-    if (depends(shape_->where) || std::any_of(shape_->unless.begin(), shape_->unless.end(), depends))
-      refuse("`where` reads what belongs to a change and not to a row (leat.op, leat.commit_time, ...)",
+    if (depends(shape_->where)
+        || std::any_of(shape_->unless.begin(), shape_->unless.end(), depends))
+      refuse("`where` reads what belongs to a change and not to a row (leat.op, leat.commit_time, "
+             "...)",
              "compare columns, or use mode = \"append\"");
   }
 
@@ -191,8 +194,7 @@ class builder {
                    + ", which does not tell upper from lower case",
                "exclude one of them");
       if (starrocks && (name == "__op" || name == "__row"))
-        refuse("column `" + c.name + "` has a name that StarRocks keeps for itself",
-               "exclude it");
+        refuse("column `" + c.name + "` has a name that StarRocks keeps for itself", "exclude it");
     }
   }
 

@@ -116,9 +116,12 @@ std::shared_ptr<const route_shape> next_shape(const route& before, const schema_
   try {
     return make_shape(before.shape->options, after);
   } catch (const error& e) {
-    throw error(error_kind::source, std::string("the table changed, and an expression of the route no longer fits it: ") + e.what(),
+    throw error(error_kind::source,
+                std::string("the table changed, and an expression of the route no longer fits it: ")
+                    + e.what(),
                 "table " + after->qualified_name() + " to " + before.target + ", " + e.where(),
-                "correct the expression in the pipeline file, then `leat resnapshot` the table; " + e.remedy());
+                "correct the expression in the pipeline file, then `leat resnapshot` the table; "
+                    + e.remedy());
   }
 }
 
