@@ -107,7 +107,7 @@ class MySqlConnection:
 
     async def send_ok(self, affected: int = 0, info: str = "", more: bool = False) -> None:
         status = AUTOCOMMIT | (MORE_RESULTS if more else 0)
-        await self.send(b"\0" + lenenc(affected) + lenenc(0) + struct.pack("<HH", status, 0) + info.encode())
+        await self.send(b"\0" + lenenc(affected) + lenenc(0) + struct.pack("<HH", status, 0) + (lenenc_string(info.encode()) if info else b""))
 
     async def send_error(self, code: int, state: str, message: str) -> None:
         await self.send(b"\xff" + struct.pack("<H", code) + b"#" + state.encode() + message.encode())
