@@ -189,7 +189,7 @@ void router::read_anew(const table_schema& before, const schema_ptr& now,
   std::vector<std::uint16_t> key;
   for (const auto k : before.key) key.push_back(diff.place[k].value_or(0xffff));
   const bool unfit =
-      snapshot->tracking() && (key != now->key || (!diff.empty() && snapshot->holds_changes()));
+      snapshot->tracking() && (key != now->key || (!diff.empty() && now->key.empty()));
   if (affected.empty() && !unfit) return;
   news_.push_back({now->id, "its rows show values that no change brought: it is read anew"});
   auto begun = affected.empty() ? begin_again(now->id) : begin_snapshot(now->id, affected);
