@@ -139,7 +139,8 @@ std::vector<chunk_emission> snapshot_table::chunk_read(request_ticket ticket, ch
   const auto high = result.rows.high;
   chunk_failed(ticket);
   const bool splits = failure == chunk_failure::too_large;
-  const bool begins_again = failure == chunk_failure::rewritten || (splits && number <= held_chunk_);
+  const bool begins_again =
+      failure == chunk_failure::rewritten || (splits && number <= held_chunk_);
   if (begins_again && !rewrite_high_) rewrite_high_ = high;
   if (splits && !begins_again) split(number, result.split, epoch);
   if (failure == chunk_failure::columns_changed) await_columns(high);

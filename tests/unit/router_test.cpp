@@ -8,7 +8,7 @@
 #include "tests/support/snapshot_builder.hpp"
 #include "tests/support/temp_directory.hpp"
 
-// Design rules R1, R2, R5, R7, R11 and R12: what goes to which target, and what a target has already.
+// Design rules R1, R2, R5, R7, R11 and R12: what goes to which target, and what it has already.
 
 namespace leat::test {
 
@@ -152,7 +152,8 @@ class Router : public testing::Test {
       else if (e->what == snapshot_event::kind::finished)
         out.push_back(sink + target(e->route) + "finished " + generation);
       else
-        out.push_back(sink + target(e->route) + "chunk " + generation + "." + std::to_string(e->chunk));
+        out.push_back(sink + target(e->route) + "chunk " + generation + "."
+                      + std::to_string(e->chunk));
     } else if (const auto* b = std::get_if<barrier>(&content)) {
       out.push_back(sink + "barrier" + (b->consistent ? " consistent" : "")
                     + (b->commits ? " commits" : ""));
@@ -342,7 +343,8 @@ TEST_F(Router, OtherColumnsBeforeTheLastRowsOfATableWithoutAKeyBeginItAgain) {
   snapshots_.begin(notes(), 1, {});
   bring(first_chunk(notes()), {{"seen"}}, 1000, sees_before(200));
   EXPECT_EQ(part(), strings{"one: notes begun 1"});
-  EXPECT_EQ(take(commit(100, 300, wider_notes()).insert({"a", "b"})), strings{"one: notes changed"});
+  EXPECT_EQ(take(commit(100, 300, wider_notes()).insert({"a", "b"})),
+            strings{"one: notes changed"});
   EXPECT_FALSE(snapshots_.has_part());
   EXPECT_EQ(snapshots_.find(3)->state().generation, 2U);
 }
