@@ -85,7 +85,6 @@ class coordinator_impl : public stage<coordinator_actor> {
     if (state.epoch == uncut_) uncut_ = 0;
     auto& begun = begun_[state.epoch];
     begun.insert(begun.end(), cut.begun.begin(), cut.begun.end());
-    snapshots_active_ = cut.snapshots_active;
     std::set<std::string> committing;
     for (const auto& [sink, commits] : cut.commits) {
       if (!commits) continue;
@@ -94,6 +93,7 @@ class coordinator_impl : public stage<coordinator_actor> {
     }
     state.sink_epochs = setup_.sinks;
     add_unacknowledged(state);
+    snapshots_active_ = cut.snapshots_active || !unacknowledged_.empty();
     settled_[state.epoch] = unacknowledged_.empty()
                             && std::all_of(cut.consistent.begin(), cut.consistent.end(),
                                            [](const auto& c) { return c.second; });
