@@ -1,5 +1,7 @@
 """Checklist: CREATE TABLE and what the analyzer refuses; ALTER and its jobs; TRUNCATE and DROP."""
 
+import time
+
 import pymysql
 import pytest
 
@@ -121,6 +123,16 @@ def job(double, table="t"):
     return dict(zip(names, rows[0])) if rows else None
 
 
+def alter(double, clauses):
+    """Waits for the job: what was loaded just before may still be published."""
+    double.sql(f"ALTER TABLE t {clauses}")
+    for _ in range(500):
+        if job(double) is None or job(double)["State"] == "FINISHED":
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the job does not end: {job(double)}")
+
+
 def columns(double):
     return [row[0] for row in double.sql("DESC t")]
 
@@ -128,12 +140,12 @@ def columns(double):
 def test_add_drop_and_modify(double):
     double.table()
     double.stream_load(b"1\t12\n")
-    double.sql('ALTER TABLE t ADD COLUMN c INT NULL DEFAULT "5" AFTER id, ADD COLUMN d JSON NULL')
+    alter(double, 'ADD COLUMN c INT NULL DEFAULT "5" AFTER id, ADD COLUMN d JSON NULL')
     assert columns(double) == ["id", "c", "v", "d"]
     assert double.sql("SELECT * FROM t") == [(1, 5, "12", None)]
-    double.sql("ALTER TABLE t MODIFY COLUMN v INT NULL")
+    alter(double, "MODIFY COLUMN v INT NULL")
     assert double.sql("SELECT v FROM t") == [(12,)]
-    double.sql("ALTER TABLE t DROP COLUMN c, DROP COLUMN d")
+    alter(double, "DROP COLUMN c, DROP COLUMN d")
     assert columns(double) == ["id", "v"]
     assert job(double)["State"] == "FINISHED"
 
@@ -157,7 +169,7 @@ def test_alter_refuses(double, clause, message):
 def test_conversions_that_the_page_lists(double, old, value, new, shown):
     double.table(f"id INT NOT NULL, v {old} NULL")
     double.stream_load(f"1\t{value}\n".encode())
-    double.sql(f"ALTER TABLE t MODIFY COLUMN v {new} NULL")
+    alter(double, f"MODIFY COLUMN v {new} NULL")
     found = double.sql("SELECT v FROM t")[0][0]
     assert found == shown or str(found) == shown
 
