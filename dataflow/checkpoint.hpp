@@ -50,7 +50,6 @@ struct table_snapshot {
   std::uint64_t rows_emitted = 0;
   std::uint64_t rows_estimated = 0;
   wal_lsn high{};                              ///< largest H of an emitted chunk or look-up
-  wal_lsn unproven{}; ///< largest H whose rows a crash of the source could take back; 0: none
   std::optional<xid_snapshot> seen; ///< S of a table without a key, from its emission on (R5.7)
   std::map<std::uint32_t, touched_keys> touched;   ///< U: xid (32 bits, as streamed) -> keys
   std::vector<std::string> sinks; ///< "sink" or "sink/target" this generation is for; empty: all (R12)

@@ -38,7 +38,7 @@ snapshot_table::snapshot_table(schema_ptr schema, table_snapshot state, std::siz
   planned_ = read_before || state_.chunks_emitted != 0;
   // What a crash interrupted is asked for again.
   if (state_.phase == snapshot_phase::planning) state_.phase = snapshot_phase::waiting;
-  if (holds_changes() || (tracking() && state_.unproven != wal_lsn{})) begin_again();
+  if (holds_changes()) begin_again();
   if (state_.phase == snapshot_phase::waiting) state_.fence_xid = 0;
   settle();
 }
@@ -181,7 +181,6 @@ bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::wind
   if (!filter) return false;
   state_.high = std::max(state_.high, rows.high);
   if (number != 0) chunks_high_ = state_.high;
-  if (!rows.durable) state_.unproven = std::max(state_.unproven, rows.high);
   chunk_emission e{schema_->id, state_.generation, number, sinks, nullptr, {}};
   for (const auto& part : rows.batches) {
     e.rows = part;
@@ -196,15 +195,12 @@ bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::wind
 }
 
 /// Changes that waited for the rows of a table without a key are lost with the process: a new fence
-/// makes sure that the rows hold them, and targets that are ahead drop what they have (R5.7). Rows
-/// that were not durable when they were read may be so no more.
+/// makes sure that the rows hold them, and targets that are ahead drop what they have (R5.7).
 void snapshot_table::begin_again() {
   state_.phase = snapshot_phase::waiting;
   ++state_.generation;
-  state_.chunks.clear();
   state_.chunks_emitted = 0;
   state_.rows_emitted = 0;
-  state_.unproven = {};
   planned_ = false;
 }
 
@@ -216,7 +212,6 @@ void snapshot_table::hold(const batch& rows, std::span<const std::uint32_t> chan
 void snapshot_table::hand_over(std::uint64_t number, chunk_rows rows) {
   state_.high = std::max(state_.high, rows.high);
   chunks_high_ = state_.high;
-  if (!rows.durable) state_.unproven = std::max(state_.unproven, rows.high);
   if (!rows.spooled) {
     rows.spooled = std::make_shared<batch_spool>(spill_);
     for (const auto& part : rows.batches) rows.spooled->push(*part);
@@ -275,9 +270,6 @@ void snapshot_table::end_handover() {
 
 void snapshot_table::source_restarted() {
   merge_.source_restarted();
-  // By xids that come again, a table without a key would take new changes for those that it holds.
-  const bool holds_xids = handover_ || (tracking() && state_.seen);
-  if (state_.unproven != wal_lsn{} || holds_xids) rewritten_ = true;
   // The next xid that the fence names may have gone with a crash, and never come.
   if (state_.phase == snapshot_phase::waiting) state_.fence_xid = 0;
 }
@@ -421,8 +413,6 @@ bool snapshot_table::passed(wal_lsn end) {
   if (rewrite_high_ && end >= *rewrite_high_) rewritten_ = true;
   const bool settled_before = settled_ && looked_up_.empty();
   std::erase_if(looked_up_, [&](const auto& l) { return end >= l.second; });
-  if (rewritten_) return false;
-  if (end >= state_.unproven) state_.unproven = {};
   const bool read_all = planned_ && state_.chunks.empty() && probed_;
   settled_ = settled_ || (read_all && looked_up_.empty() && end >= chunks_high_);
   if (state_.phase == snapshot_phase::passing && settled_ && end >= state_.high) finish();

@@ -123,9 +123,7 @@ class snapshot_table {
   bool described(request_ticket);
 
   bool gone() const { return gone_; }
-  /// The snapshot has to begin again: the stream has passed a rewrite that a chunk met, so that no
-  /// value of before it follows, or the source may have crashed and taken rows back that it gave
-  /// (synchronous_commit = off).
+  /// The stream has passed a rewrite that a chunk met, so that no value of before it follows.
   bool rewritten() const { return rewritten_; }
 
  private:

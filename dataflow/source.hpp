@@ -111,7 +111,6 @@ struct chunk_rows {
   wal_lsn high{};                 ///< H, read after S
   std::vector<batch_ptr> batches; ///< changes of kind read, in key order
   std::shared_ptr<batch_spool> spooled; ///< or null
-  bool durable = true; ///< the source had flushed its WAL up to H: no crash takes these rows back
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
 };

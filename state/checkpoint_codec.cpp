@@ -159,7 +159,6 @@ json to_json(oid table, const table_snapshot& s, const std::vector<chunk_referen
           {"rows_emitted", s.rows_emitted},
           {"rows_estimated", s.rows_estimated},
           {"high", static_cast<std::uint64_t>(s.high)},
-          {"unproven", static_cast<std::uint64_t>(s.unproven)},
           {"seen", to_json(s.seen)},
           {"touched", to_json(s.touched)},
           {"sinks", s.sinks}};
@@ -176,7 +175,6 @@ table_snapshot to_snapshot(const json& j) {
   s.rows_emitted = unsigned_number(j, "rows_emitted");
   s.rows_estimated = unsigned_number(j, "rows_estimated");
   s.high = wal_lsn{unsigned_number(j, "high")};
-  if (j.contains("unproven")) s.unproven = wal_lsn{unsigned_number(j, "unproven")};
   s.seen = to_seen(j.at("seen"));
   s.touched = to_touched(j.at("touched"));
   s.sinks = j.at("sinks").get<std::vector<std::string>>();

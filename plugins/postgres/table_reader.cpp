@@ -74,7 +74,6 @@ class reader final : public table_reader {
   std::optional<locked_table> lock(connection&, const table_schema&);
   bool is_still(const locked_table& now, const locked_table& was, const table_schema&,
                 std::optional<std::uint64_t> storage) const;
-  void note_durable(chunk_result&);
   chunk_result read_rows_of(const table_schema&, const chunk_bounds&,
                             std::optional<std::uint64_t> storage,
                             const std::vector<std::uint16_t>& key, bool several,
@@ -311,16 +310,6 @@ bool reader::fill(chunk_result& out, connection& c, const std::string& sql,
   return true;
 }
 
-/// On the connection that the rows came over, so that the server has not crashed in between.
-void reader::note_durable(chunk_result& out) {
-  if (out.failure != chunk_failure::none) return;
-  out.rows.durable = connection_
-                     && connection_
-                            ->query("SELECT pg_current_wal_flush_lsn() >= '"
-                                    + to_string(out.rows.high) + "'::pg_lsn")
-                            .boolean(0, 0);
-}
-
 chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds& bounds,
                                   std::optional<std::uint64_t> storage,
                                   const std::vector<std::uint16_t>& key, bool several,
@@ -329,10 +318,7 @@ chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds
   out.rows.bounds = bounds;
   try {
     guarded(&schema, [&](connection& c) {
-      if (read_at_once(out, c, schema, storage, key, several, condition)) {
-        settle();
-        return note_durable(out);
-      }
+      if (read_at_once(out, c, schema, storage, key, several, condition)) return settle();
       const auto table = lock(c, schema);
       if (!table) {
         out.failure = chunk_failure::table_gone;
@@ -348,7 +334,6 @@ chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds
       else
         read_locked(out, c, *table, schema, key, several, condition);
       settle();
-      note_durable(out);
     });
   } catch (const server_error& e) {
     if (e.sqlstate() != query_canceled) throw;

@@ -265,49 +265,6 @@ TEST_F(SnapshotTable, AfterACrashOfTheSourceTheFenceIsReadAnew) {
   EXPECT_EQ(phase(), snapshot_phase::planning);
 }
 
-/// Rows whose commits the source had not flushed when they were read.
-chunk_result undurable_chunk() {
-  auto r = chunk_of(items(), 1, sees_before(100), 1000, {{"a", "1"}});
-  r.rows.durable = false;
-  return r;
-}
-
-TEST_F(SnapshotTable, RowsThatACrashOfTheSourceMayHaveTakenBackAreReadAnew) {
-  read_in_chunks({"m"});
-  EXPECT_EQ(number_of_next(), 1U);
-  read(last_, undurable_chunk());
-  table_.source_restarted();
-  EXPECT_TRUE(table_.rewritten());
-  EXPECT_FALSE(table_.passed(wal_lsn{5000})) << "LSNs come again as well";
-}
-
-TEST_F(SnapshotTable, RowsThatWereDurableOutliveACrashOfTheSource) {
-  read_in_chunks({"m"});
-  read_next({{"a", "1"}});
-  table_.source_restarted();
-  EXPECT_FALSE(table_.rewritten());
-}
-
-TEST_F(SnapshotTable, WhatTheStreamHasPassedIsDurable) {
-  read_in_chunks({"m"});
-  EXPECT_EQ(number_of_next(), 1U);
-  read(last_, undurable_chunk());
-  table_.passed(wal_lsn{1000});
-  table_.source_restarted();
-  EXPECT_FALSE(table_.rewritten());
-}
-
-TEST_F(SnapshotTable, ARestartReadsAnewWhatMayHaveGoneWithTheSource) {
-  read_in_chunks({"m"});
-  EXPECT_EQ(number_of_next(), 1U);
-  read(last_, undurable_chunk());
-  table_ = snapshot_table(items(), table_.checkpoint_state(), plenty);
-  EXPECT_EQ(phase(), snapshot_phase::waiting);
-  EXPECT_EQ(table_.state().generation, 2U);
-  table_ = snapshot_table(items(), table_.checkpoint_state(), plenty);
-  EXPECT_EQ(table_.state().generation, 2U) << "nothing of it was emitted yet";
-}
-
 TEST_F(SnapshotTable, RowsThatASinkMissesAreReadAfterTheLastChunk) {
   read_in_chunks({});
   table_.add_missing("one", {{"x"}});
@@ -470,15 +427,6 @@ TEST_F(KeylessTable, ARestartBeforeTheLastPartBeginsAgain) {
   EXPECT_FALSE(table_.has_part());
   bring({{"seen"}, {"more"}}, sees_before(300));
   EXPECT_EQ(part(), strings{"first"});
-}
-
-TEST_F(KeylessTable, ACrashOfTheSourceBeginsItAgainSinceXidsMayComeAgain) {
-  bring({}, sees_before(200));
-  EXPECT_EQ(part(), strings{"first"});
-  EXPECT_EQ(part(), strings{"end of 1"});
-  EXPECT_EQ(phase(), snapshot_phase::passing);
-  table_.source_restarted();
-  EXPECT_TRUE(table_.rewritten());
 }
 
 TEST_F(KeylessTable, ARestartBehindTheLastPartGoesOn) {
