@@ -235,8 +235,7 @@ class assembler {
       if (r->sink != sink) continue;
       const auto s = out_.start.snapshots.find(r->schema->id);
       const bool unbegun =
-          s != out_.start.snapshots.end() && s->second.phase != snapshot_phase::finished
-          && takes_part(sink, r->target, s->second.sinks)
+          s != out_.start.snapshots.end() && waits_for(*r, s->second)
           && progress_of(sink).last_generation(r->target) < s->second.generation;
       if (unbegun || !out_.start.routes.contains(sink + "/" + r->target)) out.insert(r->target);
     }
@@ -249,11 +248,15 @@ class assembler {
         ->progress;
   }
 
+  /// The snapshot of the route's table is under way, for this route too.
+  static bool waits_for(const route& r, const table_snapshot& state) {
+    return state.phase != snapshot_phase::finished && takes_part(r.sink, r.target, state.sinks);
+  }
+
   std::vector<route_ptr> taking_part(oid table, const table_snapshot& state) const {
     std::vector<route_ptr> out;
-    if (state.phase == snapshot_phase::finished) return out;
     for (const auto& r : out_.plan.routes)
-      if (r->schema->id == table && takes_part(r->sink, r->target, state.sinks)) out.push_back(r);
+      if (r->schema->id == table && waits_for(*r, state)) out.push_back(r);
     return out;
   }
 
@@ -277,12 +280,10 @@ class assembler {
   }
 
   bool awaits_snapshot(const std::string& sink) const {
-    return std::any_of(
-        out_.start.snapshots.begin(), out_.start.snapshots.end(), [&](const auto& entry) {
-          const auto routes = taking_part(entry.first, entry.second);
-          return std::any_of(routes.begin(), routes.end(),
-                             [&](const route_ptr& r) { return r->sink == sink; });
-        });
+    return std::any_of(out_.plan.routes.begin(), out_.plan.routes.end(), [&](const route_ptr& r) {
+      const auto s = out_.start.snapshots.find(r->schema->id);
+      return r->sink == sink && s != out_.start.snapshots.end() && waits_for(*r, s->second);
+    });
   }
 
   void start_snapshots(const restart_point& point) {

@@ -126,12 +126,7 @@ class coordinator_impl : public stage<coordinator_actor> {
   /// Barriers that were asked for before the router learnt of missing rows pass without them.
   void add_unacknowledged(checkpoint& state) {
     std::erase_if(unacknowledged_, [&](const auto& u) { return u.first < state.epoch; });
-    for (const auto& [until, missing] : unacknowledged_)
-      for (const auto& [sink, tables] : missing)
-        for (const auto& [table, keys] : tables) {
-          auto& all = state.missing[sink][table];
-          all.insert(all.end(), keys.begin(), keys.end());
-        }
+    for (const auto& [until, missing] : unacknowledged_) add(state.missing, missing);
   }
 
   void let_commit(const std::string& sink, epoch_id epoch) {

@@ -59,6 +59,7 @@ struct table_snapshot {
 /// Keys of rows that a sink could not complete (R6), as texts of the source table's key columns:
 /// sink -> source table -> keys.
 using missing_keys = std::map<std::string, std::map<oid, std::vector<std::vector<std::string>>>>;
+void add(missing_keys& to, const missing_keys& more);
 
 /// One consistent state of a pipeline (R3). Written in one synced write before any target commits
 /// `epoch`.

@@ -134,7 +134,7 @@ std::vector<chunk_emission> snapshot_table::chunk_read(request_ticket ticket, ch
   const auto failure = result.failure;
   if (failure == chunk_failure::none) {
     found->second.result = std::move(result);
-    return emit_ready(epoch);
+    return emit_ready();
   }
   const auto high = result.rows.high;
   chunk_failed(ticket);
@@ -152,7 +152,7 @@ std::vector<chunk_emission> snapshot_table::chunk_read(request_ticket ticket, ch
   return {};
 }
 
-std::vector<chunk_emission> snapshot_table::emit_ready(epoch_id) {
+std::vector<chunk_emission> snapshot_table::emit_ready() {
   std::vector<chunk_emission> out;
   while (!state_.chunks.empty()) {
     const auto number = state_.chunks.front().number;

@@ -132,7 +132,7 @@ class snapshot_table {
     snapshot_merge::window window{};
     std::optional<chunk_result> result;
   };
-  std::vector<chunk_emission> emit_ready(epoch_id epoch);
+  std::vector<chunk_emission> emit_ready();
   bool emit(std::vector<chunk_emission>&, snapshot_merge::window, const chunk_rows&,
             std::uint64_t number, const std::vector<std::string>& sinks);
   void hand_over(std::uint64_t number, chunk_rows rows);

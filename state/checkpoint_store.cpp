@@ -42,14 +42,6 @@ std::set<std::string> named_by(const checkpoint_record& r) {
   return keys;
 }
 
-void add(missing_keys& to, const missing_keys& more) {
-  for (const auto& [sink, tables] : more)
-    for (const auto& [table, keys] : tables) {
-      auto& all = to[sink][table];
-      all.insert(all.end(), keys.begin(), keys.end());
-    }
-}
-
 class checkpoint_store final : public state_store {
  public:
   checkpoint_store(const std::filesystem::path& directory, bool read_only)

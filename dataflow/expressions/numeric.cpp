@@ -208,18 +208,9 @@ std::int64_t numeric::to_integer(std::int64_t least, std::int64_t most, const ch
 }
 
 int numeric::compare(const numeric& other) const {
+  // NaN is above infinity.
   const auto rank = [](const numeric& n) {
-    switch (n.kind_) {
-    case kind::nan:
-      return 2;
-    case kind::infinity:
-      return 1;
-    case kind::minus_infinity:
-      return -1;
-    case kind::finite:
-      break;
-    }
-    return 0;
+    return n.is_nan() ? 2 : n.is_finite() ? 0 : n.sign();
   };
   const int a = rank(*this), b = rank(other);
   if (a != b || a != 0) return a < b ? -1 : a > b ? 1 : 0;

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "plugins/postgres/table_reader.hpp"
@@ -16,6 +18,8 @@ inline test::pg_server& server() {
   static test::pg_server only({.settings = {{"autovacuum", "off"}}});
   return only;
 }
+
+inline chunk_bounds whole() { return {.number = 1, .lower = {}, .upper = {}}; }
 
 class TableReader : public testing::Test {
  protected:
@@ -31,6 +35,20 @@ class TableReader : public testing::Test {
     return make_table_reader(parameters, std::move(options));
   }
 
+  /// Reads t, which waits for an ALTER TYPE that commits meanwhile.
+  chunk_result read_while_v_becomes_bigint(table_reader& r, const table_schema& t,
+                                           std::uint64_t storage) {
+    auto ddl = server().session("shop");
+    ddl.execute("BEGIN; ALTER TABLE t ALTER v TYPE bigint");
+    chunk_result chunk;
+    std::thread waiting([&] { chunk = r.read(t, whole(), storage); });
+    while (value("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0")
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ddl.execute("COMMIT");
+    waiting.join();
+    return chunk;
+  }
+
   /// The table as the catalog has it now; `name` as SQL writes it.
   table_schema describe(std::string name) {
     if (name.starts_with("ONLY ")) name.erase(0, 5);
@@ -40,8 +58,6 @@ class TableReader : public testing::Test {
     return *schema;
   }
 };
-
-inline chunk_bounds whole() { return {.number = 1, .lower = {}, .upper = {}}; }
 
 /// Of the first row.
 inline std::string cell_text(const chunk_result& chunk, std::size_t column) {

@@ -115,14 +115,7 @@ TEST_F(TableReader, AnAlterTypeThatCommitsWhileTheChunkWaitsCannotEmptyIt) {
   const auto schema = describe("t");
   auto r = reader();
   const auto storage = r->plan(schema).storage;
-  auto ddl = server().session("shop");
-  ddl.execute("BEGIN; ALTER TABLE t ALTER v TYPE bigint");
-  chunk_result chunk;
-  std::thread waiting([&] { chunk = r->read(schema, whole(), storage); });
-  while (value("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0")
-    std::this_thread::sleep_for(1ms);
-  ddl.execute("COMMIT");
-  waiting.join();
+  const auto chunk = read_while_v_becomes_bigint(*r, schema, storage);
   EXPECT_EQ(chunk.failure, chunk_failure::columns_changed);
   EXPECT_GT(static_cast<std::uint64_t>(chunk.rows.high), 0U);
   const auto now = describe("t");
@@ -136,14 +129,7 @@ TEST_F(TableReader, AnAlterTypeThatCommitsWhileALaterChunkWaitsCannotEmptyIt) {
   auto r = reader();
   const auto storage = r->plan(schema).storage;
   ASSERT_EQ(r->read(schema, whole(), storage).rows.rows, 2U);
-  auto ddl = server().session("shop");
-  ddl.execute("BEGIN; ALTER TABLE t ALTER v TYPE bigint");
-  chunk_result chunk;
-  std::thread waiting([&] { chunk = r->read(schema, whole(), storage); });
-  while (value("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0")
-    std::this_thread::sleep_for(1ms);
-  ddl.execute("COMMIT");
-  waiting.join();
+  const auto chunk = read_while_v_becomes_bigint(*r, schema, storage);
   EXPECT_EQ(chunk.failure, chunk_failure::columns_changed);
 }
 

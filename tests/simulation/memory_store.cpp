@@ -22,12 +22,7 @@ std::optional<checkpoint> memory_store::load(epoch_id epoch) const {
   const auto found = checkpoints_.find(epoch);
   if (found == checkpoints_.end()) return std::nullopt;
   auto c = found->second;
-  for (const auto& [from, missing] : missing_)
-    for (const auto& [sink, tables] : missing)
-      for (const auto& [table, keys] : tables) {
-        auto& all = c.missing[sink][table];
-        all.insert(all.end(), keys.begin(), keys.end());
-      }
+  for (const auto& [until, missing] : missing_) add(c.missing, missing);
   return c;
 }
 
