@@ -65,7 +65,7 @@ void routing(benchmark::State& state) {
   const auto table = sample_table();
   const auto rows = sample_batch(table, change_kind::insert, 0, batch_rows);
   snapshot_driver none({});
-  router r({sample_route(table)}, {{"target", {}, true, {}}}, {}, none);
+  router r({sample_route(table)}, {{"target", {}}}, {}, none);
   for (auto _ : state) benchmark::DoNotOptimize(r.take(rows));
   count_rows(state, batch_rows);
 }
