@@ -142,7 +142,8 @@ class assembler {
     requests_ = store_.resnapshots();
     if (point.from) let_go_of_routes(*point.from, requests_);
     const checkpoint* known = point.from ? &*point.from : nullptr;
-    out_.plan = make_plan(file_, planned_tables(source_->tables(), known));
+    out_.plan = make_plan(file_, planned_tables(source_->tables(), known),
+                          plugins_.transforms);
     out_.route_fingerprints = fingerprints(out_.plan.routes);
     if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
     const auto confirmed = source_->prepare(out_.identity, out_.plan.tables);

@@ -6,6 +6,7 @@
 #include "plugins/postgres/target_sink.hpp"
 #include "plugins/sqlite/sink.hpp"
 #include "plugins/starrocks/sink.hpp"
+#include "plugins/transforms/built_in.hpp"
 
 namespace leat {
 
@@ -20,6 +21,13 @@ std::unique_ptr<sink> make_sink(const pipeline_file& file, const sink_options& o
   if (options.connector == "blackhole") return std::make_unique<blackhole::sink>(options.path);
   throw error(error_kind::usage, "there is no connector \"" + options.connector + "\"",
               "sink " + options.name, "use sqlite, postgres, starrocks or blackhole");
+}
+
+transform_type_ptr make_transform_type(const transform_options& options) {
+  if (!options.plugin.empty())
+    throw error(error_kind::usage, "transforms in shared objects are not available in this version",
+                "plugin", "use a type that is built in");
+  return transforms::make_built_in(options);
 }
 
 } // namespace leat

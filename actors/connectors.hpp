@@ -7,6 +7,7 @@
 #include "dataflow/pipeline_file.hpp"
 #include "dataflow/sink.hpp"
 #include "dataflow/source.hpp"
+#include "dataflow/transform.hpp"
 
 namespace leat {
 
@@ -14,11 +15,13 @@ namespace leat {
 struct connectors {
   std::function<std::unique_ptr<source>(const pipeline_file&)> make_source;
   std::function<std::unique_ptr<sink>(const pipeline_file&, const sink_options&)> make_sink;
+  transform_registry transforms = {};
 };
 
 /// The plugins by the names of the pipeline file.
 std::unique_ptr<source> make_source(const pipeline_file&);
 std::unique_ptr<sink> make_sink(const pipeline_file&, const sink_options&);
-inline connectors built_in_connectors() { return {make_source, make_sink}; }
+transform_type_ptr make_transform_type(const transform_options&);
+inline connectors built_in_connectors() { return {make_source, make_sink, make_transform_type}; }
 
 } // namespace leat

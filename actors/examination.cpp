@@ -37,7 +37,8 @@ state_view look_at_state(const pipeline_file& file) {
 
 plan draft_next_plan(const pipeline_file& file, const state_view& state) {
   const auto* known = state.newest ? &*state.newest : nullptr;
-  return draft_plan(file, planned_tables(make_source(file)->tables(), known));
+  return draft_plan(file, planned_tables(make_source(file)->tables(), known),
+                    make_transform_type);
 }
 
 namespace {

@@ -1,10 +1,12 @@
 #include "actors/sink_stage.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "actors/caf.hpp"
 #include "dataflow/crash_point.hpp"
-#include "dataflow/transform.hpp"
+#include "dataflow/shaping.hpp"
+#include "dataflow/transform_chain.hpp"
 
 namespace leat {
 
@@ -16,7 +18,7 @@ class sink_stage_impl : public stage<sink_actor> {
       : stage(config), setup_(std::move(setup)) {
     gate_.open(setup_.channel, setup_.window);
     writers_.resize(setup_.routes.size(), nullptr);
-    transforms_.resize(setup_.routes.size());
+    made_.resize(setup_.routes.size());
     for (const auto& r : setup_.routes)
       if (r->sink == setup_.name) attach(r);
     show();
@@ -59,11 +61,11 @@ class sink_stage_impl : public stage<sink_actor> {
 
   void take(const routed_ptr& rows) {
     for (const auto& s : rows->slices) {
-      if (auto& shaping = transforms_[s.route]) {
+      if (auto& shaping = made_[s.route].shape) {
         const auto made = shaping->apply(rows->rows, s.changes);
-        if (!made.changes.empty()) writers_[s.route]->write(made.rows, made.changes);
+        if (!made.changes.empty()) pass_on(s.route, made.rows, made.changes);
       } else {
-        writers_[s.route]->write(rows->rows, s.changes);
+        pass_on(s.route, rows->rows, s.changes);
       }
       changes_ += s.changes.size();
     }
@@ -71,6 +73,20 @@ class sink_stage_impl : public stage<sink_actor> {
     for (const auto* w : writers_)
       if (w != nullptr) buffered += w->buffered();
     if (buffered > setup_.buffer_bytes) flush();
+  }
+
+  void pass_on(route_id id, const batch_ptr& rows, std::span<const std::uint32_t> changes) {
+    if (auto& chain = made_[id].chain)
+      write(id, chain->apply(*rows, changes));
+    else
+      writers_[id]->write(rows, changes);
+  }
+
+  void write(route_id id, const batch_ptr& rows) {
+    if (!rows) return;
+    std::vector<std::uint32_t> all(rows->changes.size());
+    std::iota(all.begin(), all.end(), 0U);
+    writers_[id]->write(rows, all);
   }
 
   void take(const route_changed& change) {
@@ -90,7 +106,14 @@ class sink_stage_impl : public stage<sink_actor> {
   }
 
   void shape(const route_ptr& r) {
-    transforms_[r->id] = r->shape ? std::make_unique<transform>(r) : nullptr;
+    auto& made = made_[r->id];
+    const auto& inner = r->chain ? r->chain->inner : r;
+    made.shape = inner->shape ? std::make_unique<shaping>(inner) : nullptr;
+    made.chain = r->chain ? std::make_unique<transform_chain>(
+                     r, [this](const route& of, std::size_t place, const std::string& name) {
+                       return state_of(of, place, name);
+                     })
+                          : nullptr;
   }
 
   void attach_again(const route_ptr& r) {
@@ -118,18 +141,30 @@ class sink_stage_impl : public stage<sink_actor> {
 
   void take(const barrier& b) {
     if (!b.commits) return;
+    for (route_id id = 0; id < made_.size(); ++id)
+      if (made_[id].chain)
+        for (const auto& rows : made_[id].chain->flush(b.position)) write(id, rows);
     flush();
     prepared_ = b;
     sink_prepared message{setup_.name, b.epoch, {}};
     for (auto& row : setup_.target->prepare())
       message.missing[setup_.name][setup_.routes[row.route]->schema->id].push_back(
           key_at_source(*setup_.routes[row.route], row));
+    for (route_id id = 0; id < made_.size(); ++id)
+      if (made_[id].chain)
+        for (auto& key : made_[id].chain->take_asked())
+          message.missing[setup_.name][setup_.routes[id]->schema->id].push_back(std::move(key));
     if (!message.missing.empty()) ++missing_reports_;
     // The router cannot have known of these rows when it called the epoch consistent.
     if (missing_reports_ > b.missing_known) prepared_->consistent = false;
     gate_.hold(true);
     post(setup_.coordinator, std::move(message));
     wait_for(wait_reason::checkpoint);
+  }
+
+  keyed_state* state_of(const route& r, std::size_t, const std::string& name) {
+    throw error(error_kind::usage, "transforms with state are not available in this version",
+                "transform " + name + " of the route to " + r.target, "take it out of the route");
   }
 
   void take(const batch_ptr&) { misrouted(); }
@@ -192,7 +227,12 @@ class sink_stage_impl : public stage<sink_actor> {
   sink_setup setup_;
   input_gate gate_;
   std::vector<writer*> writers_; ///< by route id; null for routes of other sinks
-  std::vector<std::unique_ptr<transform>> transforms_; ///< null for routes that pass rows on
+  /// What is made of a route's rows before they are written; null where nothing is.
+  struct made_of_rows {
+    std::unique_ptr<shaping> shape;
+    std::unique_ptr<transform_chain> chain;
+  };
+  std::vector<made_of_rows> made_; ///< by route id
   std::map<route_id, std::uint32_t> begun_;            ///< generations of the snapshots under way
   std::optional<barrier> prepared_;
   router_actor router_;

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
+#include "dataflow/planned_transforms.hpp"
 #include "dataflow/route_shape.hpp"
 
 namespace leat::cli {
@@ -86,6 +87,15 @@ std::vector<std::string> expressions_of(const route& r) {
   return lines;
 }
 
+std::vector<std::string> transforms_of(const route& r) {
+  std::vector<std::string> lines;
+  if (!r.chain) return lines;
+  for (const auto& s : r.chain->steps)
+    lines.push_back(fmt::format("{} ({}{})", s.is.type->text(), s.is.name,
+                                s.gives.keeps_state ? ", keeps state" : ""));
+  return lines;
+}
+
 void print_route(const planned_route& planned) {
   const auto& r = *planned.route;
   const auto key = key_of(r);
@@ -93,6 +103,7 @@ void print_route(const planned_route& planned) {
              text_of(r.mode), text_of(r.removal),
              key.empty() ? "no key" : "key " + join_names(key, "and"));
   for (const auto& line : expressions_of(r)) fmt::print("  {}\n", line);
+  for (const auto& line : transforms_of(r)) fmt::print("  transform {}\n", line);
   if (!planned.ddl.empty()) fmt::print("{}\n", planned.ddl);
   for (const auto& c : planned.columns)
     if (!c.loss.empty())
@@ -119,6 +130,7 @@ nlohmann::json json_of(const planned_route& planned) {
                      {"delete", text_of(r.removal)},
                      {"key", key_of(r)},
                      {"expressions", expressions_of(r)},
+                     {"transforms", transforms_of(r)},
                      {"ddl", planned.ddl},
                      {"columns", nlohmann::json::array()}};
   for (const auto& c : planned.columns)

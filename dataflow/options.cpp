@@ -314,17 +314,12 @@ option_section route_section() {
                    .choices = {"evolve", "stop"}},
                   {.name = "transform",
                    .kind = kind::list,
-                   .sentence = "Names of transforms, in their order."},
+                   .sentence = "Names of transforms, in their order: what they do comes after "
+                               "`where` and `columns`.",
+                   .store = into_route<&route_options::transforms>,
+                   .one_or_many = true},
               },
           .written_as = option_section::form::array_of_tables};
-}
-
-option_section transform_section() {
-  return {.name = "transform.NAME",
-          .sentence = "A transform that routes name.",
-          .options = {},
-          .written_as = option_section::form::named_tables,
-          .reserved = true};
 }
 
 option_section log_section() {
@@ -363,11 +358,22 @@ option_section http_section() {
 
 } // namespace
 
-const std::vector<option_section>& option_sections() {
-  static const std::vector<option_section> sections = {
+namespace {
+
+std::vector<option_section> all_sections() {
+  std::vector<option_section> sections = {
       pipeline_section(),  checkpoint_section(), limits_section(),   source_section(),
       snapshot_section(),  sink_section(),       on_value_section(), starrocks_table_section(),
-      route_section(),     transform_section(),  log_section(),      http_section()};
+      route_section(),       log_section(),      http_section()};
+  auto transforms = transform_sections();
+  sections.insert(sections.end() - 2, transforms.begin(), transforms.end());
+  return sections;
+}
+
+} // namespace
+
+const std::vector<option_section>& option_sections() {
+  static const auto sections = all_sections();
   return sections;
 }
 

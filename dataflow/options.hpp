@@ -50,6 +50,7 @@ struct option_target {
   pipeline_file& file;
   sink_options* sink = nullptr;   ///< within [sink.NAME]
   route_options* route = nullptr; ///< within [[route]]
+  transform_options* transform = nullptr; ///< within [transform.NAME]
 };
 
 /// The one declaration of an option: validation, defaults, `leat help config` and the reference
@@ -88,11 +89,15 @@ struct option_section {
   form written_as = form::table;
   bool defaults_when_missing = true; ///< defaults hold also when the section is not in the file
   bool reserved = false;             ///< for a later version; refused
+  std::string_view variant = {};     ///< of [transform.NAME]: the `type` that it is for
 };
 
 /// All sections, in the order of the reference page.
 const std::vector<option_section>& option_sections();
-/// The section of that name, or null.
+/// Those of [transform.NAME]: what all have, then one for each `type`.
+std::vector<option_section> transform_sections();
+std::vector<std::string_view> transform_types();
+/// The first section of that name, or null.
 const option_section* find_section(std::string_view name);
 /// The option of that name in the section, or null.
 const option* find_option(const option_section&, std::string_view name);

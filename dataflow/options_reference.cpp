@@ -28,6 +28,8 @@ prints the same.
 
 std::string heading(const option_section& section) {
   const std::string name(section.name);
+  if (!section.variant.empty())
+    return "[" + name + "], type = \"" + std::string(section.variant) + "\"";
   return section.written_as == option_section::form::array_of_tables ? "[[" + name + "]]"
                                                                      : "[" + name + "]";
 }
@@ -96,10 +98,11 @@ void write_row(std::ostream& out, const option& declared) {
       << notes_text(declared) << " |\n";
 }
 
-/// `sink.NAME.on_value` as people write it: `sink.on_value`.
-std::string without_placeholder(std::string_view name) {
-  std::string plain(name);
+/// `sink.NAME.on_value` as people write it: `sink.on_value`; of a type: `transform.mask`.
+std::string without_placeholder(const option_section& section) {
+  std::string plain(section.name);
   if (const std::size_t at = plain.find(".NAME"); at != std::string::npos) plain.erase(at, 5);
+  if (!section.variant.empty()) plain += "." + std::string(section.variant);
   return plain;
 }
 
@@ -142,7 +145,7 @@ std::string config_help(std::string_view key) {
   std::ostringstream out;
   std::vector<std::string> known;
   for (const option_section& section : option_sections()) {
-    const std::string plain = without_placeholder(section.name);
+    const std::string plain = without_placeholder(section);
     if (key.empty()) {
       if (&section != &option_sections().front()) out << "\n";
       write_section_help(out, section);
@@ -150,14 +153,16 @@ std::string config_help(std::string_view key) {
     }
     known.push_back(plain);
     const bool inner = plain.starts_with(std::string(key) + ".");
-    if (key == plain || key == section.name || inner) {
+    const bool whole = section.variant.empty() && key == section.name;
+    if (key == plain || whole || inner) {
       if (inner) out << "\n";
       write_section_help(out, section);
     }
     for (const option& declared : section.options) {
       const std::string name = "." + std::string(declared.name);
       known.push_back(plain + name);
-      if (key == plain + name || key == std::string(section.name) + name)
+      if (key == plain + name
+          || (section.variant.empty() && key == std::string(section.name) + name))
         return option_help(section, declared);
     }
   }

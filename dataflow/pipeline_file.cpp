@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "dataflow/dead_letter.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/option_reader.hpp"
 #include "dataflow/options.hpp"
@@ -28,6 +29,12 @@ std::string_view inner_name(const option_section& inner, const option_section& o
   return name.substr(outer.name.size() + 1);
 }
 
+const option_section* section_of_type(const std::string& type) {
+  for (const option_section& section : option_sections())
+    if (section.name == "transform.NAME" && section.variant == type) return &section;
+  return nullptr;
+}
+
 bool good_sink_name(const std::string& name) {
   constexpr const char* characters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -51,6 +58,9 @@ class section_reader {
   void read_plain(std::string_view name);
   void read_sinks();
   void read_routes();
+  void read_transforms();
+  void read_transform(const document_entry&);
+  std::string json(const document_value&, const std::string& key) const;
   void read_section(const option_section&, const located_table&, const option_target&);
   void read_entry(const option_section&, const document_entry&, const located_table&,
                   const option_target&);
@@ -76,6 +86,7 @@ pipeline_file section_reader::read() {
   }
   read_sinks();
   read_routes();
+  read_transforms();
   check_pipeline_file(file_);
   return std::move(file_);
 }
@@ -160,6 +171,81 @@ void section_reader::read_routes() {
     route.place = value.place;
     read_section(*find_section("route"), {*table, value.where, "route"}, {file_, nullptr, &route});
   }
+}
+
+void section_reader::read_transforms() {
+  const document_value* transforms = find(root_, "transform");
+  if (!transforms) return;
+  const document_table* named = transforms->as<document_table>();
+  if (!named)
+    fail_option(transforms->where, "transform",
+                "transforms have names: `transform` must not be "
+                    + std::string(transforms->type()),
+                "write [transform.NAME]");
+  for (const document_entry& entry : *named) read_transform(entry);
+}
+
+void section_reader::read_transform(const document_entry& entry) {
+  const std::string key = "transform." + entry.key;
+  const document_table* table = entry.value.as<document_table>();
+  if (!table)
+    fail_option(entry.where, key,
+                "transforms have names: `" + key + "` must be a section, not "
+                    + std::string(entry.value.type()),
+                "write [transform.NAME] with `" + entry.key + "` below it");
+  if (!good_sink_name(entry.key))
+    fail_option(entry.where, key, "`" + entry.key + "` cannot be the name of a transform",
+                "use 1 to 40 of the characters A-Z, a-z, 0-9, _ and -");
+  transform_options& made = file_.transforms.emplace_back();
+  made.name = entry.key;
+  made.place = entry.value.place;
+  const option_target target{file_, nullptr, nullptr, &made};
+  const option_section& any = *find_section("transform.NAME");
+  const document_value* type = find(*table, "type");
+  if (!type && !find(*table, "plugin"))
+    fail_option(entry.value.where, key, "nothing says what the transform does",
+                "add type = \"...\" for one that is built in, or plugin = \"./lib.so\"");
+  if (type) {
+    const option& declared = *find_option(any, "type");
+    const auto choice = options_.read(declared, *type, key + ".type");
+    option_section section = *section_of_type(std::get<choice_value>(choice).text);
+    section.options.insert(section.options.begin(), declared);
+    read_section(section, {*table, entry.value.where, key}, target);
+    return;
+  }
+  document_table own;
+  std::string rest;
+  for (const document_entry& each : *table) {
+    if (find_option(any, each.key))
+      own.push_back(each);
+    else
+      rest += (rest.empty() ? "" : ",") + json_string(each.key) + ":"
+              + json(each.value, key + "." + each.key);
+  }
+  read_section(any, {own, entry.value.where, key}, target);
+  made.json = "{" + rest + "}";
+}
+
+/// What a plugin is told of its section.
+std::string section_reader::json(const document_value& value, const std::string& key) const {
+  if (value.as<std::string>()) return json_string(options_.text(value, key));
+  if (const auto* number = value.as<std::int64_t>()) return std::to_string(*number);
+  if (const auto* flag = value.as<bool>()) return *flag ? "true" : "false";
+  std::string out;
+  if (const auto* list = value.as<document_list>()) {
+    for (const document_value& each : *list) out += (out.empty() ? "" : ",") + json(each, key);
+    return "[" + out + "]";
+  }
+  if (const auto* table = value.as<document_table>()) {
+    for (const document_entry& each : *table)
+      out += (out.empty() ? "" : ",") + json_string(each.key) + ":"
+             + json(each.value, key + "." + each.key);
+    return "{" + out + "}";
+  }
+  fail_option(value.where, key,
+              "a plugin takes strings, integers, booleans, lists and tables, not "
+                  + std::string(value.type()),
+              "write it in quotes");
 }
 
 void section_reader::read_section(const option_section& section, const located_table& table,

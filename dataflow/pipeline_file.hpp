@@ -69,6 +69,18 @@ struct route_options {
   file_place place;
 };
 
+/// [transform.NAME]: of a built-in type, or a plugin.
+struct transform_options {
+  std::string name;
+  std::string type;                                ///< empty: a plugin
+  std::filesystem::path plugin;                    ///< absolute
+  std::chrono::milliseconds timeout{10000};        ///< plugin: of one call
+  std::map<std::string, std::vector<std::string>> values; ///< of a built-in type, by option: texts
+  std::string json = "{}";                         ///< of a plugin: its own keys, as JSON
+  std::filesystem::path file;                      ///< the pipeline file
+  file_place place;
+};
+
 /// A pipeline file, read and checked by itself: every key known, every value of its type and within its
 /// bounds, defaults filled in, variables replaced, paths absolute.
 struct pipeline_file {
@@ -82,6 +94,7 @@ struct pipeline_file {
   source_options source;
   std::vector<sink_options> sinks;                 ///< in the file's order
   std::vector<route_options> routes;
+  std::vector<transform_options> transforms;
   std::string log_level = "info";
   std::string log_format = "text";
   std::optional<std::string> http_listen;

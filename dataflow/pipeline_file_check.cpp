@@ -92,9 +92,23 @@ void check_route_sink(const pipeline_file& file, const route_options& route,
                     : "did you mean `" + near.front() + "`?");
 }
 
+void check_route_transforms(const pipeline_file& file, const route_options& route,
+                            const std::string& where) {
+  std::vector<std::string> names;
+  for (const transform_options& transform : file.transforms) names.push_back(transform.name);
+  for (const std::string& name : route.transforms) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::vector<std::string> near = nearest_names(name, names);
+    fail(where + ".transform", "there is no transform `" + name + "`",
+         near.empty() ? "add a section [transform." + name + "]"
+                      : "did you mean `" + near.front() + "`?");
+  }
+}
+
 void check_route(const pipeline_file& file, const route_options& route) {
   const std::string where = place_text(file.path, route.place) + ", route";
   check_route_sink(file, route, where);
+  check_route_transforms(file, route, where);
   if (route.columns && route.columns->empty())
     fail(where + ".columns", "the list of columns is empty",
          "name columns, or leave `columns` out for all");

@@ -30,7 +30,9 @@ std::string suggestion(const std::string& name, const std::vector<schema_ptr>& t
 
 class drafter {
  public:
-  drafter(const pipeline_file& file, const std::vector<source_table>& tables) : file_(file) {
+  drafter(const pipeline_file& file, const std::vector<source_table>& tables,
+          const transform_registry& transforms)
+      : file_(file), registry_(transforms) {
     for (const source_table& table : tables) {
       all_.push_back(table.schema);
       if (!table.coming.empty()) coming_[table.schema->id] = table.coming;
@@ -155,7 +157,8 @@ class drafter {
     routed_.insert(table->qualified_name());
     try {
       const sink_options& sink = sink_of(options);
-      route made = build_route(options, sink, table, where, taken_before(options, table, where));
+      route made = build_route(options, sink, table, where, taken_before(options, table, where),
+                               transforms_of(options));
       const auto [taken, is_new] =
           targets_.emplace(std::pair(sink.name, target_identity(made, sink)), table);
       if (!is_new)
@@ -164,10 +167,37 @@ class drafter {
                         + " end at one target `" + made.target + "` of sink " + sink.name,
                     where, "give them different names, for instance to = \"{schema}_{table}\"");
       note_left_out(made, where);
+      note_transforms(made, where);
       made.id = static_cast<route_id>(plan_.routes.size());
       plan_.routes.push_back(std::make_shared<const route>(std::move(made)));
     } catch (const error& e) {
       report(severity::error, e.what(), e.where(), e.remedy());
+    }
+  }
+
+  std::vector<named_transform> transforms_of(const route_options& options) {
+    std::vector<named_transform> out;
+    for (const auto& name : options.transforms) out.push_back({name, type_of(name)});
+    return out;
+  }
+
+  /// Made once, so that a plugin is loaded once.
+  transform_type_ptr type_of(const std::string& name) {
+    auto& known = types_[name];
+    if (known) return known;
+    const auto found = std::find_if(file_.transforms.begin(), file_.transforms.end(),
+                                    [&](const transform_options& o) { return o.name == name; });
+    if (found == file_.transforms.end() || !registry_)
+      throw error(error_kind::bug, "there is no transform " + name, file_.path.string(),
+                  "report this");
+    try {
+      return known = registry_(*found);
+    } catch (const error& e) {
+      const std::string place(e.where());
+      throw error(e.kind(), e.what(),
+                  place_text(file_.path, found->place) + ", transform." + name
+                      + (place.empty() ? "" : ", " + place),
+                  e.remedy());
     }
   }
 
@@ -184,6 +214,22 @@ class drafter {
                   where, "give the earlier route a `where`, or put it behind this one");
     taken.push_back(options.where);
     return before;
+  }
+
+  void note_transforms(const route& r, const std::string& where) {
+    if (!r.chain) return;
+    for (const auto& s : r.chain->steps) {
+      if (!s.gives.note.empty())
+        report(severity::note, "transform " + s.is.name + ": " + s.gives.note, where, "");
+      if (s.asks_before)
+        report(severity::note,
+               "table " + r.source()->qualified_name() + ": behind transform " + s.is.name
+                   + " the key does not say which row of the source it is, so a row whose large "
+                     "values an UPDATE leaves out is read at the source again",
+               where,
+               "REPLICA IDENTITY FULL, a transform of type remember before it, or leaving such "
+               "columns out, saves that");
+    }
   }
 
   void note_left_out(const route& r, const std::string& where) {
@@ -215,6 +261,8 @@ class drafter {
   }
 
   const pipeline_file& file_;
+  const transform_registry& registry_;
+  std::map<std::string, transform_type_ptr> types_;
   std::vector<schema_ptr> all_;
   std::vector<schema_ptr> selected_;
   std::map<std::string, std::string> notes_;
@@ -227,12 +275,14 @@ class drafter {
 
 } // namespace
 
-plan draft_plan(const pipeline_file& file, const std::vector<source_table>& tables) {
-  return drafter(file, tables).draft();
+plan draft_plan(const pipeline_file& file, const std::vector<source_table>& tables,
+                const transform_registry& transforms) {
+  return drafter(file, tables, transforms).draft();
 }
 
-plan make_plan(const pipeline_file& file, const std::vector<source_table>& tables) {
-  plan made = draft_plan(file, tables);
+plan make_plan(const pipeline_file& file, const std::vector<source_table>& tables,
+               const transform_registry& transforms) {
+  plan made = draft_plan(file, tables, transforms);
   for (const plan_problem& problem : made.problems)
     if (problem.how == plan_problem::severity::error)
       throw error(error_kind::usage, problem.what, problem.where, problem.remedy);

@@ -7,6 +7,7 @@
 #include "dataflow/pipeline_file.hpp"
 #include "dataflow/route.hpp"
 #include "dataflow/schema_diff.hpp"
+#include "dataflow/transform.hpp"
 
 namespace leat {
 
@@ -35,10 +36,12 @@ struct plan {
 };
 
 /// The plan with all of its problems; with an error among them it must not be run.
-plan draft_plan(const pipeline_file&, const std::vector<source_table>&);
+plan draft_plan(const pipeline_file&, const std::vector<source_table>&,
+                const transform_registry& = {});
 
 /// The same; the first error is thrown as leat::error of kind usage, so that only notes are left.
-plan make_plan(const pipeline_file&, const std::vector<source_table>&);
+plan make_plan(const pipeline_file&, const std::vector<source_table>&,
+               const transform_registry& = {});
 
 /// The route over the next version of its table (R7): added source columns come at the end when the
 /// route takes all, dropped ones go, renamed ones keep their place and take the new name. Throws

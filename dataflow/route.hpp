@@ -18,6 +18,7 @@ enum class schema_policy : std::uint8_t { evolve, stop };
 enum class expression_policy : std::uint8_t { stop, null };
 
 struct route_shape;
+struct planned_transforms;
 
 /// A column of a route that is computed: { name, expr, type } of the pipeline file.
 struct computed_column {
@@ -45,7 +46,8 @@ struct route {
   route_mode mode = route_mode::upsert;
   delete_mode removal = delete_mode::hard;
   schema_policy schema_changes = schema_policy::evolve;
-  /// The rows that the writer takes: the source table, and the computed columns behind its own.
+  /// The rows that the writer takes: the source table, and the computed columns behind its own; or what
+  /// the transforms make of them.
   schema_ptr schema;
   std::shared_ptr<const route_shape> shape; ///< null: the writer takes the source's rows as they are
   std::vector<target_column> columns;  ///< what is written, in the target's order
@@ -53,7 +55,7 @@ struct route {
   std::vector<std::uint16_t> source_key;  ///< the same columns as indexes into schema->columns
   bool all_columns = true;             ///< no `columns` in the file: added source columns are taken
   std::vector<std::string> excluded;   ///< `exclude` of the file
-  std::vector<std::string> transforms; ///< names of [transform.NAME], in order
+  std::shared_ptr<const planned_transforms> chain; ///< null: no `transform`
 
   const column& source_column(std::size_t i) const { return schema->columns[columns[i].source]; }
 

@@ -71,15 +71,17 @@ class builder {
     route_.removal = options.removal;
     route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
     route_.excluded = options.exclude;
-    route_.transforms = options.transforms;
   }
 
-  route build() {
+  route build(const std::vector<named_transform>& transforms) {
     check_target();
     check_shape();
     choose_columns();
     check_columns();
     choose_key();
+    if (transforms.empty()) return std::move(route_);
+    transform(transforms);
+    check_columns();
     return std::move(route_);
   }
 
@@ -87,6 +89,18 @@ class builder {
   [[noreturn]] void refuse(const std::string& what, const std::string& remedy) const {
     throw error(error_kind::usage, "table " + table_.qualified_name() + ": " + what, where_,
                 remedy);
+  }
+
+  void transform(const std::vector<named_transform>& transforms) {
+    try {
+      route_ = plan_transforms(std::make_shared<const route>(std::move(route_)), transforms);
+    } catch (const error& e) {
+      throw error(e.kind(), "table " + table_.qualified_name() + ": " + e.what(),
+                  where_ + ", " + std::string(e.where()), e.remedy());
+    }
+    const bool keyed = route_.mode == route_mode::upsert && route_.key.empty()
+                       && !route_.chain->inner->key.empty();
+    if (keyed) refuse("its transforms leave no key", "use mode = \"append\", which needs none");
   }
 
   void check_target() const {
@@ -277,8 +291,9 @@ class builder {
 } // namespace
 
 route build_route(const route_options& options, const sink_options& sink, const schema_ptr& table,
-                  const std::string& where, const std::vector<std::string>& unless) {
-  return builder(options, sink, table, where, unless).build();
+                  const std::string& where, const std::vector<std::string>& unless,
+                  const std::vector<named_transform>& transforms) {
+  return builder(options, sink, table, where, unless).build(transforms);
 }
 
 std::string target_identity(const route& r, const sink_options& sink) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "dataflow/pipeline_file.hpp"
+#include "dataflow/planned_transforms.hpp"
 #include "dataflow/route.hpp"
 
 namespace leat {
@@ -11,7 +12,8 @@ namespace leat {
 /// at `where`, when columns or key do not fit.
 /// `unless`: conditions of earlier routes over the table, whose rows this one does not take.
 route build_route(const route_options&, const sink_options&, const schema_ptr&,
-                  const std::string& where, const std::vector<std::string>& unless = {});
+                  const std::string& where, const std::vector<std::string>& unless = {},
+                  const std::vector<named_transform>& transforms = {});
 
 /// What two routes of one sink may not have in common: the target's name by the target's rules of
 /// case and schemas.

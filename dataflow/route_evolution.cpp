@@ -2,6 +2,7 @@
 
 #include "dataflow/error.hpp"
 #include "dataflow/plan.hpp"
+#include "dataflow/planned_transforms.hpp"
 #include "dataflow/route_shape.hpp"
 
 namespace leat {
@@ -127,7 +128,29 @@ std::shared_ptr<const route_shape> next_shape(const route& before, const schema_
 
 } // namespace
 
+namespace {
+
+route_ptr next_chain(const route& before, const route_ptr& inner) {
+  std::vector<named_transform> transforms;
+  for (const auto& s : before.chain->steps) transforms.push_back(s.is);
+  try {
+    return std::make_shared<const route>(plan_transforms(inner, transforms));
+  } catch (const error& e) {
+    throw error(error_kind::source,
+                std::string("the table changed, and a transform of the route no longer fits it: ")
+                    + e.what(),
+                "table " + inner->source()->qualified_name() + " to " + before.target + ", "
+                    + std::string(e.where()),
+                "correct the transform in the pipeline file, then `leat resnapshot` the table; "
+                    + std::string(e.remedy()));
+  }
+}
+
+} // namespace
+
 route_ptr evolve_route(const route& before, const schema_ptr& table, const schema_diff& of_table) {
+  if (before.chain)
+    return next_chain(before, evolve_route(*before.chain->inner, table, of_table));
   auto next = std::make_shared<route>(before);
   auto after = table;
   auto diff = of_table;
@@ -152,6 +175,11 @@ route_ptr evolve_route(const route& before, const schema_ptr& after) {
 }
 
 std::string route_fingerprint(const route& r) {
+  if (r.chain) {
+    auto text = route_fingerprint(*r.chain->inner);
+    for (const auto& s : r.chain->steps) text += "transform " + counted(s.is.type->fingerprint()) + "\n";
+    return text;
+  }
   constexpr const char* modes[] = {"upsert", "append"};
   constexpr const char* removals[] = {"hard", "soft", "ignore"};
   std::string text = "from " + counted(r.schema->qualified_name()) + "\n";

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "dataflow/error.hpp"
+#include "dataflow/planned_transforms.hpp"
 
 namespace leat {
 
@@ -104,6 +105,15 @@ std::vector<std::string> columns_left_out(const route_shape& shape) {
   return names;
 }
 
+bool may_leave_out(const route& r) {
+  const auto& table = *r.source();
+  if (table.identity == replica_identity::full) return false;
+  const auto columns = read_columns(r);
+  return std::any_of(columns.begin(), columns.end(), [&](std::uint16_t c) {
+    return !table.columns[c].identity && !always_comes(table.columns[c].kind);
+  });
+}
+
 std::vector<std::uint16_t> read_columns(const route& r) {
   std::vector<std::uint16_t> out;
   for (std::size_t i = 0; i < r.columns.size(); ++i)
@@ -115,9 +125,28 @@ std::vector<std::uint16_t> read_columns(const route& r) {
   return out;
 }
 
-const schema_ptr& route::source() const { return shape ? shape->source : schema; }
+namespace {
+
+/// A column that a transform made may be made of any.
+std::vector<std::uint16_t> origins_through_chain(const planned_transforms& chain, std::size_t column) {
+  const auto& inner = *chain.inner;
+  const auto from = chain.origins[column];
+  std::vector<std::uint16_t> out;
+  for (std::size_t i = 0; i < inner.columns.size(); ++i)
+    if (!from || inner.columns[i].source == *from)
+      for (const auto c : inner.origins(i)) out.push_back(c);
+  return out;
+}
+
+} // namespace
+
+const schema_ptr& route::source() const {
+  if (shape) return shape->source;
+  return chain ? chain->inner->schema : schema;
+}
 
 std::vector<std::uint16_t> route::origins(std::size_t i) const {
+  if (chain) return origins_through_chain(*chain, columns[i].source);
   const auto from = columns[i].source;
   const auto own = source()->columns.size();
   if (from < own) return {from};
@@ -126,6 +155,7 @@ std::vector<std::uint16_t> route::origins(std::size_t i) const {
 
 std::optional<std::vector<std::string>>
 route::key_at_source(const std::vector<std::string>& texts) const {
+  if (chain) return key_through(*chain->inner, chain->origins, key, texts);
   const auto& wanted = source()->key;
   if (source_key == wanted || wanted.empty()) return texts;
   std::vector<std::string> out;

@@ -45,4 +45,7 @@ std::vector<std::uint16_t> read_columns(const route&);
 /// none with REPLICA IDENTITY FULL.
 std::vector<std::string> columns_left_out(const route_shape&);
 
+/// Updates may come without values that the route's rows are made of (unchanged TOAST).
+bool may_leave_out(const route&);
+
 } // namespace leat

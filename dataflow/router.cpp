@@ -47,7 +47,7 @@ bool router::takes_part(const route& r, const std::vector<std::string>& sinks) c
 
 /// R5.7: the snapshot of such a route begins with its rows, and its changes come after them.
 bool router::waits_for_rows(const route& r) const {
-  return r.mode == route_mode::upsert && r.schema->key.empty();
+  return r.mode == route_mode::upsert && r.source()->key.empty();
 }
 
 /// Takes changes away that have to wait for the rows of a table without a key, or are in them
@@ -152,7 +152,7 @@ void router::adopt_schema(const schema_ptr& schema, commit_lsn used, std::vector
   snapshots_.change_schema(schema);
   for (const auto id : routes->second) {
     const auto before = routes_[id];
-    if (same && before->shape) {
+    if (same && (before->shape || before->chain)) {
       routes_[id] = evolve_route(*before, schema);
     } else if (same) {
       auto renewed = std::make_shared<route>(*before);

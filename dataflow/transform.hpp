@@ -1,71 +1,93 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "dataflow/batch.hpp"
-#include "dataflow/route_shape.hpp"
+#include "dataflow/keyed_state.hpp"
+#include "dataflow/pipeline_file.hpp"
+#include "dataflow/route.hpp"
 
 namespace leat {
 
-/// Turns changes of a source table into changes of what a route makes of it: its rows are those
-/// that `where` holds for, with the computed columns. Used by one thread.
-///
-/// An update whose new row does not hold removes the key; one whose row begins to hold is passed
-/// on, and finds no row at the target: then the source is asked for it (R6), as for every row that
-/// the stream did not bring whole. A delete needs no test: to delete an absent key does nothing.
-/// Where the stream did not bring a value that an expression reads, the key is removed and its row
-/// is asked for, too.
-///
-/// In mode append a change is left out when its new row is known not to hold (of a delete: its old
-/// one).
+/// The rows that come to a transform: what the route's `columns` and the transforms before it leave.
+struct transform_input {
+  /// Columns and key; id, schema and name are the table's. `column::identity`: old rows bring it, of
+  /// a table without REPLICA IDENTITY FULL.
+  schema_ptr rows;
+  route_mode mode = route_mode::upsert;
+  bool may_leave_out = false; ///< rows may come with cells that are `unchanged`
+};
+
+/// What a transform makes of them.
+struct transform_output {
+  /// Columns and key as they leave it. Id, schema, name and identity are as they came. A column's
+  /// `number` is given by leat.
+  schema_ptr rows;
+  /// By column of `rows`: the column of the input that it passes on as it is, if it does.
+  std::vector<std::optional<std::uint16_t>> from;
+  bool keeps_state = false;
+  /// No row of mode upsert leaves it with cells that are `unchanged`: it fills them, or asks.
+  bool completes = false;
+  /// The state begins anew with a snapshot of its table: it speaks of rows that are read again.
+  std::string note = {}; ///< what a person should know, for the plan; empty: nothing
+};
+
+/// What a running transform is given.
+struct transform_place {
+  schema_ptr input;
+  schema_ptr output;
+  route_mode mode = route_mode::upsert;
+  std::string where;            ///< "transform NAME of public.orders to orders", for errors
+  keyed_state* state = nullptr; ///< when it keeps any; outlives the transform
+  /// The row of this key is to be read at the source again (R6), and comes as change_kind::read. The
+  /// transform lets a change_kind::remove of the key go out. `row`: cells of `input`, the key's among
+  /// them. Null where the key does not tell which row of the source it is.
+  std::function<void(const batch& rows, std::span<const cell> row)> ask = {};
+};
+
+/// A transform at work in one route. Used by one thread at a time; what it throws ends the pipeline
+/// and loses nothing.
 class transform {
  public:
-  /// The route must have a shape.
-  explicit transform(route_ptr);
+  virtual ~transform() = default;
 
-  struct result {
-    batch_ptr rows;                     ///< the given ones, where nothing had to be made
-    std::vector<std::uint32_t> changes; ///< of `rows`, in stream order; may be empty
-  };
+  /// `rows` come with cells of the input's columns and leave with the output's; changes may go, come
+  /// and change. Deletes, and updates with an old row, need the same done to their old rows, so that
+  /// keys that move go away at the target. Cells may be of any state, whatever their column.
+  /// A row of a snapshot (change_kind::read) may come again, and must go out again. The order of what
+  /// goes out is the order of `rows.changes`; transactions are left alone.
+  virtual void apply(batch& rows) = 0;
 
-  /// `rows` are of the table's version that the route was made for. Throws leat::error of kind
-  /// source for a row that an expression fails for, unless the route's on_error says otherwise.
-  result apply(const batch_ptr& rows, std::span<const std::uint32_t> changes);
-
- private:
-  enum class action : std::uint8_t { drop, pass, remove, insert, ask };
-  enum class verdict : std::uint8_t { no, yes, unknown };
-
-  action decide(const batch&, const change&);
-  action decide_update(const batch&, const change&);
-  verdict holds(const batch&, std::span<const cell>, const change&);
-  verdict test(sql::evaluation&, const batch&, std::span<const cell>, const change&);
-  std::span<const cell> effective(const batch&, const change&);
-
-  void make(batch& out, const batch& rows, const change&, action);
-  void make_ask(batch& out, const batch& rows, const change&);
-  std::uint32_t add_row(batch& out, const batch& rows, std::span<const cell> cells, const change&,
-                        bool old, bool* incomplete);
-  std::uint32_t add_key_row(batch& out, const batch& rows, std::span<const cell> cells,
-                            const change&, cell_state rest);
-  cell computed(batch& out, std::size_t i, const batch& rows, std::span<const cell> cells,
-                const change&, bool old, bool* incomplete);
-  [[noreturn]] void fail(const std::string& option, const batch&, const change&,
-                         const std::string& what) const;
-
-  route_ptr route_;
-  const route_shape& shape_;
-  std::optional<sql::evaluation> where_;
-  std::vector<sql::evaluation> unless_;
-  std::vector<sql::evaluation> computed_;
-  std::vector<bool> wanted_; ///< by column of route::schema: the writer looks at it
-  std::vector<cell> filled_; ///< of the change at hand
-  std::vector<action> actions_;
-  std::string scratch_;
+  /// The epoch ends: what goes out now still belongs to it. `rows` is empty, and has one transaction.
+  virtual void flush(batch& /*rows*/) {}
 };
+
+/// A [transform.NAME] with its options, which the registry has checked. Immutable.
+class transform_type {
+ public:
+  virtual ~transform_type() = default;
+
+  /// Throws leat::error of kind usage when it does not fit: its place is the option, or empty.
+  virtual transform_output describe(const transform_input&) const = 0;
+
+  virtual std::unique_ptr<transform> create(const transform_place&) const = 0;
+
+  /// For `leat plan`: "mask email, phone: all but the last 4".
+  virtual std::string text() const = 0;
+
+  /// Another text: other rows (R12). Without secrets, it is kept in the state.
+  virtual std::string fingerprint() const { return text(); }
+};
+
+using transform_type_ptr = std::shared_ptr<const transform_type>;
+
+/// The type that a section of the file stands for. Throws leat::error of kind usage.
+using transform_registry = std::function<transform_type_ptr(const transform_options&)>;
 
 } // namespace leat

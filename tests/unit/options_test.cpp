@@ -54,7 +54,8 @@ TEST(Options, HelpForAKeyNamesTypeBoundsAndDefault) {
   EXPECT_THAT(config_help("sink.path"), HasSubstr("Connector sqlite only."));
   EXPECT_EQ(config_help("sink.NAME.path"), config_help("sink.path"));
   EXPECT_THAT(config_help("sink.on_value.nan"), HasSubstr("stop, null, clamp or text"));
-  EXPECT_THAT(config_help("route.transform"), HasSubstr("Not available in this version"));
+  EXPECT_THAT(config_help("route.transform"), HasSubstr("Names of transforms"));
+  EXPECT_THAT(config_help("transform.mask.method"), HasSubstr("keep_last"));
 }
 
 TEST(Options, HelpForASectionListsItsOptions) {

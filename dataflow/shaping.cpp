@@ -1,4 +1,4 @@
-#include "dataflow/transform.hpp"
+#include "dataflow/shaping.hpp"
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@ bool came(cell c) { return c.has_value() || c.is_null(); }
 
 } // namespace
 
-transform::transform(route_ptr r) : route_(std::move(r)), shape_(*route_->shape) {
+shaping::shaping(route_ptr r) : route_(std::move(r)), shape_(*route_->shape) {
   if (shape_.where) where_.emplace(shape_.where);
   for (const auto& e : shape_.unless) unless_.emplace_back(e);
   for (const auto& e : shape_.computed) computed_.emplace_back(e);
@@ -24,7 +24,7 @@ transform::transform(route_ptr r) : route_(std::move(r)), shape_(*route_->shape)
   for (const auto c : route_->schema->key) wanted_[c] = true;
 }
 
-void transform::fail(const std::string& option, const batch& rows, const change& c,
+void shaping::fail(const std::string& option, const batch& rows, const change& c,
                      const std::string& what) const {
   std::string key;
   const auto row = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);
@@ -40,7 +40,7 @@ void transform::fail(const std::string& option, const batch& rows, const change&
 }
 
 /// The new row, with cells that did not change taken from the old one where that came.
-std::span<const cell> transform::effective(const batch& rows, const change& c) {
+std::span<const cell> shaping::effective(const batch& rows, const change& c) {
   const auto fresh = rows.new_row(c);
   const auto old = rows.old_row(c);
   if (old.empty() || std::all_of(fresh.begin(), fresh.end(), came)) return fresh;
@@ -50,7 +50,7 @@ std::span<const cell> transform::effective(const batch& rows, const change& c) {
   return filled_;
 }
 
-transform::verdict transform::test(sql::evaluation& e, const batch& rows, std::span<const cell> row,
+shaping::verdict shaping::test(sql::evaluation& e, const batch& rows, std::span<const cell> row,
                                    const change& c) {
   try {
     const auto& d = e.run(rows, row, &c);
@@ -63,7 +63,7 @@ transform::verdict transform::test(sql::evaluation& e, const batch& rows, std::s
   }
 }
 
-transform::verdict transform::holds(const batch& rows, std::span<const cell> row, const change& c) {
+shaping::verdict shaping::holds(const batch& rows, std::span<const cell> row, const change& c) {
   const auto first = where_ ? test(*where_, rows, row, c) : verdict::yes;
   if (first == verdict::no) return first;
   auto out = first;
@@ -75,7 +75,7 @@ transform::verdict transform::holds(const batch& rows, std::span<const cell> row
   return out;
 }
 
-transform::action transform::decide_update(const batch& rows, const change& c) {
+shaping::action shaping::decide_update(const batch& rows, const change& c) {
   const auto now = holds(rows, effective(rows, c), c);
   if (route_->mode == route_mode::append) return now == verdict::no ? action::drop : action::pass;
   if (!route_->key.empty()) {
@@ -90,7 +90,7 @@ transform::action transform::decide_update(const batch& rows, const change& c) {
   return before == verdict::yes ? action::remove : action::drop;
 }
 
-transform::action transform::decide(const batch& rows, const change& c) {
+shaping::action shaping::decide(const batch& rows, const change& c) {
   switch (c.kind) {
   case change_kind::truncate:
     return action::pass;
@@ -106,7 +106,7 @@ transform::action transform::decide(const batch& rows, const change& c) {
   return !keyed && holds(rows, rows.old_row(c), c) == verdict::no ? action::drop : action::pass;
 }
 
-transform::result transform::apply(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
+shaping::result shaping::apply(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
   actions_.clear();
   bool as_they_are = computed_.empty();
   const bool tests = where_ || !unless_.empty();
@@ -132,7 +132,7 @@ transform::result transform::apply(const batch_ptr& rows, std::span<const std::u
   return out;
 }
 
-void transform::make(batch& out, const batch& rows, const change& c, action what) {
+void shaping::make(batch& out, const batch& rows, const change& c, action what) {
   if (what == action::ask) return make_ask(out, rows, c);
   auto next = c;
   next.table = 0;
@@ -165,7 +165,7 @@ void transform::make(batch& out, const batch& rows, const change& c, action what
 
 /// The key goes away, and what follows has cells that came for no row: the writer reports the key
 /// as missing, and its row is read at the source (R6).
-void transform::make_ask(batch& out, const batch& rows, const change& c) {
+void shaping::make_ask(batch& out, const batch& rows, const change& c) {
   const bool asks = std::any_of(wanted_.begin(), wanted_.end(), [](bool w) { return w; })
                     && route_->columns.size() > route_->key.size() && !route_->key.empty()
                     && route_->removal != delete_mode::ignore
@@ -196,7 +196,7 @@ void transform::make_ask(batch& out, const batch& rows, const change& c) {
   out.changes.push_back(next);
 }
 
-cell transform::computed(batch& out, std::size_t i, const batch& rows, std::span<const cell> cells,
+cell shaping::computed(batch& out, std::size_t i, const batch& rows, std::span<const cell> cells,
                          const change& c, bool old, bool* incomplete) {
   auto& e = computed_[i];
   const auto& reads = e.of().reads();
@@ -221,7 +221,7 @@ cell transform::computed(batch& out, std::size_t i, const batch& rows, std::span
   }
 }
 
-std::uint32_t transform::add_row(batch& out, const batch& rows, std::span<const cell> cells,
+std::uint32_t shaping::add_row(batch& out, const batch& rows, std::span<const cell> cells,
                                  const change& c, bool old, bool* incomplete) {
   const auto own = shape_.source->columns.size();
   const auto first = static_cast<std::uint32_t>(out.cells.size());
@@ -239,7 +239,7 @@ std::uint32_t transform::add_row(batch& out, const batch& rows, std::span<const 
 }
 
 /// The key's cells, and `rest` for the others.
-std::uint32_t transform::add_key_row(batch& out, const batch& rows, std::span<const cell> cells,
+std::uint32_t shaping::add_key_row(batch& out, const batch& rows, std::span<const cell> cells,
                                      const change& c, cell_state rest) {
   const auto own = shape_.source->columns.size();
   const auto first = static_cast<std::uint32_t>(out.cells.size());

@@ -5,7 +5,7 @@
 
 #include "dataflow/fold.hpp"
 #include "dataflow/route_builder.hpp"
-#include "dataflow/transform.hpp"
+#include "dataflow/shaping.hpp"
 #include "tests/support/change_history.hpp"
 
 // Random histories and routes: the target is the route's SELECT over the source at every flush.
@@ -20,7 +20,7 @@ using table_of_rows = std::map<std::string, row_texts>;
 /// The route's SELECT, evaluated over whole rows.
 table_of_rows selected(const route_ptr& r, const change_history::contents& source) {
   table_of_rows out;
-  transform shaping(r);
+  shaping shaped(r);
   test::batch_builder builder(r->source());
   for (const auto& [id, kept] : source) {
     test::row cells{id};
@@ -28,7 +28,7 @@ table_of_rows selected(const route_ptr& r, const change_history::contents& sourc
     builder.read(cells);
   }
   const auto rows = builder.build();
-  const auto made = shaping.apply(rows, test::all_changes(*rows));
+  const auto made = shaped.apply(rows, test::all_changes(*rows));
   for (const auto i : made.changes) {
     const auto cells = made.rows->new_row(made.rows->changes[i]);
     row_texts texts;
@@ -115,7 +115,7 @@ class asking_target {
   }
 
   route_ptr route_;
-  transform shaping_;
+  shaping shaping_;
   fold folded_;
   table_of_rows rows_;
   std::vector<std::string> missing_;

@@ -1,0 +1,125 @@
+#include "dataflow/transform_chain.hpp"
+
+#include <algorithm>
+
+#include "dataflow/error.hpp"
+
+namespace leat {
+
+namespace {
+
+bool came(cell c) { return c.has_value() || c.is_null(); }
+
+} // namespace
+
+transform_chain::transform_chain(route_ptr r, const open_keyed_state& open)
+    : route_(std::move(r)), plan_(*route_->chain) {
+  for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
+    const auto& step = plan_.steps[i];
+    transform_place place{step.takes, step.gives.rows, route_->mode,
+                          "transform " + step.is.name + " of " + route_->schema->qualified_name()
+                              + " to " + route_->target};
+    if (step.gives.keeps_state) place.state = open(*route_, i, step.is.name);
+    if (step.tells_source && route_->mode == route_mode::upsert)
+      place.ask = [this, &step](const batch& rows, std::span<const cell> row) {
+        ask(step, rows, row);
+      };
+    stages_.push_back({&step, step.is.type->create(place)});
+  }
+}
+
+batch_ptr transform_chain::apply(const batch& rows, std::span<const std::uint32_t> changes) {
+  if (changes.empty()) return nullptr;
+  auto made = chosen(rows, changes);
+  run(*made, 0);
+  if (made->changes.empty()) return nullptr;
+  return made;
+}
+
+void transform_chain::run(batch& rows, std::size_t from) {
+  for (std::size_t i = from; i < stages_.size() && !rows.changes.empty(); ++i) {
+    const auto& step = *stages_[i].is;
+    if (step.asks_before) ask_for_incomplete(rows, step);
+    rows.tables = {step.takes};
+    stages_[i].runs->apply(rows);
+    rows.tables = {step.gives.rows};
+  }
+}
+
+std::vector<batch_ptr> transform_chain::flush(commit_lsn position) {
+  std::vector<batch_ptr> out;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    auto made = std::make_shared<batch>();
+    made->tables = {stages_[i].is->gives.rows};
+    made->transactions = {{0, position, 0}};
+    stages_[i].runs->flush(*made);
+    made->tables = {stages_[i].is->gives.rows};
+    run(*made, i + 1);
+    if (!made->changes.empty()) out.push_back(std::move(made));
+  }
+  return out;
+}
+
+void transform_chain::ask(const planned_transforms::step& step, const batch& rows,
+                          std::span<const cell> row) {
+  std::vector<std::string> texts;
+  for (const auto k : step.takes->key) texts.emplace_back(rows.text(row[k]));
+  if (auto key = key_through(*plan_.inner, step.origins, step.takes->key, texts))
+    asked_.push_back(std::move(*key));
+}
+
+/// A row with cells that did not come goes away, and is read at the source.
+void transform_chain::ask_for_incomplete(batch& rows, const planned_transforms::step& step) {
+  std::vector<change> next;
+  for (auto c : rows.changes) {
+    const auto fresh = c.kind == change_kind::update ? rows.new_row(c) : std::span<const cell>{};
+    if (std::all_of(fresh.begin(), fresh.end(), came)) {
+      next.push_back(c);
+      continue;
+    }
+    ask(step, rows, fresh);
+    const auto first = c.new_row;
+    c.kind = change_kind::remove;
+    c.new_row = change::no_row;
+    if (c.old_row != change::no_row) next.push_back(c);
+    c.old_kind = old_row_kind::key;
+    c.old_row = first;
+    for (std::size_t i = 0; i < fresh.size(); ++i)
+      if (!came(rows.cells[first + i])) rows.cells[first + i] = batch::make_state(cell_state::absent);
+    next.push_back(c);
+  }
+  rows.changes = std::move(next);
+}
+
+std::uint32_t transform_chain::add_row(batch& out, const batch& rows, std::span<const cell> row,
+                                       std::span<const cell> filling) const {
+  if (row.empty()) return change::no_row;
+  const auto first = static_cast<std::uint32_t>(out.cells.size());
+  for (const auto& c : plan_.inner->columns) {
+    auto from = row[c.source];
+    if (!came(from) && !filling.empty() && came(filling[c.source])) from = filling[c.source];
+    out.cells.push_back(from.has_value() ? out.add_value(rows.text(from)) : from);
+  }
+  return first;
+}
+
+/// The changes with the columns that the inner route writes.
+std::shared_ptr<batch> transform_chain::chosen(const batch& rows,
+                                               std::span<const std::uint32_t> changes) const {
+  auto out = std::make_shared<batch>();
+  out->tables = {plan_.steps.front().takes};
+  out->transactions = rows.transactions;
+  out->changes.reserve(changes.size());
+  for (const auto i : changes) {
+    auto c = rows.changes[i];
+    const auto fresh = rows.new_row(c);
+    const auto old = rows.old_row(c);
+    c.table = 0;
+    c.new_row = add_row(*out, rows, fresh, old);
+    c.old_row = add_row(*out, rows, old, {});
+    out->changes.push_back(c);
+  }
+  return out;
+}
+
+} // namespace leat
