@@ -50,6 +50,20 @@ def test_no_statement_sees_one_table_without_the_other(two):
     assert all(a == b for a, b in seen)
 
 
+def test_first_loads_of_two_tables_may_come_at_once(two):
+    for number in range(10):
+        two.multi("begin", f"p{number}", timeout=60)
+        replies = []
+        loads = [threading.Thread(target=lambda table=table: replies.append(two.multi("load", f"p{number}", [{"id": number}], table)))
+                 for table in ("t", "u")]
+        for load in loads:
+            load.start()
+        for load in loads:
+            load.join()
+        assert [reply["Status"] for reply in replies] == ["OK", "OK"], replies
+        assert two.multi("commit", f"p{number}")["Status"] == "OK"
+
+
 def test_the_timeout_is_20_seconds_when_none_is_sent(two):
     two.multi("begin", "short")
     two.multi("load", "short", [{"id": 1}])

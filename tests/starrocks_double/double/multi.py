@@ -1,5 +1,7 @@
 """Multi-table transactions (4.0 and later): a task in the leader FE's memory, gone when that FE restarts."""
 
+import asyncio
+
 from .ingest import Stage
 from .load_spec import LoadRefused
 from .transactions import LabelUsed, StageRef, TransactionRefused
@@ -18,6 +20,7 @@ class MultiTask:
         self.reason = ""
         self.contexts: dict[str, object] = {}
         self.backends: dict[str, str] = {}
+        self._registering = asyncio.Lock()
 
     @property
     def stages(self) -> list[Stage]:
@@ -25,9 +28,10 @@ class MultiTask:
 
     async def register(self) -> None:
         """The transaction becomes known to the transaction manager: at the first load, in early 4.0 at the commit."""
-        if self.txn is None:
-            self.txn = await self.cluster.transactions.begin(self.db, self.label, "MULTI_STATEMENT_STREAMING", "fe", [],
-                                                             max(self.timeout, 1))
+        async with self._registering:
+            if self.txn is None:
+                self.txn = await self.cluster.transactions.begin(self.db, self.label, "MULTI_STATEMENT_STREAMING", "fe", [],
+                                                                 max(self.timeout, 1))
 
     async def cancel(self, reason: str) -> None:
         if self.state != "BEGIN":
