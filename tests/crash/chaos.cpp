@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace leat::test {
 
 using namespace std::chrono_literals;
@@ -22,25 +24,39 @@ std::chrono::milliseconds chaos::pause() {
 
 void chaos::act() {
   if (!leat_.running()) return start();
-  static const std::vector<std::pair<action, double>> actions = {
-      {&chaos::kill, 5},         {&chaos::arm_crash_point, 6}, {&chaos::terminate, 1},
-      {&chaos::freeze, 1},       {&chaos::restart_source, 1},  {&chaos::cut_source_connections, 2},
-      {&chaos::block_target, 3}, {&chaos::disturb_target, 1}};
-  static const std::vector<double> weights = [] {
-    std::vector<double> result;
-    for (const auto& [ignored, weight] : actions) result.push_back(weight);
-    return result;
-  }();
+  const std::vector<std::pair<action, double>> actions = {
+      {&chaos::kill, 5},           {&chaos::arm_crash_point, 6},
+      {&chaos::terminate, 1},      {&chaos::freeze, 1},
+      {&chaos::restart_source, 1}, {&chaos::cut_source_connections, 2},
+      {&chaos::block_target, 3},   {&chaos::disturb_target, disturbance()}};
+  std::vector<double> weights;
+  for (const auto& [ignored, weight] : actions) weights.push_back(weight);
   (this->*actions[dice_.weighted(weights)].first)();
+}
+
+double chaos::disturbance() const {
+  double most = 0;
+  for (const auto& target : targets_) most = std::max(most, target->disturbance());
+  return most;
+}
+
+void chaos::calm() {
+  if (blocker_.joinable()) blocker_.join();
+  for (const auto& target : targets_) target->calm();
 }
 
 void chaos::start() {
   static const std::vector<std::string> points = {
       "chunk_emitted",     "barrier_sent",     "target_commit_before", "target_commit_after",
       "checkpoint_before", "checkpoint_after", "slot_confirm"};
+  static const std::vector<std::string> starrocks_points = {
+      "starrocks_load",          "starrocks_prepared",
+      "starrocks_decided",       "starrocks_table_committed",
+      "starrocks_commit_before", "starrocks_commit_after"};
   if (dice_.chance(0.5)) return leat_.start();
-  leat_.start(
-      fmt::format("{}:{}", dice_.pick(points), dice_.between(1, dice_.chance(0.5) ? 4 : 40)));
+  leat_.start(fmt::format(
+      "{}:{}", dice_.pick(dice_.chance(options_.starrocks_points) ? starrocks_points : points),
+      dice_.between(1, dice_.chance(0.5) ? 4 : 40)));
 }
 
 void chaos::kill() {
@@ -104,7 +120,9 @@ void chaos::block_target() {
 }
 
 void chaos::disturb_target() {
-  const auto done = dice_.pick(targets_)->disturb(dice_);
+  std::vector<double> weights;
+  for (const auto& target : targets_) weights.push_back(target->disturbance());
+  const auto done = targets_[dice_.weighted(weights)]->disturb(dice_);
   if (!done.empty()) log_.add(done);
 }
 

@@ -15,6 +15,7 @@ namespace leat::test {
 struct chaos_options {
   bool source_restarts = true;
   bool tear_state = true;
+  double starrocks_points = 0; ///< share of the crash points that are those of a StarRocks sink
 };
 
 /// Makes trouble for leat, the source and the targets, at seeded moments.
@@ -30,6 +31,8 @@ class chaos {
   void act();
   /// The pause until the next.
   std::chrono::milliseconds pause();
+  /// Ends the trouble of the targets.
+  void calm();
 
  private:
   using action = void (chaos::*)();
@@ -43,6 +46,7 @@ class chaos {
   void block_target();
   void disturb_target();
   void start();
+  double disturbance() const;
 
   leat_process& leat_;
   pg_server& source_;

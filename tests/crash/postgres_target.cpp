@@ -11,9 +11,15 @@ namespace {
 class postgres_target_reader : public target_reader {
  public:
   explicit postgres_target_reader(const std::string& conninfo) : session_(conninfo) {}
-  void begin() override { session_.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
-  void end() override { session_.execute("COMMIT"); }
-  text_rows query(const std::string& sql) override { return session_.query(sql); }
+  text_rows query(const std::string& sql) override {
+    try {
+      return session_.query(sql);
+    } catch (const pg_failure& failure) {
+      if (failure.sqlstate.empty() || failure.sqlstate.starts_with("57P"))
+        throw target_away(failure.what());
+      throw;
+    }
+  }
 
  private:
   pg_session session_;
@@ -31,7 +37,12 @@ class postgres_target : public target {
   }
 
   std::unique_ptr<target_reader> open() const override {
-    auto reader = std::make_unique<postgres_target_reader>(conninfo());
+    std::unique_ptr<postgres_target_reader> reader;
+    try {
+      reader = std::make_unique<postgres_target_reader>(conninfo());
+    } catch (const pg_failure& failure) {
+      throw target_away(failure.what());
+    }
     reader->query("SET timezone = 'UTC'");
     if (!reader->query("SELECT to_regclass('leat_progress')")[0][0]) return nullptr;
     return reader;
@@ -65,8 +76,8 @@ class postgres_target : public target {
     }
   }
 
-  const std::vector<std::string>& columns(const workload_table& table) const override {
-    return table.columns;
+  compared_columns columns(const workload_table& table) const override {
+    return {table.columns, table.columns};
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "tests/crash/comparison.hpp"
 #include "tests/crash/observer.hpp"
+#include "tests/crash/starrocks_target.hpp"
 
 namespace leat::test {
 
@@ -26,15 +27,8 @@ std::string quoted(const std::string& name) {
 
 void write_pipeline(const fs::path& directory, const pg_server& source, const targets& sinks,
                     const std::set<std::string>& without, dice& dice) {
-  std::vector<std::string> tables;
   std::string excluded;
-  for (const auto& table : workload_tables()) {
-    const auto pattern = fmt::format("public.{}", quoted(table.name));
-    if (without.contains(table.name))
-      excluded += fmt::format(", '!{}'", pattern);
-    else
-      tables.push_back(fmt::format("'{}'", pattern));
-  }
+  for (const auto& table : without) excluded += fmt::format(", '!public.{}'", quoted(table));
   std::ofstream file(directory / "shop.toml");
   file << fmt::format(R"([pipeline]
 name = "torture"
@@ -61,6 +55,15 @@ level = "debug"
     const auto route = [&](const std::string& from, const std::string& rest) {
       file << fmt::format("[[route]]\nsink = \"{}\"\nfrom = [{}]\n{}\n", sink->name(), from, rest);
     };
+    std::vector<std::string> tables;
+    for (const auto& table : workload_tables()) {
+      if (without.contains(table.name) || !sink->takes(table)) continue;
+      const auto pattern = fmt::format("'public.{}'", quoted(table.name));
+      if (sink->name_of(table) == table.name)
+        tables.push_back(pattern);
+      else
+        route(pattern, fmt::format("to = \"{}\"", sink->name_of(table)));
+    }
     route(fmt::format("{}", fmt::join(tables, ", ")), "");
     route("\"public.ledger\"", "to = \"ledger_log\"\nmode = \"append\"");
     route("\"public.keyed\"", "to = \"keyed_soft\"\ndelete = \"soft\"");
@@ -69,23 +72,28 @@ level = "debug"
 
 class round {
  public:
-  round(const round_options& options, pg_server& source, pg_server* target_server,
+  round(const round_options& options, pg_server& source, const target_servers& servers,
         const fs::path& directory)
       : options_(options), source_(source), directory_(directory), dice_(options.seed),
-        log_(directory / "actions.log"), workload_(source, database, options.seed),
+        log_(directory / "actions.log"),
+        truncates_(dice_.chance(0.5) || !is_starrocks(options.second)),
+        workload_(source, database, options.seed,
+                  {.truncates = truncates_, .slowness = is_starrocks(options.second) ? 3 : 1}),
         leat_(options.leat, directory, log_) {
     source_.create_database(database);
     sinks_.push_back(make_sqlite_target("one", directory / "one.db"));
-    if (options.postgres_target)
-      sinks_.push_back(make_postgres_target("two", *target_server, "copy"));
-    else
-      sinks_.push_back(make_sqlite_target("two", directory / "two.db"));
+    sinks_.push_back(second(servers));
     write_pipeline(directory, source, sinks_, options.without, dice_);
+  }
+
+  void explain() const {
+    for (const auto& sink : sinks_) sink->explain(directory_);
   }
 
   round_report run() {
     workload_.fill();
-    for (const auto& sink : sinks_) observers_.push_back(std::make_unique<observer>(*sink));
+    for (const auto& sink : sinks_)
+      observers_.push_back(std::make_unique<observer>(*sink, promised(*sink)));
     for (const auto& observer : observers_) observer->start();
     workload_.start();
     trouble();
@@ -98,6 +106,29 @@ class round {
   }
 
  private:
+  std::unique_ptr<target> second(const target_servers& servers) const {
+    switch (options_.second) {
+    case second_target::postgres:
+      return make_postgres_target("two", *servers.postgres, "copy");
+    case second_target::starrocks_epoch:
+    case second_target::starrocks_table:
+      return make_starrocks_target("two", *servers.starrocks, fmt::format("copy_{}", options_.seed),
+                                   options_.second == second_target::starrocks_epoch
+                                       ? starrocks_mode::epoch
+                                       : starrocks_mode::table,
+                                   options_.seed);
+    case second_target::sqlite:
+      break;
+    }
+    return make_sqlite_target("two", directory_ / "two.db");
+  }
+
+  /// TRUNCATE is not part of the epoch's transaction at StarRocks.
+  promised_cut promised(const target& sink) const {
+    const bool apart = truncates_ && is_starrocks(options_.second) && &sink == sinks_.back().get();
+    return apart ? promised_cut::each_table : sink.cut();
+  }
+
   void trouble() {
     chaos chaos(leat_, source_, database, sinks_, log_, options_.seed, options_.chaos);
     const auto end = std::chrono::steady_clock::now() + options_.time;
@@ -114,10 +145,12 @@ class round {
       leat_.terminate();
     else
       leat_.kill();
+    chaos.calm();
   }
 
   void watch() {
     leat_.running();
+    for (const auto& sink : sinks_) sink->attend();
     bool all = true;
     for (const auto& observer : observers_) {
       observer->check();
@@ -153,8 +186,10 @@ class round {
   }
 
   static std::string progress(target_reader& reader) {
-    const auto row =
-        reader.query("SELECT epoch, commit_lsn, consistent, committed_at FROM leat_progress").at(0);
+    const auto row = reader
+                         .query("SELECT epoch, commit_lsn, consistent, committed_at FROM "
+                                "leat_progress WHERE target = '*'")
+                         .at(0);
     return fmt::format("epoch {}, commit_lsn {}, consistent {}, committed at {}",
                        row[0].value_or(""), row[1].value_or(""), row[2].value_or(""),
                        row[3].value_or(""));
@@ -165,6 +200,7 @@ class round {
   fs::path directory_;
   dice dice_;
   action_log log_;
+  bool truncates_;
   targets sinks_;
   std::vector<std::unique_ptr<observer>> observers_;
   workload workload_;
@@ -173,9 +209,15 @@ class round {
 
 } // namespace
 
-round_report run_round(const round_options& options, pg_server& source, pg_server* target_server,
-                       const fs::path& directory) {
-  return round(options, source, target_server, directory).run();
+round_report run_round(const round_options& options, pg_server& source,
+                       const target_servers& servers, const fs::path& directory) {
+  round one(options, source, servers, directory);
+  try {
+    return one.run();
+  } catch (const std::exception&) {
+    one.explain();
+    throw;
+  }
 }
 
 } // namespace leat::test

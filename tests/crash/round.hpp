@@ -7,15 +7,23 @@
 #include <string>
 
 #include "tests/crash/chaos.hpp"
+#include "tests/support/starrocks_double.hpp"
 
 namespace leat::test {
+
+/// What the second sink of a round is; the first is SQLite.
+enum class second_target { sqlite, postgres, starrocks_epoch, starrocks_table };
+
+inline bool is_starrocks(second_target kind) {
+  return kind == second_target::starrocks_epoch || kind == second_target::starrocks_table;
+}
 
 /// How a round is made.
 struct round_options {
   std::uint64_t seed = 1;
   std::chrono::milliseconds time{8000}; ///< of workload and trouble
   std::chrono::seconds catch_up{90};    ///< the longest that leat may take at the end
-  bool postgres_target = false;         ///< the second sink is PostgreSQL; SQLite otherwise
+  second_target second = second_target::sqlite;
   bool trouble = true;
   std::set<std::string> without = {}; ///< tables that leat does not carry
   chaos_options chaos = {};
@@ -29,9 +37,15 @@ struct round_report {
   int deaths = 0;
 };
 
+/// The servers that a round's second target needs; the others are null.
+struct target_servers {
+  pg_server* postgres = nullptr;
+  starrocks_double* starrocks = nullptr;
+};
+
 /// One seed of the crash test: a fresh database, pipeline and two targets in `directory`; a
 /// workload and trouble; then leat catches up, and everything is compared. Throws torture_failure.
-round_report run_round(const round_options&, pg_server& source, pg_server* target_server,
+round_report run_round(const round_options&, pg_server& source, const target_servers&,
                        const std::filesystem::path& directory);
 
 } // namespace leat::test

@@ -12,8 +12,6 @@ namespace {
 class sqlite_target_reader : public target_reader {
  public:
   explicit sqlite_target_reader(const std::filesystem::path& path) : reader_(path) {}
-  void begin() override { reader_.query("BEGIN"); }
-  void end() override { reader_.query("COMMIT"); }
   text_rows query(const std::string& sql) override { return reader_.query(sql); }
 
  private:
@@ -47,8 +45,8 @@ class sqlite_target : public target {
     sqlite3_close(database);
   }
 
-  const std::vector<std::string>& columns(const workload_table& table) const override {
-    return table.sqlite_columns.empty() ? table.columns : table.sqlite_columns;
+  compared_columns columns(const workload_table& table) const override {
+    return {table.columns, table.sqlite_columns.empty() ? table.columns : table.sqlite_columns};
   }
 
  private:

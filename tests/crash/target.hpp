@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "tests/crash/dice.hpp"
@@ -11,13 +12,30 @@
 
 namespace leat::test {
 
-/// A connection that reads a target. Statements between begin() and end() see one state.
+/// A target's server that restarts, or a connection that was cut: no fault of leat.
+struct target_away : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+/// A connection that reads a target. What one statement reads is one state.
 class target_reader {
  public:
   virtual ~target_reader() = default;
-  virtual void begin() = 0;
-  virtual void end() = 0;
+  /// Rows as text. Throws target_away, or another std::runtime_error for a statement that is
+  /// refused.
   virtual text_rows query(const std::string& sql) = 0;
+};
+
+/// What a reader of a `consistent` target may rely on.
+enum class promised_cut {
+  all_tables, ///< over all tables a state that the source had
+  each_table, ///< each table by itself is one
+};
+
+/// The columns of a table as they are compared: expressions that print alike at both sides.
+struct compared_columns {
+  std::vector<std::string> source;
+  std::vector<std::string> target;
 };
 
 /// Where a sink of leat writes in the crash test, and how to make its life hard.
@@ -31,12 +49,26 @@ class target {
   virtual std::string options() const = 0;
   /// Nothing while the target has no progress table yet.
   virtual std::unique_ptr<target_reader> open() const = 0;
+  virtual promised_cut cut() const { return promised_cut::all_tables; }
+  /// False for a table that this kind of target cannot take.
+  virtual bool takes(const workload_table&) const { return true; }
+  /// The name that the table has there.
+  virtual std::string name_of(const workload_table& table) const { return table.name; }
+  virtual std::string quoted(const std::string& name) const;
+  virtual compared_columns columns(const workload_table&) const = 0;
+
   /// Holds a lock, for that long, that a commit of leat has to wait for.
   virtual void block(std::chrono::milliseconds) const = 0;
   /// Cuts connections, restarts: gives what was done, "" when there is nothing to do to it.
   virtual std::string disturb(dice&) { return ""; }
-  /// Column expressions of a table, as in workload_table.
-  virtual const std::vector<std::string>& columns(const workload_table&) const = 0;
+  /// How often, beside all other trouble, disturb() is worth it.
+  virtual double disturbance() const { return 1; }
+  /// Called all the time while there is trouble: ends what disturb() has begun.
+  virtual void attend() {}
+  /// Ends all trouble.
+  virtual void calm() {}
+  /// Writes what a person who looks at a failure may want to see.
+  virtual void explain(const std::filesystem::path&) const {}
 
  private:
   std::string name_;

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -11,6 +12,23 @@ using namespace leat::test;
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::array all_targets = {second_target::sqlite, second_target::postgres,
+                                    second_target::starrocks_epoch, second_target::starrocks_table};
+
+const char* name_of(second_target kind) {
+  switch (kind) {
+  case second_target::sqlite:
+    return "sqlite";
+  case second_target::postgres:
+    return "postgres";
+  case second_target::starrocks_epoch:
+    return "starrocks-epoch";
+  case second_target::starrocks_table:
+    return "starrocks-table";
+  }
+  return "";
+}
 
 struct torture_options {
   std::uint64_t first_seed = 1;
@@ -36,16 +54,23 @@ void explain(const std::exception& failure, const round_options& round, const pg
   fmt::print("what was done to it:\n{}", read_file(directory / "actions.log"));
   std::ofstream(directory / "source.log") << source.log();
   fmt::print("kept: {}\nagain: scripts/torture --target {} --seeds 1 --seed {}\n",
-             directory.string(), round.postgres_target ? "postgres" : "sqlite", round.seed);
+             directory.string(), name_of(round.second), round.seed);
 }
 
 /// The servers of one seed after the other, until a failure leaves them in doubt.
 struct servers {
-  explicit servers(bool postgres) : source(source_settings()) {
-    if (postgres) target.emplace(pg_server_options{.settings = {{"max_connections", "40"}}});
+  explicit servers(second_target kind) : source(source_settings()) {
+    if (kind == second_target::postgres)
+      postgres.emplace(pg_server_options{.settings = {{"max_connections", "40"}}});
+    if (is_starrocks(kind)) starrocks.emplace(directory.path());
   }
+  target_servers of_target() {
+    return {postgres ? &*postgres : nullptr, starrocks ? &*starrocks : nullptr};
+  }
+  temp_directory directory;
   pg_server source;
-  std::optional<pg_server> target;
+  std::optional<pg_server> postgres;
+  std::optional<starrocks_double> starrocks;
 };
 
 /// PostgreSQL before 16 now and then cannot decode a TRUNCATE again after a restart, whoever asks.
@@ -58,11 +83,10 @@ enum class outcome { passed, failed, undecodable };
 outcome torture_seed(const round_options& round, servers& used) {
   temp_directory directory;
   try {
-    const auto report =
-        run_round(round, used.source, used.target ? &*used.target : nullptr, directory.path());
-    fmt::print("seed {} ({}): ok, {} transactions, {} deaths, {} consistent reads\n", round.seed,
-               round.postgres_target ? "sqlite and postgres" : "sqlite twice", report.transactions,
-               report.deaths, report.consistent_reads);
+    const auto report = run_round(round, used.source, used.of_target(), directory.path());
+    fmt::print("seed {} (sqlite and {}): ok, {} transactions, {} deaths, {} consistent reads\n",
+               round.seed, name_of(round.second), report.transactions, report.deaths,
+               report.consistent_reads);
     return outcome::passed;
   } catch (const std::exception& failure) {
     if (used.source.version() < 160000 && server_cannot_decode(failure)) {
@@ -76,15 +100,16 @@ outcome torture_seed(const round_options& round, servers& used) {
   }
 }
 
-bool torture_target(torture_options options, bool postgres) {
-  options.round.postgres_target = postgres;
+bool torture_target(torture_options options, second_target kind) {
+  options.round.second = kind;
+  options.round.chaos.starrocks_points = is_starrocks(kind) ? 0.6 : 0;
   options.round.seed = options.first_seed;
   std::optional<servers> used;
   int passed = 0;
   int failed = 0;
   int undecodable = 0;
   for (; passed + failed < options.seeds && undecodable <= options.seeds; ++options.round.seed) {
-    if (!used) used.emplace(postgres);
+    if (!used) used.emplace(kind);
     switch (torture_seed(options.round, *used)) {
     case outcome::passed:
       ++passed;
@@ -99,8 +124,8 @@ bool torture_target(torture_options options, bool postgres) {
     used.reset(); // in doubt
     std::fflush(stdout);
   }
-  fmt::print("{}: {} seeds passed, {} failed, {} did not count\n", postgres ? "postgres" : "sqlite",
-             passed, failed, undecodable);
+  fmt::print("{}: {} seeds passed, {} failed, {} did not count\n", name_of(kind), passed, failed,
+             undecodable);
   return failed == 0 && passed == options.seeds;
 }
 
@@ -117,8 +142,8 @@ int main(int argc, char** argv) {
   app.add_option("--full-seeds", options.full_seeds, "how many when LEAT_TEST_FULL is set");
   app.add_option("--seconds", options.seconds, "workload and trouble of one seed")
       ->capture_default_str();
-  app.add_option("--target", options.target)
-      ->check(CLI::IsMember({"sqlite", "postgres", "both"}))
+  app.add_option("--target", options.target, "both: sqlite and postgres")
+      ->check(CLI::IsMember({"sqlite", "postgres", "both", "starrocks-epoch", "starrocks-table"}))
       ->capture_default_str();
   app.add_option("--leat", options.round.leat, "the program")->capture_default_str();
   app.add_option("--without", options.round.without,
@@ -132,7 +157,10 @@ int main(int argc, char** argv) {
   options.round.trouble = !calm;
 
   bool passed = true;
-  if (options.target != "postgres") passed = torture_target(options, false) && passed;
-  if (options.target != "sqlite") passed = torture_target(options, true) && passed;
+  for (const auto kind : all_targets) {
+    const bool of_both = kind == second_target::sqlite || kind == second_target::postgres;
+    if (options.target == name_of(kind) || (options.target == "both" && of_both))
+      passed = torture_target(options, kind) && passed;
+  }
   return passed ? 0 : 1;
 }

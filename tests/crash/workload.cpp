@@ -26,7 +26,8 @@ class workload_worker {
         ++owner_.refused_;
         recover(failure);
       }
-      std::this_thread::sleep_for(std::chrono::microseconds(dice_.between(0, 6000)));
+      std::this_thread::sleep_for(std::chrono::microseconds(dice_.between(0, 6000))
+                                  * owner_.options_.slowness);
     }
   }
 
@@ -69,7 +70,7 @@ class workload_worker {
 
   void transaction() {
     session_->execute("BEGIN");
-    if (dice_.chance(0.02)) return truncate();
+    if (dice_.chance(0.02) && owner_.options_.truncates) return truncate();
     const int operations = dice_.between(1, 4);
     for (int i = 0; i < operations; ++i) {
       if (dice_.chance(0.15)) savepoint();
@@ -326,8 +327,9 @@ class workload_worker {
   std::unique_ptr<pg_session> session_;
 };
 
-workload::workload(const pg_server& server, std::string database, std::uint64_t seed)
-    : server_(server), database_(std::move(database)), seed_(seed) {}
+workload::workload(const pg_server& server, std::string database, std::uint64_t seed,
+                   options chosen)
+    : server_(server), database_(std::move(database)), seed_(seed), options_(chosen) {}
 
 workload::~workload() {
   stopping_ = true;

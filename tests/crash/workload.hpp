@@ -11,12 +11,16 @@
 
 namespace leat::test {
 
-/// A table of the workload as it is compared: `columns` are expressions for PostgreSQL, and for
-/// SQLite where `sqlite_columns` is empty.
+/// A table of the workload as it is compared. `columns` are expressions for PostgreSQL, the others
+/// for SQLite and StarRocks; where they are empty, `columns` serves. `printed` are expressions for
+/// PostgreSQL that give what StarRocks prints.
 struct workload_table {
   std::string name;
   std::vector<std::string> columns;
   std::vector<std::string> sqlite_columns = {};
+  std::vector<std::string> starrocks_columns = {};
+  std::vector<std::string> printed = {};
+  bool has_key = true;
 };
 
 const std::vector<workload_table>& workload_tables();
@@ -39,7 +43,13 @@ class workload {
  public:
   static constexpr int workers = 4;
 
-  workload(const pg_server&, std::string database, std::uint64_t seed);
+  /// `slowness`: how much longer than usual the workers rest between transactions.
+  struct options {
+    bool truncates = true;
+    int slowness = 1;
+  };
+
+  workload(const pg_server&, std::string database, std::uint64_t seed, options);
   ~workload();
 
   /// Makes the tables with their first rows.
@@ -60,6 +70,7 @@ class workload {
   const pg_server& server_;
   std::string database_;
   std::uint64_t seed_;
+  options options_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> whole_{false};
   std::atomic<long> committed_{0};
