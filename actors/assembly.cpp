@@ -291,7 +291,7 @@ class assembler {
     out_.spill = std::make_shared<spill_area>(file_.state / "spill", file_.spill);
     snapshot_driver::options o;
     o.spill = out_.spill;
-    o.readers = file_.source.readers;
+    o.ahead = file_.source.readers + 1U;
     o.key_bytes = file_.memory / 8;
     out_.snapshots = std::make_unique<snapshot_driver>(o);
     for (const auto& schema : out_.plan.tables) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
+#include <numeric>
 
 #include "actors/assembly.hpp"
 #include "actors/caf.hpp"
@@ -29,7 +31,7 @@ class router_stage_impl : public stage<router_actor> {
         input_(stream_channel, setup_.source_window) {
     for (std::size_t i = 0; i < setup_.sink_actors.size(); ++i)
       outputs_.push_back({credit_sender(static_cast<channel_id>(i), setup_.sink_window), {}});
-    for (std::size_t i = 0; i < setup_.readers.size(); ++i) idle_.push_back(i);
+    given_.resize(setup_.readers.size());
     for (const auto& [sink, tables] : setup_.missing)
       for (const auto& [table, keys] : tables) add_missing(table, sink, keys);
   }
@@ -159,11 +161,10 @@ class router_stage_impl : public stage<router_actor> {
 
   /// For the lag; while snapshots run, their own probes tell it.
   void ask_source_end() {
-    if (snapshots_.active() || gauge_ || idle_.empty() || gauge_rest_-- != 0) return;
+    const bool busy = std::ranges::any_of(given_, [](std::size_t n) { return n != 0; });
+    if (snapshots_.active() || busy || gauge_rest_-- != 0) return;
     gauge_rest_ = ticks_between_gauges;
-    gauge_ = idle_.back();
-    idle_.pop_back();
-    post(setup_.readers.at(*gauge_), read_task{probe_request{}});
+    gauge_ = give(probe_request{});
   }
 
   void note_source_end(const read_done& d) {
@@ -173,7 +174,7 @@ class router_stage_impl : public stage<router_actor> {
   }
 
   void take(const read_done& d) {
-    idle_.push_back(d.reader);
+    --given_.at(d.reader);
     note_source_end(d);
     if (gauge_ == d.reader) {
       gauge_.reset();
@@ -227,12 +228,28 @@ class router_stage_impl : public stage<router_actor> {
 
   /// No new chunk while a sink has not taken what there is: a chunk is large.
   void give_work() {
-    while (!idle_.empty() && !blocked()) {
+    while (least_busy() != nullptr && !blocked()) {
       auto request = snapshots_.next();
       if (!request) return;
-      post(setup_.readers.at(idle_.back()), read_task{std::move(*request)});
-      idle_.pop_back();
+      give(std::move(*request));
     }
+  }
+
+  /// A reader that may be given work. One more request than there are readers is under way, so that
+  /// the server need not wait for the router between two chunks; not one more each, since what has
+  /// been read waits in memory for its turn.
+  std::size_t* least_busy() {
+    const auto given = std::accumulate(given_.begin(), given_.end(), std::size_t{0});
+    if (given > given_.size()) return nullptr;
+    return std::to_address(std::ranges::min_element(given_));
+  }
+
+  std::size_t give(snapshot_request request) {
+    auto* load = least_busy();
+    const auto reader = static_cast<std::size_t>(load - given_.data());
+    ++*load;
+    post(setup_.readers.at(reader), read_task{std::move(request)});
+    return reader;
   }
 
   /// A table without a key goes out in parts: in half of the window, so that the other tables go on
@@ -323,7 +340,7 @@ class router_stage_impl : public stage<router_actor> {
   credit_receiver input_;
   std::vector<output> outputs_;
   std::deque<frame> stash_;       ///< at most the source's window: nothing of it is granted
-  std::vector<std::size_t> idle_; ///< readers without work
+  std::vector<std::size_t> given_; ///< requests that a reader has
   source_actor source_;
   std::int64_t last_commit_time_ = 0;
   epoch_id last_barrier_ = 0;

@@ -9,14 +9,10 @@ snapshot_driver::snapshot_driver(options o) : options_(std::move(o)) {}
 
 void snapshot_driver::begin(const schema_ptr& table, std::uint32_t generation,
                             std::vector<std::string> sinks) {
-  const auto before = tables_.find(table->id);
-  // Not all sinks need take part in this one, and those that do may miss rows of the stream.
-  std::map<std::string, std::deque<std::vector<std::string>>> missing;
-  if (before != tables_.end()) missing = before->second->missing();
-  install(std::make_unique<snapshot_table>(table, generation, std::move(sinks), options_.key_bytes,
-                                           options_.spill));
-  for (const auto& [sink, keys] : missing)
-    tables_.at(table->id)->add_missing(sink, {keys.begin(), keys.end()});
+  auto next = std::make_unique<snapshot_table>(table, generation, std::move(sinks),
+                                               options_.key_bytes, options_.spill);
+  if (const auto* before = find(table->id)) next->take_over(*before);
+  install(std::move(next));
 }
 
 void snapshot_driver::restore(const schema_ptr& table, table_snapshot state) {
@@ -151,7 +147,7 @@ std::optional<snapshot_request> snapshot_driver::next_of(snapshot_table& t) {
     t.ask(ticket);
     return plan_request{ticket, t.schema()};
   }
-  if (auto bounds = t.next_chunk(ticket, completed_, options_.readers))
+  if (auto bounds = t.next_chunk(ticket, completed_, options_.ahead))
     return read_request{ticket, t.schema(), std::move(*bounds), t.state().storage};
   if (auto lookup = t.next_keys(ticket))
     return keys_request{ticket, t.schema(), std::move(lookup->keys)};

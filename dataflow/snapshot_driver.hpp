@@ -43,7 +43,7 @@ class snapshot_driver {
  public:
   struct options {
     std::shared_ptr<spill_area> spill = nullptr; ///< for tables without a key
-    std::size_t readers = 2;           ///< chunks of one table read ahead of the one that is due
+    std::size_t ahead = 2;             ///< chunks of one table that are read, or were and wait
     std::size_t key_bytes = 32U << 20; ///< bound of the keys that all merges remember together
   };
   explicit snapshot_driver(options);

@@ -302,6 +302,11 @@ void snapshot_table::add_missing(const std::string& sink,
   state_.sinks = {sink};
 }
 
+void snapshot_table::take_over(const snapshot_table& before) {
+  for (const auto& [sink, keys] : before.missing_) add_missing(sink, {keys.begin(), keys.end()});
+  looked_up_ = before.looked_up_;
+}
+
 std::optional<snapshot_table::key_lookup> snapshot_table::next_keys(request_ticket ticket) {
   if (state_.phase != snapshot_phase::reading || !state_.chunks.empty() || keys_in_flight_
       || missing_.empty() || columns_ahead_ || keys_wait_for_probe_)

@@ -97,6 +97,9 @@ class snapshot_table {
   std::vector<chunk_emission> chunk_read(request_ticket, chunk_result, epoch_id epoch);
   void chunk_failed(request_ticket);
 
+  /// What the generation before owes its sinks: not all need take part in this one.
+  void take_over(const snapshot_table& before);
+
   /// Keys of one sink that are to be read from the source after the last chunk (R6).
   void add_missing(const std::string& sink, std::vector<std::vector<std::string>> keys);
   struct key_lookup {

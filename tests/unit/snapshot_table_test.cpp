@@ -335,6 +335,21 @@ TEST_F(SnapshotTable, RowsThatAreMissedAfterTheSnapshotWaitForAFenceAndCountForT
   EXPECT_TRUE(table_.passed(wal_lsn{2000}));
 }
 
+TEST_F(SnapshotTable, WhatOneSinkMissesOutlivesASnapshotForAnother) {
+  finish();
+  table_.add_missing("one", {{"x"}, {"y"}});
+  table_.probed(probe(300));
+  table_.probed(probe(300));
+  ASSERT_EQ(look_up()->keys.size(), 2U);
+  EXPECT_EQ(found({{"x", "whole"}, {"y", "whole"}}, sees_before(301)),
+            (strings{"read x whole", "read y whole", "end of 0"}));
+  snapshot_table next(items(), 2, {"two"}, plenty);
+  next.take_over(table_);
+  EXPECT_FALSE(next.consistent("one")) << "the stream has not passed the rows' H";
+  next.passed(wal_lsn{2000});
+  EXPECT_TRUE(next.consistent("one"));
+}
+
 TEST_F(SnapshotTable, OtherColumnsGiveUpWhatIsBeingRead) {
   read_in_chunks({});
   EXPECT_EQ(number_of_next(), 1U);
