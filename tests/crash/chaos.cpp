@@ -47,8 +47,8 @@ void chaos::calm() {
 
 void chaos::start() {
   static const std::vector<std::string> points = {
-      "chunk_emitted",     "barrier_sent",     "target_commit_before", "target_commit_after",
-      "checkpoint_before", "checkpoint_after", "slot_confirm"};
+      "chunk_emitted",     "part_emitted",     "barrier_sent",     "target_commit_before",
+      "target_commit_after", "checkpoint_before", "checkpoint_after", "slot_confirm"};
   static const std::vector<std::string> starrocks_points = {
       "starrocks_load",          "starrocks_prepared",
       "starrocks_decided",       "starrocks_table_committed",
