@@ -1,9 +1,12 @@
 #include "actors/connectors.hpp"
 
+#include "actors/overdue_plugins.hpp"
 #include "dataflow/error.hpp"
+#include "dataflow/options.hpp"
 #include "plugins/blackhole/sink.hpp"
 #include "plugins/postgres/source.hpp"
 #include "plugins/postgres/target_sink.hpp"
+#include "plugins/shared_objects/transform_type.hpp"
 #include "plugins/sqlite/sink.hpp"
 #include "plugins/starrocks/sink.hpp"
 #include "plugins/transforms/built_in.hpp"
@@ -23,10 +26,28 @@ std::unique_ptr<sink> make_sink(const pipeline_file& file, const sink_options& o
               "sink " + options.name, "use sqlite, postgres, starrocks or blackhole");
 }
 
+namespace {
+
+transform_type_ptr load_plugin(const transform_options& options) {
+  const auto overdue = [file = options.file, name = options.name](const std::string& plugin,
+                                                                  const std::string& call,
+                                                                  std::chrono::milliseconds limit) {
+    overdue_plugins::tell(
+        file, {error_kind::usage,
+               plugin + ": " + call + "() has taken longer than "
+                   + format_number(option_kind::duration, static_cast<std::uint64_t>(limit.count())),
+               "transform " + name,
+               "correct the plugin, or set a larger `timeout`; nothing is lost: the next run goes on "
+               "from the last checkpoint"});
+  };
+  return shared_objects::make_transform_type(options, overdue);
+}
+
+} // namespace
+
 transform_type_ptr make_transform_type(const transform_options& options) {
   if (!options.plugin.empty())
-    throw error(error_kind::usage, "transforms in shared objects are not available in this version",
-                "plugin", "use a type that is built in");
+    return load_plugin(options);
   return transforms::make_built_in(options);
 }
 

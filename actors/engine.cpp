@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "actors/overdue_plugins.hpp"
 #include "actors/progress_lines.hpp"
 #include "actors/status_server.hpp"
 #include "actors/supervisor.hpp"
@@ -26,6 +27,7 @@ struct engine::impl {
   std::shared_ptr<cancel_list> cancels = std::make_shared<cancel_list>();
   supervisor_actor supervisor;
   std::unique_ptr<status_server> server;
+  std::unique_ptr<overdue_plugins> overdue;
   mutable std::mutex mutex;
   std::mutex log_mutex;
   std::condition_variable ended;
@@ -38,15 +40,21 @@ struct engine::impl {
     if (options.log) options.log(static_cast<engine_options::level>(level), text);
   }
 
-  void end(const error* failure) {
+  void end(const error* failure, bool hung = false) {
     engine_outcome o;
     if (failure != nullptr)
-      o = {static_cast<int>(failure->kind()), failure->what(), failure->where(), failure->remedy()};
+      o = {static_cast<int>(failure->kind()), failure->what(), failure->where(), failure->remedy(),
+           hung};
     {
       const std::scoped_lock lock(mutex);
-      outcome = std::move(o);
+      if (!outcome) outcome = std::move(o);
     }
     ended.notify_all();
+  }
+
+  bool hangs() const {
+    const std::scoped_lock lock(mutex);
+    return outcome && outcome->hung;
   }
 
   void start() {
@@ -60,6 +68,8 @@ struct engine::impl {
   void open() {
     supervisor_setup setup;
     setup.file = load_pipeline_file(options.file, options.settings);
+    overdue = std::make_unique<overdue_plugins>(setup.file.path,
+                                                [this](const error& e) { end(&e, true); });
     check_until(options.until);
     setup.until = options.until;
     setup.store = open_state(setup.file.state, false);
@@ -111,6 +121,11 @@ engine::~engine() {
   if (!impl_->supervisor) return;
   abort();
   wait();
+  // Who waits for the plugin uses it for ever.
+  if (impl_->hangs()) {
+    static_cast<void>(impl_.release());
+    return;
+  }
   impl_->server.reset();
 }
 

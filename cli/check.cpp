@@ -4,6 +4,7 @@
 
 #include "actors/examination.hpp"
 #include "cli/commands.hpp"
+#include "cli/own_output.hpp"
 
 namespace leat::cli {
 
@@ -38,11 +39,16 @@ void print_lines(const pipeline_file& file, const std::vector<problem>& problems
   std::printf("%s: %s\n", file.name.c_str(), good ? "nothing is wrong" : "has errors");
 }
 
+std::vector<problem> examined(const pipeline_file& file) {
+  const others_print_to_stderr guard;
+  return examine(file);
+}
+
 } // namespace
 
 int check(const common_options& o) {
   const auto file = load_pipeline_file(o.file, o.settings);
-  auto problems = examine(file);
+  auto problems = examined(file);
   std::ranges::stable_sort(problems, {}, &problem::level);
   const bool good =
       std::ranges::none_of(problems, [](const problem& p) { return p.level == severity::error; });

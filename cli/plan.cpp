@@ -7,6 +7,7 @@
 #include "actors/connectors.hpp"
 #include "actors/examination.hpp"
 #include "cli/commands.hpp"
+#include "cli/own_output.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/planned_transforms.hpp"
@@ -158,11 +159,16 @@ void print_json(const pipeline_file& file, const leat::plan& p) {
   std::puts(out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
 }
 
+leat::plan drafted(const pipeline_file& file) {
+  const others_print_to_stderr guard;
+  return draft_next_plan(file, look_at_state(file));
+}
+
 } // namespace
 
 int plan(const common_options& o) {
   const auto file = load_pipeline_file(o.file, o.settings);
-  const auto p = draft_next_plan(file, look_at_state(file));
+  const auto p = drafted(file);
   for (const auto& found : p.problems)
     if (found.how == plan_problem::severity::error)
       throw error(error_kind::usage, found.what, found.where, found.remedy);

@@ -6,10 +6,13 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <optional>
 #include <thread>
 
 #include "cli/commands.hpp"
+#include "cli/own_output.hpp"
 #include "cli/run_log.hpp"
 #include "cli/terminal_display.hpp"
 #include "dataflow/pipeline_file.hpp"
@@ -56,6 +59,7 @@ class progress_report {
   explicit progress_report(spdlog::logger& log)
       : log_(log), terminal_(::isatty(STDOUT_FILENO) != 0) {}
 
+  bool on_terminal() const { return terminal_; }
   milliseconds pause() const { return milliseconds(terminal_ ? 250 : 50); }
 
   /// From any thread.
@@ -117,6 +121,7 @@ void keep_freed_memory() {
 
 int run(const common_options& o) {
   keep_freed_memory();
+  std::optional<others_print_to_stderr> guard; // also while actors end
   // Threads inherit the mask: signals are taken here alone.
   const auto signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -137,12 +142,17 @@ int run(const common_options& o) {
     report.log(level_of(level), text);
   };
   engine pipeline(system, std::move(options));
+  if (!report.on_terminal()) guard.emplace();
   pipeline.start();
   const auto outcome = watch(pipeline, signals, report);
   if (outcome.exit_code == 0)
     report.end(pipeline);
   else
     print_error(outcome.what, outcome.where, outcome.remedy);
+  if (outcome.hung) {
+    log->flush();
+    std::_Exit(outcome.exit_code);
+  }
   return outcome.exit_code;
 }
 

@@ -30,6 +30,9 @@ struct engine_outcome {
   std::string what;
   std::string where;
   std::string remedy;
+  /// A plugin's call has not come back in time. Its thread cannot be ended, so neither can the actor
+  /// system, nor a clean end of the process be waited for: leave it with std::_Exit().
+  bool hung = false;
 };
 
 /// One pipeline inside a host's actor system. The system needs no special configuration and has to

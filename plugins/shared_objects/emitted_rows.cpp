@@ -1,6 +1,6 @@
 #include "plugins/shared_objects/emitted_rows.hpp"
 
-#include <functional>
+#include <algorithm>
 #include <limits>
 
 namespace leat::shared_objects {
@@ -9,20 +9,31 @@ namespace {
 
 constexpr std::uint32_t largest_value = 0x3fffffffU;
 
+cell value_at(std::size_t offset, std::uint32_t size) {
+  cell c;
+  c.offset = static_cast<std::uint32_t>(offset);
+  c.size = size & largest_value;
+  c.state_bits = static_cast<std::uint32_t>(cell_state::value) & 3U;
+  return c;
+}
+
 std::string number(std::size_t n) { return std::to_string(n); }
 
 } // namespace
 
-emitted_rows::emitted_rows(const table_schema& input, const table_schema& output, bool append,
-                           bool as_input)
-    : input_(input), output_(output), append_(append), as_input_(as_input) {}
+emitted_rows::emitted_rows(const table_schema& output, bool append, bool as_input)
+    : output_(output), width_(output.columns.size()), append_(append), as_input_(as_input) {}
 
 void emitted_rows::begin(const batch& rows, bool flushing) {
   rows_ = &rows;
   flushing_ = flushing;
+  arena_ = reinterpret_cast<std::uintptr_t>(rows.arena.data());
+  arena_size_ = rows.arena.size();
+  largest_in_arena_ = std::min<std::size_t>(arena_size_, largest_value);
   bytes_.clear();
-  cells_.clear();
+  used_ = 0;
   changes_.clear();
+  changes_.reserve(rows.changes.size());
 }
 
 void emitted_rows::keep(std::uint32_t i) {
@@ -58,27 +69,41 @@ void emitted_rows::emit(const leat_emission& e) {
     throw std::string("it emits a change that has a row too few or too many for its kind");
   if (c.kind == change_kind::remove && !has_old)
     throw std::string("it emits a LEAT_REMOVE without an old row");
-  if ((has_new || has_old) && e.width != output_.columns.size())
+  if ((has_new || has_old) && e.width != width_)
     throw "it emits a row of " + number(e.width) + " cells, and its output has "
         + number(output_.columns.size()) + " columns";
   if (has_old) {
     c.old_row = add_row(e.old_row);
-    check_key(c.old_row, "an old row");
+    check_key("an old row");
   }
   if (has_new) {
     c.new_row = add_row(e.new_row);
-    check_key(c.new_row, "a row");
+    check_key("a row");
   }
   changes_.push_back(c);
 }
 
 std::uint32_t emitted_rows::add_row(const leat_value* values) {
-  const auto first = cells_.size();
-  const auto width = output_.columns.size();
-  for (std::size_t i = 0; i < width; ++i) cells_.push_back(add(values[i], i));
+  const auto first = used_;
+  used_ += width_;
+  if (used_ > cells_.size()) cells_.resize(std::max(used_, 2 * cells_.size()));
+  auto* out = cells_.data() + first;
+  const auto arena = arena_;
+  const auto size = arena_size_;
+  const auto largest = largest_in_arena_;
+  for (std::size_t i = 0; i < width_; ++i, ++out) {
+    const auto& v = values[i];
+    // Below the arena the difference wraps, and is as large as beyond it.
+    const auto at = reinterpret_cast<std::uintptr_t>(v.data) - arena;
+    if (v.state == LEAT_VALUE && v.size <= largest && at <= size - v.size) [[likely]]
+      *out = value_at(at, v.size);
+    else
+      *out = add(v, i);
+  }
   return static_cast<std::uint32_t>(rows_->cells.size() + first);
 }
 
+/// A cell that is no bytes of the batch.
 cell emitted_rows::add(const leat_value& v, std::size_t column) {
   if (v.state != LEAT_VALUE) {
     if (v.state > LEAT_ABSENT)
@@ -89,37 +114,22 @@ cell emitted_rows::add(const leat_value& v, std::size_t column) {
   if (v.size > largest_value || (v.data == nullptr && v.size != 0))
     throw "it emits a value of " + number(v.size) + " bytes" + (v.data == nullptr ? " at NULL" : "")
         + " in column " + output_.columns[column].name;
-  const auto& arena = rows_->arena;
-  cell c;
-  c.size = v.size & largest_value;
-  c.state_bits = static_cast<std::uint32_t>(cell_state::value) & 3U;
-  const std::less_equal<const char*> not_behind;
-  if (not_behind(arena.data(), v.data)
-      && not_behind(v.data + v.size, arena.data() + arena.size())) {
-    c.offset = static_cast<std::uint32_t>(v.data - arena.data());
-    return c;
-  }
-  const auto at = arena.size() + bytes_.size();
+  const auto at = arena_size_ + bytes_.size();
   if (at + v.size > std::numeric_limits<std::uint32_t>::max())
     throw std::string("it emits more than 4 GiB for one batch");
-  c.offset = static_cast<std::uint32_t>(at);
   bytes_.append(v.data, v.size);
-  return c;
+  return value_at(at, v.size);
 }
 
-/// Of a row just added. A target cannot find a row by half a key.
-void emitted_rows::check_key(std::uint32_t row, const char* which) const {
-  const auto first = row - rows_->cells.size();
-  for (const auto k : output_.key) {
-    const auto c = cells_[first + k];
-    if (c.has_value() || (append_ && c.is_null())) continue;
-    throw "it emits " + std::string(which) + " without a value in column " + output_.columns[k].name
-        + ", which is part of its key";
-  }
+/// A target cannot find a row by half a key.
+void emitted_rows::refuse_key(std::size_t column, const char* which) const {
+  throw "it emits " + std::string(which) + " without a value in column "
+      + output_.columns[column].name + ", which is part of its key";
 }
 
 void emitted_rows::finish(batch& rows) {
-  rows.cells.insert(rows.cells.end(), cells_.begin(), cells_.end());
+  rows.cells.insert(rows.cells.end(), cells_.begin(),
+                    cells_.begin() + static_cast<std::ptrdiff_t>(used_));
   rows.arena += bytes_;
   rows.changes.swap(changes_);
   rows_ = nullptr;

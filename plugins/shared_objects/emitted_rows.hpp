@@ -14,8 +14,8 @@ namespace leat::shared_objects {
 /// batch are not copied. What it throws is a std::string: what is wrong with an emission.
 class emitted_rows {
  public:
-  /// `as_input`: rows that are kept have the output's columns. Both must outlive this.
-  emitted_rows(const table_schema& input, const table_schema& output, bool append, bool as_input);
+  /// `as_input`: rows that are kept have the output's columns. It must outlive this.
+  emitted_rows(const table_schema& output, bool append, bool as_input);
 
   void begin(const batch& rows, bool flushing);
   void keep(std::uint32_t change);
@@ -26,16 +26,26 @@ class emitted_rows {
  private:
   std::uint32_t add_row(const leat_value* values);
   cell add(const leat_value&, std::size_t column);
-  void check_key(std::uint32_t row, const char* which) const;
+  /// Of the row just added.
+  void check_key(const char* which) const {
+    const auto* row = cells_.data() + used_ - width_;
+    for (const auto k : output_.key)
+      if (!row[k].has_value() && !(append_ && row[k].is_null())) refuse_key(k, which);
+  }
+  [[noreturn]] void refuse_key(std::size_t column, const char* which) const;
 
-  const table_schema& input_;
   const table_schema& output_;
+  std::size_t width_; ///< of the output
   bool append_;
   bool as_input_;
   const batch* rows_ = nullptr;
+  std::uintptr_t arena_ = 0; ///< the batch's bytes
+  std::size_t arena_size_ = 0;
+  std::size_t largest_in_arena_ = 0;
   bool flushing_ = false;
   std::string bytes_;
-  std::vector<cell> cells_;
+  std::vector<cell> cells_; ///< the first `used_`
+  std::size_t used_ = 0;
   std::vector<change> changes_;
 };
 

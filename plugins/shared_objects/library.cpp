@@ -42,9 +42,9 @@ std::string what_is_lacking(const leat_plugin& p, std::uint32_t own) {
 
 } // namespace
 
-library::library(const std::filesystem::path& path, const leat_host& host, const std::string& place,
+library::library(const std::filesystem::path& path, const leat_host& host,
                  std::chrono::milliseconds limit, const overdue_handler& overdue)
-    : path_(path), place_(place), name_(path.filename().string()) {
+    : path_(path), name_(path.filename().string()) {
   std::error_code failed;
   if (!std::filesystem::is_regular_file(path_, failed))
     refuse("there is no such file: " + path_.string(),
@@ -85,7 +85,7 @@ library::library(const std::filesystem::path& path, const leat_host& host, const
 std::string library::label() const { return "plugin \"" + name_ + "\" (" + path_.string() + ")"; }
 
 void library::refuse(const std::string& what, const std::string& remedy) const {
-  throw error(error_kind::usage, label() + ": " + what, place_, remedy);
+  throw error(error_kind::usage, label() + ": " + what, "plugin", remedy);
 }
 
 void library::look_through(const leat_plugin* given, const leat_host& host) {

@@ -21,10 +21,9 @@ struct plugin_option {
 class library {
  public:
   /// Loads the shared object and asks for its table. Throws leat::error of kind usage when the file
-  /// is not there or is no plugin, or when it and this leat do not go together; `place` is where
-  /// the pipeline file names it.
-  library(const std::filesystem::path&, const leat_host&, const std::string& place,
-          std::chrono::milliseconds limit, const overdue_handler&);
+  /// is not there or is no plugin, or when it and this leat do not go together.
+  library(const std::filesystem::path&, const leat_host&, std::chrono::milliseconds limit,
+          const overdue_handler&);
 
   const std::string& name() const { return name_; }
   const std::string& version() const { return version_; }
@@ -42,7 +41,6 @@ class library {
   [[noreturn]] void refuse(const std::string& what, const std::string& remedy) const;
 
   std::filesystem::path path_;
-  std::string place_;
   leat_plugin table_{};
   std::string name_;
   std::string version_;

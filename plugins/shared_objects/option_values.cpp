@@ -36,12 +36,12 @@ const char* name_of(std::uint32_t kind) {
 
 } // namespace
 
-std::map<std::string, std::string> read_option_values(const std::string& text, const library& of,
-                                                      const std::string& place) {
+std::map<std::string, std::string> read_option_values(const std::string& text, const library& of) {
   std::vector<std::string> known;
   for (const auto& o : of.options()) known.push_back(o.name);
-  const auto refuse = [&](const std::string& what, const std::string& remedy) {
-    throw error(error_kind::usage, what, place, remedy);
+  const auto refuse = [&](const std::string& name, const std::string& what,
+                          const std::string& remedy) {
+    throw error(error_kind::usage, what, name, remedy);
   };
   const auto options = json::parse(text);
   std::map<std::string, std::string> out;
@@ -49,19 +49,19 @@ std::map<std::string, std::string> read_option_values(const std::string& text, c
     const auto found = std::find(known.begin(), known.end(), name);
     if (found == known.end()) {
       const auto near = nearest_names(name, known);
-      refuse(of.label() + " has no option `" + name + "`",
+      refuse(name, of.label() + " has no option `" + name + "`",
              !near.empty()   ? "did you mean `" + near.front() + "`?"
              : known.empty() ? "it has no options at all"
                              : "it has " + join_names(known, "and"));
     }
     const auto kind = of.options()[static_cast<std::size_t>(found - known.begin())].kind;
     if (!fits(value, kind))
-      refuse("`" + name + "` of " + of.label() + " is " + name_of(kind), "correct the value");
+      refuse(name, "`" + name + "` of " + of.label() + " is " + name_of(kind), "correct the value");
     out[name] = value.is_string() ? value.get<std::string>() : value.dump();
   }
   for (const auto& o : of.options())
     if (o.required && !out.contains(o.name))
-      refuse(of.label() + " needs the option `" + o.name + "`", "add it to the section");
+      refuse(o.name, of.label() + " needs the option `" + o.name + "`", "add it to the section");
   return out;
 }
 

@@ -9,9 +9,8 @@
 namespace leat::shared_objects {
 
 /// The plugin's keys of a [transform.NAME], by name: strings without quotes, others as JSON. `json`
-/// is an object. Throws leat::error of kind usage, its place being `place`, for a key that the
-/// plugin does not declare, a value of another kind, and a required one that is missing.
-std::map<std::string, std::string> read_option_values(const std::string& json, const library&,
-                                                      const std::string& place);
+/// is an object. Throws leat::error of kind usage for a key that the plugin does not
+/// declare, a value of another kind, and a required one that is missing; its place is the key.
+std::map<std::string, std::string> read_option_values(const std::string& json, const library&);
 
 } // namespace leat::shared_objects

@@ -34,12 +34,10 @@ bool same_columns(const table_schema& a, const table_schema& b) {
 
 } // namespace
 
-plugin_section::plugin_section(const transform_options& options, const std::filesystem::path& start,
-                               overdue_handler handler)
-    : name(options.name), json(options.json), directory(start.string()), timeout(options.timeout),
-      overdue(std::move(handler)),
-      object(start / options.plugin, host(), "transform " + options.name, timeout, overdue),
-      values(read_option_values(json, object, "transform " + name)) {}
+plugin_section::plugin_section(const transform_options& options, overdue_handler handler)
+    : name(options.name), json(options.json), directory(options.file.parent_path().string()),
+      timeout(options.timeout), overdue(std::move(handler)),
+      object(options.plugin, host(), timeout, overdue), values(read_option_values(json, object)) {}
 
 void plugin_section::fill(call_context& c) const {
   c.host = &host();
@@ -56,7 +54,7 @@ running_plugin::running_plugin(std::shared_ptr<const plugin_section> section,
       input_(place.input, place.mode == route_mode::append, true),
       output_(place.output, place.mode == route_mode::append, true),
       calls_(section_->object, place.where, section_->timeout, section_->overdue),
-      emitted_(*place_.input, *place_.output, place.mode == route_mode::append,
+      emitted_(*place_.output, place.mode == route_mode::append,
                same_columns(*place.input, *place.output)) {
   section_->fill(context_);
   context_.input = input_.get();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,7 +13,7 @@ namespace leat::shared_objects {
 
 /// A plugin's section of the pipeline file, checked. Shared by the instances that it leads to.
 struct plugin_section {
-  plugin_section(const transform_options&, const std::filesystem::path& directory, overdue_handler);
+  plugin_section(const transform_options&, overdue_handler);
 
   void fill(call_context&) const;
 

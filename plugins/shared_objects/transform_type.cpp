@@ -139,11 +139,9 @@ transform_output plugin_type::describe(const transform_input& in) const {
 
 } // namespace
 
-transform_type_ptr make_transform_type(const transform_options& options,
-                                       const std::filesystem::path& directory,
-                                       overdue_handler overdue) {
+transform_type_ptr make_transform_type(const transform_options& options, overdue_handler overdue) {
   return std::make_shared<plugin_type>(
-      std::make_shared<const plugin_section>(options, directory, std::move(overdue)));
+      std::make_shared<const plugin_section>(options, std::move(overdue)));
 }
 
 } // namespace leat::shared_objects

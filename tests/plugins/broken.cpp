@@ -2,7 +2,7 @@
 // BROKEN_*, what its calls do by its option `how`.
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -12,8 +12,10 @@
 
 namespace {
 
+/// Of the environment, so that a run may go wrong and the next one of the same file not.
 std::string how(leat_context* c) {
-  const char* text = c->host->option(c, "how");
+  const char* now = std::getenv("BROKEN_HOW");
+  const char* text = now != nullptr ? now : c->host->option(c, "how");
   return text == nullptr ? "" : text;
 }
 
@@ -30,6 +32,8 @@ int emit_row(leat_context* c, std::uint32_t width, std::uint32_t kind, std::uint
   return c->host->emit(c, &e);
 }
 
+void sleep_for_long() { std::this_thread::sleep_for(std::chrono::hours(1)); }
+
 int describe(leat_context* c) {
   const auto what = how(c);
   const auto add = [&](const char* name, const char* type) {
@@ -40,6 +44,7 @@ int describe(leat_context* c) {
   };
   if (what == "describe fails") return leat_fail(c, "no such table wanted");
   if (what == "describe prints") std::puts("printed by a plugin");
+  if (what == "describe hangs") sleep_for_long();
   if (what == "describe throws") throw std::runtime_error("out of describe");
   if (what == "unknown type") return add("id", "blob");
   if (what == "no name") return add(nullptr, "text");
@@ -67,8 +72,6 @@ int create(leat_context* c, void** instance) {
   return 0;
 }
 
-void sleep_for_long() { std::this_thread::sleep_for(std::chrono::hours(1)); }
-
 int process(leat_context* c, void*, const leat_batch* b) {
   const auto what = how(c);
   const auto one = leat_text("1", 1);
@@ -81,7 +84,7 @@ int process(leat_context* c, void*, const leat_batch* b) {
   if (what == "no such change") c->host->keep(c, b->count);
   if (what == "from no change") emit_row(c, c->output->width, LEAT_INSERT, b->count, one);
   if (what == "no such kind") emit_row(c, c->output->width, 9, 0, one);
-  if (what == "no key") emit_row(c, c->output->width, LEAT_INSERT, 0, leat_null());
+  if (what == "null key") emit_row(c, c->output->width, LEAT_INSERT, 0, leat_null());
   if (what == "remove without old") emit_row(c, c->output->width, LEAT_REMOVE, 0, one);
   if (what == "half a key") {
     auto absent = leat_null();

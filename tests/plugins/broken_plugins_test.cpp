@@ -24,7 +24,7 @@ class BrokenPlugins : public plugin_fixture {
     EXPECT_EQ(e.kind(), error_kind::usage);
     EXPECT_THAT(e.what(), HasSubstr("broken_" + what + ".so"));
     EXPECT_THAT(e.what(), HasSubstr(because));
-    EXPECT_EQ(e.where(), "transform tested");
+    EXPECT_EQ(e.where(), "plugin");
     EXPECT_THAT(e.remedy(), HasSubstr(remedy));
   }
 
@@ -151,7 +151,7 @@ TEST_F(BrokenPlugins, RowsThatCannotBe) {
   expect_process_fails("no such change", "keeps change 2, and the batch has 2");
   expect_process_fails("from no change", "emits a row from change 2, and the batch has 2");
   expect_process_fails("no such kind", "a row of kind 9");
-  expect_process_fails("no key", "emits a row without a value in column id");
+  expect_process_fails("null key", "emits a row without a value in column id");
   expect_process_fails("half a key", "emits an old row without a value in column id");
   expect_process_fails("remove without old", "has a row too few or too many for its kind");
   expect_process_fails("drops a column", "keeps a row, and its output has other columns");

@@ -79,8 +79,9 @@ class plugin_fixture : public testing::Test {
     o.plugin = object;
     o.timeout = limit;
     o.json = json;
+    o.file = directory / "pipeline.toml";
     return shared_objects::make_transform_type(
-        o, directory, [this](const std::string& plugin, const std::string& call, auto) {
+        o, [this](const std::string& plugin, const std::string& call, auto) {
           if (on_overdue) on_overdue(plugin + " " + call);
         });
   }

@@ -23,10 +23,10 @@ struct source_file {
 std::vector<source_file> read_sources() {
   std::vector<source_file> out;
   for (const char* directory :
-       {"actors", "bench", "cli", "dataflow", "include", "plugins", "state", "tests"})
+       {"actors", "bench", "cli", "dataflow", "examples", "include", "plugins", "state", "tests"})
     for (const auto& entry : fs::recursive_directory_iterator(root / directory)) {
       const auto extension = entry.path().extension();
-      if (extension != ".cpp" && extension != ".hpp" && extension != ".h") continue;
+      if (extension != ".c" && extension != ".cpp" && extension != ".hpp" && extension != ".h") continue;
       source_file f{fs::relative(entry.path(), root).generic_string(), {}};
       std::ifstream in(entry.path());
       for (std::string line; std::getline(in, line);) f.lines.push_back(line);
@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
                     home{"curl/", {"plugins/starrocks/"}},
                     home{"mysql.h", {"plugins/starrocks/"}},
                     home{"toml++/", {"dataflow/pipeline_file", "tests/"}},
+                    home{"dlfcn.h", {"plugins/shared_objects/"}},
                     home{"httplib.h", {"actors/status_server", "tests/"}}),
     [](const auto& test) {
       std::string name = test.param.header;
@@ -91,6 +92,7 @@ TEST(Layout, DirectoriesIncludeOnlyTheOnesBelowThem) {
       {"plugins/", {"state/", "actors/", "cli/", "tests/"}},
       {"actors/", {"cli/", "tests/"}},
       {"include/", {"dataflow/", "state/", "plugins/", "actors/", "cli/", "tests/"}},
+      {"examples/", {"dataflow/", "state/", "plugins/", "actors/", "cli/", "tests/"}},
   };
   for (const auto& f : sources())
     for (const auto& [from, forbidden] : rules) {

@@ -1,0 +1,163 @@
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "tests/support/pipeline_fixture.hpp"
+
+// Plugins in routes of the leat binary, from a PostgreSQL server into SQLite.
+
+namespace leat::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class PipelinePlugins : public pipeline_fixture {
+ protected:
+  PipelinePlugins() {
+    text.sinks.erase("pg");
+    source("CREATE TABLE people (id int PRIMARY KEY, name text, phone text);"
+           "INSERT INTO people SELECT i, 'name ' || i, '03' || i % 3 || '-' || i "
+           "FROM generate_series(1, 120) i");
+  }
+
+  /// The object beside the pipeline file, which names it by a relative path.
+  void take(const std::string& object) {
+    const fs::path from = object.starts_with("broken") ? LEAT_BROKEN_PLUGINS : LEAT_EXAMPLE_PLUGINS;
+    fs::copy_file(from / object, directory() / object, fs::copy_options::overwrite_existing);
+  }
+
+  void through_broken(const std::string& more = "") {
+    take("broken_sound.so");
+    text.routes = {"from = \"public.people\"\ntransform = \"b\""};
+    text.rest = "[transform.b]\nplugin = \"./broken_sound.so\"\n" + more;
+  }
+
+  void expect_all_people() const {
+    EXPECT_EQ(lite("SELECT id, name, phone FROM people"),
+              lite_like(source_rows("SELECT id::text, name, phone FROM people")));
+  }
+  static text_rows lite_like(text_rows rows) {
+    std::sort(rows.begin(), rows.end());
+    return rows;
+  }
+
+  /// A run that the plugin makes fail, naming it; then one of the same file that does not.
+  void expect_fails_and_goes_on(const std::string& how, const std::string& message) {
+    const auto failed = leat("run", {"--until", "caught-up"}, {{"BROKEN_HOW", how}});
+    EXPECT_FALSE(failed.timed_out) << how;
+    EXPECT_EQ(failed.status.code, 2) << how << "\n" << failed.err;
+    EXPECT_THAT(failed.err, HasSubstr("leat: error: plugin \"broken\" ("));
+    EXPECT_THAT(failed.err, HasSubstr(message));
+    EXPECT_THAT(failed.err, HasSubstr("\n  remedy: "));
+    EXPECT_THAT(failed.out, IsEmpty());
+    catch_up();
+    expect_all_people();
+  }
+};
+
+TEST_F(PipelinePlugins, RowsOfSnapshotAndStreamGoThroughAChainOfThem) {
+  take("redact.so");
+  take("lookup.so");
+  std::ofstream(directory() / "cities.csv") << "name 1,Bern\nname 200,Wien\nmoved,Graz\n";
+  text.routes = {"from = \"public.people\"\ntransform = [\"city\", \"digits\"]"};
+  text.rest = "[transform.digits]\nplugin = \"redact.so\"\ncolumn = \"phone\"\n"
+              "[transform.city]\nplugin = \"./lookup.so\"\nfile = \"cities.csv\"\n"
+              "column = \"name\"\nadd = \"city\"\n";
+  start();
+  wait_until_caught_up();
+  source("INSERT INTO people VALUES (200, 'name 200', '1a2')");
+  source("UPDATE people SET id = 300, name = 'moved' WHERE id = 2");
+  source("DELETE FROM people WHERE id BETWEEN 50 AND 60");
+  source("UPDATE people SET phone = NULL WHERE id = 3");
+  wait_until_caught_up();
+  stop();
+  EXPECT_EQ(lite("SELECT id, name, phone, city FROM people"),
+            lite_like(source_rows(
+                "SELECT id::text, name, regexp_replace(phone, '[0-9]', '#', 'g'), "
+                "CASE name WHEN 'name 1' THEN 'Bern' WHEN 'name 200' THEN 'Wien' "
+                "WHEN 'moved' THEN 'Graz' END FROM people")));
+}
+
+TEST_F(PipelinePlugins, ThePlanShowsThem) {
+  take("redact.so");
+  text.routes = {"from = \"public.people\"\ntransform = \"digits\""};
+  text.rest = "[transform.digits]\nplugin = \"redact.so\"\ncolumn = \"phone\"\n";
+  const auto planned = leat("plan");
+  EXPECT_EQ(planned.status.code, 0) << planned.err;
+  EXPECT_THAT(planned.out, HasSubstr("transform plugin redact 1 ("));
+  EXPECT_THAT(planned.out, HasSubstr("redact.so) (digits)"));
+  const auto checked = leat("check");
+  EXPECT_EQ(checked.status.code, 0) << checked.out;
+}
+
+TEST_F(PipelinePlugins, CheckAndPlanReportWhatIsWrong) {
+  through_broken();
+  text.rest = "[transform.b]\nplugin = \"./nowhere.so\"\n";
+  auto checked = leat("check");
+  EXPECT_EQ(checked.status.code, 1);
+  EXPECT_THAT(checked.out, HasSubstr("error: plugin \"nowhere.so\" ("));
+  EXPECT_THAT(checked.out, HasSubstr("there is no such file"));
+  EXPECT_THAT(checked.out, HasSubstr("shop.toml:"));
+  EXPECT_EQ(leat("plan").status.code, 2);
+
+  through_broken("hwo = 1\n");
+  checked = leat("check");
+  EXPECT_EQ(checked.status.code, 1);
+  EXPECT_THAT(checked.out, HasSubstr("has no option `hwo`"));
+  EXPECT_THAT(checked.out, HasSubstr("did you mean `how`?"));
+
+  through_broken("how = \"unknown type\"\n");
+  checked = leat("check");
+  EXPECT_EQ(checked.status.code, 1);
+  EXPECT_THAT(checked.out, HasSubstr("column id with the type \"blob\""));
+}
+
+TEST_F(PipelinePlugins, OneThatFailsEndsTheRunAndLosesNothing) {
+  through_broken();
+  expect_fails_and_goes_on("error", "process() failed: the disk is full");
+  source("INSERT INTO people VALUES (500, 'five', '5')");
+  expect_fails_and_goes_on("throws", "process() threw an exception across the border");
+  source("UPDATE people SET name = 'six' WHERE id = 6");
+  expect_fails_and_goes_on("wide row", "a row of 4 cells, and its output has 3 columns");
+}
+
+TEST_F(PipelinePlugins, ARowThatItRejectsIsNamed) {
+  through_broken();
+  const auto failed = leat("run", {"--until", "caught-up"}, {{"BROKEN_HOW", "rejects"}});
+  EXPECT_EQ(failed.status.code, 3) << failed.err;
+  EXPECT_THAT(failed.err, HasSubstr("rejects a row: its phone has no country"));
+  EXPECT_THAT(failed.err, HasSubstr("row id = "));
+}
+
+TEST_F(PipelinePlugins, OneThatHangsEndsTheProcessAndLosesNothing) {
+  through_broken("timeout = \"300ms\"\n");
+  expect_fails_and_goes_on("hangs", "process() has taken longer than 300ms");
+  source("INSERT INTO people VALUES (501, 'five', '5')");
+  expect_fails_and_goes_on("describe hangs", "describe() has taken longer than 300ms");
+  const auto checked = leat("check", {}, {{"BROKEN_HOW", "describe hangs"}});
+  EXPECT_FALSE(checked.timed_out);
+  EXPECT_EQ(checked.status.code, 2);
+  EXPECT_THAT(checked.err, HasSubstr("describe() has taken longer than 300ms"));
+}
+
+TEST_F(PipelinePlugins, StandardOutputStaysLeats) {
+  through_broken();
+  const auto planned = leat("plan", {"--json"}, {{"BROKEN_HOW", "describe prints"}});
+  EXPECT_EQ(planned.status.code, 0) << planned.err;
+  EXPECT_TRUE(nlohmann::json::accept(planned.out)) << planned.out;
+  EXPECT_THAT(planned.err, HasSubstr("printed by a plugin"));
+  const auto checked = leat("check", {"--json"}, {{"BROKEN_HOW", "describe prints"}});
+  EXPECT_TRUE(nlohmann::json::accept(checked.out)) << checked.out;
+  const auto ran = leat("run", {"--until", "caught-up"}, {{"BROKEN_HOW", "prints"}});
+  EXPECT_EQ(ran.status.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, IsEmpty());
+  EXPECT_THAT(ran.err, HasSubstr("printed by a plugin"));
+}
+
+} // namespace
+} // namespace leat::test
