@@ -29,11 +29,12 @@ class coordinator_impl : public stage<coordinator_actor> {
     return {
         [this](const coordinator_peers& peers) {
           peers_ = peers;
+          for (const auto& [sink, pace] : setup_.paces) take_pace(sink, pace);
           cut_epoch(true);
           post_after(pace(), handle(), tick{});
         },
         [this](const tick&) {
-          cut_epoch(snapshots_active_ || finishing_ || setup_.until.has_value());
+          cut_epoch(pressed_ || snapshots_active_ || finishing_ || setup_.until.has_value());
           post_after(pace(), handle(), tick{});
         },
         [this](const hurry&) { cut_epoch(true); },
@@ -61,7 +62,33 @@ class coordinator_impl : public stage<coordinator_actor> {
  private:
   /// Somebody waits for the end of --until: a long interval is no reason to wait longer.
   milliseconds pace() const {
-    return setup_.until ? std::min(setup_.interval, milliseconds(200)) : setup_.interval;
+    const auto own = setup_.until ? std::min(setup_.interval, milliseconds(200)) : setup_.interval;
+    return std::max(own, target_pace());
+  }
+
+  /// Of the slowest target.
+  milliseconds target_pace() const {
+    milliseconds slowest{};
+    for (const auto& [sink, pace] : paces_) slowest = std::max(slowest, pace);
+    return slowest;
+  }
+
+  bool too_early() const {
+    return !finishing_ && std::chrono::steady_clock::now() - last_cut_ < target_pace();
+  }
+
+  void take_pace(const std::string& sink, milliseconds pace) {
+    auto& known = paces_[sink];
+    if (known == pace) return;
+    const bool longer = pace > known;
+    known = pace;
+    setup_.board->update([&](pipeline_status& s) { s.sinks[sink].pace = pace; });
+    if (pace > setup_.interval)
+      setup_.log(longer ? log_level::warn : log_level::info,
+                 "epochs are at least " + std::to_string(pace.count()) + " ms long: sink " + sink
+                     + " does not keep up with shorter ones");
+    else
+      setup_.log(log_level::info, "sink " + sink + " keeps up with checkpoint.interval again");
   }
 
   coordinator_actor handle() { return caf::actor_cast<coordinator_actor>(this); }
@@ -74,8 +101,14 @@ class coordinator_impl : public stage<coordinator_actor> {
       pressed_ |= force;
       return;
     }
+    if (uncut_ == 0 && too_early()) {
+      pressed_ |= force;
+      return;
+    }
     if (uncut_ != 0 && !force) return;
     if (uncut_ == 0) uncut_ = ledger_.open();
+    last_cut_ = std::chrono::steady_clock::now();
+    pressed_ = false;
     if (finishing_ && finish_at_ == 0) finish_at_ = uncut_;
     post(peers_.source, cut_barrier{uncut_, force});
   }
@@ -135,6 +168,7 @@ class coordinator_impl : public stage<coordinator_actor> {
 
   void sink_has_committed(const sink_committed& m) {
     ledger_.committed(m.epoch, m.sink);
+    take_pace(m.sink, m.pace);
     setup_.board->update([&](pipeline_status& s) { s.lag.committed(m.sink, m.epoch); });
     complete();
   }
@@ -173,7 +207,9 @@ class coordinator_impl : public stage<coordinator_actor> {
   epoch_ledger ledger_;
   wal_lsn confirmed_;
   epoch_id uncut_ = 0;   ///< asked for and not cut yet; 0: none
-  bool pressed_ = false; ///< an early barrier was asked for while too many were open
+  bool pressed_ = false; ///< a barrier was asked for, and could not be had yet
+  std::map<std::string, milliseconds> paces_; ///< sink -> sink::pace()
+  std::chrono::steady_clock::time_point last_cut_{};
   bool snapshots_active_ = true;
   bool finishing_ = false;
   epoch_id finish_at_ = 0;           ///< the last epoch, once finishing

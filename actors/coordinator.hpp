@@ -6,6 +6,7 @@
 #include <string>
 
 #include "actors/execution.hpp"
+#include "actors/log.hpp"
 #include "actors/messages.hpp"
 #include "actors/status_board.hpp"
 #include "dataflow/state_store.hpp"
@@ -16,10 +17,12 @@ struct coordinator_setup {
   std::shared_ptr<state_store> store;
   std::map<std::string, epoch_id> sinks; ///< sink -> epoch its target names
   epoch_id last_epoch = 0;               ///< the highest that was ever given
+  std::map<std::string, std::chrono::milliseconds> paces; ///< sink -> sink::pace()
   wal_lsn resume{};
   std::chrono::milliseconds interval{1000};
   std::optional<wal_lsn> until; ///< end when this is committed everywhere, and consistent
   std::shared_ptr<status_board> board;
+  log_function log;
   execution runs = execution::own_thread;
 };
 

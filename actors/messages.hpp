@@ -4,6 +4,7 @@
 #include <caf/fwd.hpp>
 #include <caf/replies_to.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -81,6 +82,7 @@ struct commit_epoch {
 struct sink_committed {
   std::string sink;
   epoch_id epoch = 0;
+  std::chrono::milliseconds pace{}; ///< sink::pace()
 };
 
 /// A timer of the receiver; stale generations are ignored.

@@ -60,12 +60,16 @@ class wirer {
   coordinator_setup coordinator_parts() {
     coordinator_setup c;
     c.store = options_.store;
-    for (const auto& s : parts_.sinks) c.sinks[s.name] = s.progress.epoch;
+    for (const auto& s : parts_.sinks) {
+      c.sinks[s.name] = s.progress.epoch;
+      c.paces[s.name] = s.target->pace();
+    }
     c.last_epoch = parts_.last_epoch;
     c.resume = parts_.start.resume;
     c.interval = options_.interval;
     c.until = parts_.until;
     c.board = options_.board;
+    c.log = options_.log;
     c.runs = options_.runs;
     return c;
   }

@@ -205,7 +205,7 @@ class sink_stage_impl : public stage<sink_actor> {
     setup_.progress = std::move(next);
     prepared_.reset();
     gate_.hold(false);
-    post(setup_.coordinator, sink_committed{setup_.name, b.epoch});
+    post(setup_.coordinator, sink_committed{setup_.name, b.epoch, setup_.target->pace()});
     waits_ = wait_reason::none;
     show();
   }

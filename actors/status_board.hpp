@@ -50,6 +50,7 @@ struct sink_status {
   target_progress progress;
   wait_reason waits = wait_reason::none;
   std::uint64_t changes = 0;
+  std::chrono::milliseconds pace{}; ///< epochs are to be this long at least; zero: any length
 };
 
 struct pipeline_status {

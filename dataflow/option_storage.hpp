@@ -67,6 +67,7 @@ void into_atomicity(const option_target&, const option&, option_value&&);
 /// What connector starrocks has besides `user` and `password`, and its section of made tables.
 std::vector<option> starrocks_connection_options();
 option_section starrocks_table_section();
+option_section starrocks_route_table_section();
 
 /// The declarations of libpq's keywords, for the connectors named (empty: all).
 std::vector<option> connection_options(const std::vector<std::string_view>& connectors);

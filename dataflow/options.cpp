@@ -364,7 +364,7 @@ std::vector<option_section> all_sections() {
   std::vector<option_section> sections = {
       pipeline_section(),  checkpoint_section(), limits_section(),   source_section(),
       snapshot_section(),  sink_section(),       on_value_section(), starrocks_table_section(),
-      route_section(),       log_section(),      http_section()};
+      route_section(),     starrocks_route_table_section(),   log_section(),      http_section()};
   auto transforms = transform_sections();
   sections.insert(sections.end() - 2, transforms.begin(), transforms.end());
   return sections;

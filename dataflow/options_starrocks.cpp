@@ -11,6 +11,11 @@ void into_starrocks(const option_target& target, const option&, option_value&& v
 }
 
 template <auto member>
+void into_route_table(const option_target& target, const option&, option_value&& value) {
+  assign_option(target.route->table.*member, std::move(value));
+}
+
+template <auto member>
 void into_starrocks_table(const option_target& target, const option&, option_value&& value) {
   assign_option(target.sink->starrocks.table.*member, std::move(value));
 }
@@ -56,8 +61,7 @@ std::vector<option> starrocks_connection_options() {
        .sentence = "How loads are compressed on their way.",
        .store = into_starrocks<&starrocks_options::compression>,
        .fallback = "none",
-       .choices = {"none"},
-       .later_choices = {"gzip", "lz4", "zstd"}},
+       .choices = {"none", "gzip", "lz4", "zstd"}},
       {.name = "be_address",
        .kind = kind::map,
        .sentence = "Where to go for a BE whose own address, HOST:PORT, only the cluster knows.",
@@ -70,9 +74,14 @@ std::vector<option> starrocks_connection_options() {
        .fallback = "90MiB",
        .least = 64U << 10,
        .most = 2ULL << 30},
+      {.name = "mysql_tls",
+       .kind = kind::boolean,
+       .sentence = "Whether the MySQL port must speak TLS; unless given, where an address of `http` "
+                   "has https://.",
+       .store = into_starrocks<&starrocks_options::mysql_tls>},
       {.name = "tls_verify",
        .kind = kind::boolean,
-       .sentence = "Whether certificates of https:// addresses are checked; true unless given.",
+       .sentence = "Whether the servers' certificates are checked; true unless given.",
        .store = into_starrocks<&starrocks_options::tls_verify>},
       {.name = "ca_file",
        .kind = kind::path,
@@ -83,33 +92,68 @@ std::vector<option> starrocks_connection_options() {
   return all;
 }
 
+starrocks_table_options starrocks_route_table::over(starrocks_table_options of_sink) const {
+  if (buckets) of_sink.buckets = *buckets;
+  for (const auto& [name, value] : properties) of_sink.properties[name] = value;
+  if (order_by) of_sink.order_by = *order_by;
+  if (timezone) of_sink.timezone = *timezone;
+  return of_sink;
+}
+
+namespace {
+
+std::vector<option> table_options() {
+  return {
+      {.name = "buckets",
+       .kind = kind::integer,
+       .sentence = "Buckets of a table; 0 leaves it to the server.",
+       .store = into_starrocks_table<&starrocks_table_options::buckets>,
+       .fallback = "0",
+       .most = 1'000'000},
+      {.name = "properties",
+       .kind = kind::map,
+       .sentence = "PROPERTIES of the table, like { replication_num = \"1\" }.",
+       .store = into_starrocks_table<&starrocks_table_options::properties>},
+      {.name = "order_by",
+       .kind = kind::list,
+       .sentence = "Sort key of tables that have all of these columns; the primary key unless "
+                   "given.",
+       .store = into_starrocks_table<&starrocks_table_options::order_by>,
+       .one_or_many = true},
+      {.name = "timezone",
+       .kind = kind::choice,
+       .sentence = "Zone that timestamptz is written in.",
+       .store = into_starrocks_table<&starrocks_table_options::timezone>,
+       .fallback = "UTC",
+       .choices = {"UTC"}},
+  };
+}
+
+using store_function = decltype(option::store);
+
+} // namespace
+
 option_section starrocks_table_section() {
   return {.name = "sink.NAME.table",
           .sentence = "Of tables that leat makes; connector starrocks only.",
-          .options = {
-              {.name = "buckets",
-               .kind = kind::integer,
-               .sentence = "Buckets of a table; 0 leaves it to the server.",
-               .store = into_starrocks_table<&starrocks_table_options::buckets>,
-               .fallback = "0",
-               .most = 1'000'000},
-              {.name = "properties",
-               .kind = kind::map,
-               .sentence = "PROPERTIES of the table, like { replication_num = \"1\" }.",
-               .store = into_starrocks_table<&starrocks_table_options::properties>},
-              {.name = "order_by",
-               .kind = kind::list,
-               .sentence = "Sort key of tables that have all of these columns; the primary key "
-                           "unless given.",
-               .store = into_starrocks_table<&starrocks_table_options::order_by>,
-               .one_or_many = true},
-              {.name = "timezone",
-               .kind = kind::choice,
-               .sentence = "Zone that timestamptz is written in.",
-               .store = into_starrocks_table<&starrocks_table_options::timezone>,
-               .fallback = "UTC",
-               .choices = {"UTC"}},
-          }};
+          .options = table_options()};
+}
+
+/// The same options, each of which may be missing.
+option_section starrocks_route_table_section() {
+  const std::vector<store_function> stores{into_route_table<&starrocks_route_table::buckets>,
+                                           into_route_table<&starrocks_route_table::properties>,
+                                           into_route_table<&starrocks_route_table::order_by>,
+                                           into_route_table<&starrocks_route_table::timezone>};
+  auto options = table_options();
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    options[i].store = stores[i];
+    options[i].fallback = {};
+  }
+  return {.name = "route.table",
+          .sentence = "The same for tables of this route: what is given stands in for the sink's, "
+                      "properties one by one.",
+          .options = std::move(options)};
 }
 
 } // namespace leat

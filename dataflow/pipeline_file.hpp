@@ -66,6 +66,7 @@ struct route_options {
   delete_mode removal = delete_mode::hard;
   std::optional<schema_policy> schema_changes;
   std::vector<std::string> transforms;
+  starrocks_route_table table;
   file_place place;
 };
 

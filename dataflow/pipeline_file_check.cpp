@@ -42,6 +42,9 @@ void check_starrocks(const std::string& where, const sink_options& sink) {
     fail(where, "nothing says which database tables go to", "add database = \"NAME\"");
   if (!sink.connection.contains("user"))
     fail(where, "nothing says which user connects", "add user = \"leat\"");
+  if (sink.dead_letter)
+    if (const auto wrong = wrong_header_name(*sink.dead_letter); !wrong.empty())
+      fail(where + ".dead_letter", wrong, "give the table a name in ASCII");
   for (const auto& [from, to] : given.be_address)
     if (const auto wrong = wrong_address(to); !wrong.empty())
       fail(where + ".be_address.\"" + from + "\"", wrong, "write \"HOST:PORT\"");
@@ -92,6 +95,15 @@ void check_route_sink(const pipeline_file& file, const route_options& route,
                     : "did you mean `" + near.front() + "`?");
 }
 
+void check_route_table(const pipeline_file& file, const route_options& route,
+                       const std::string& where) {
+  if (!route.table.given()) return;
+  for (const sink_options& sink : file.sinks)
+    if (sink.connector != "starrocks" && sink.name == route.sink.value_or(file.sinks[0].name))
+      fail(where + ".table", "connector `" + sink.connector + "` has no section `table`",
+           "take it out; it belongs to connector starrocks");
+}
+
 void check_route_transforms(const pipeline_file& file, const route_options& route,
                             const std::string& where) {
   std::vector<std::string> names;
@@ -120,6 +132,7 @@ void check_route(const pipeline_file& file, const route_options& route) {
   if (named && !route.exclude.empty())
     fail(where + ".exclude", "`exclude` has no meaning beside a list of columns",
          "leave one of them out, or put \"*\" into `columns`");
+  check_route_table(file, route, where);
   if (route.mode != route_mode::append) return;
   if (route.removal != delete_mode::hard)
     fail(where + ".delete",

@@ -18,6 +18,7 @@ enum class schema_policy : std::uint8_t { evolve, stop };
 enum class expression_policy : std::uint8_t { stop, null };
 
 struct route_shape;
+struct starrocks_table_options;
 struct planned_transforms;
 
 /// A column of a route that is computed: { name, expr, type } of the pipeline file.
@@ -55,6 +56,7 @@ struct route {
   std::vector<std::uint16_t> source_key;  ///< the same columns as indexes into schema->columns
   bool all_columns = true;             ///< no `columns` in the file: added source columns are taken
   std::vector<std::string> excluded;   ///< `exclude` of the file
+  std::shared_ptr<const starrocks_table_options> made_with; ///< null: as the sink's tables
   std::shared_ptr<const planned_transforms> chain; ///< null: no `transform`
 
   const column& source_column(std::size_t i) const { return schema->columns[columns[i].source]; }

@@ -71,6 +71,9 @@ class builder {
     route_.removal = options.removal;
     route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
     route_.excluded = options.exclude;
+    if (options.table.given())
+      route_.made_with = std::make_shared<const starrocks_table_options>(
+          options.table.over(sink.starrocks.table));
   }
 
   route build(const std::vector<named_transform>& transforms) {

@@ -35,6 +35,7 @@ struct column {
   /// Rows older than the column may show a value that no change brought: a default, an identity. Says
   /// nothing about what the column is, so it is not compared.
   bool filled = false;
+  std::string comment; ///< as the catalog last had it; not compared and not kept in the state
 
   bool operator==(const column& other) const {
     return name == other.name && type == other.type && modifier == other.modifier
@@ -51,10 +52,14 @@ struct table_schema {
   replica_identity identity = replica_identity::by_default;
   std::vector<column> columns;       ///< in the order of the stream's tuples
   std::vector<std::uint16_t> key;    ///< indexes into columns, in key order; empty: no key
+  std::string comment;               ///< as a column's
 
   std::string qualified_name() const { return schema + "." + name; }
   std::optional<std::uint16_t> find(std::string_view column_name) const;
-  bool operator==(const table_schema&) const = default;
+  bool operator==(const table_schema& other) const {
+    return id == other.id && schema == other.schema && name == other.name
+           && identity == other.identity && columns == other.columns && key == other.key;
+  }
 };
 
 using schema_ptr = std::shared_ptr<const table_schema>;

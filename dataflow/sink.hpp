@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -46,6 +47,14 @@ struct kept_column {
   std::string loss; ///< what the source's type tells and the target's does not; empty: nothing
 };
 
+class spill_area;
+
+/// What a sink may take of the engine's limits (R9).
+struct sink_resources {
+  std::shared_ptr<spill_area> spill;
+  std::size_t load_bytes = 32U << 20; ///< of rows on their way to the target
+};
+
 /// Takes the changes of one route. Runs in its sink's thread; every call may throw leat::error.
 class writer {
  public:
@@ -79,6 +88,12 @@ class sink {
   /// Connects, makes the progress table when missing, and reads this pipeline's record; nothing when
   /// there is none. Throws when the target is in use by another pipeline of the same name.
   virtual std::optional<target_progress> open() = 0;
+
+  /// Between open() and attach(). A sink that was given nothing spills nothing.
+  virtual void use(const sink_resources&) {}
+
+  /// The least time between two commits that the target has shown to keep up with; zero: any.
+  virtual std::chrono::milliseconds pace() const { return {}; }
 
   /// False for a target that cannot remember: it stands wherever the newest checkpoint says.
   virtual bool keeps_progress() const { return true; }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,17 @@ struct starrocks_table_options {
   std::string timezone = "UTC";
 };
 
+/// [route.table]: what is given there stands in for the sink's; properties one by one.
+struct starrocks_route_table {
+  std::optional<std::uint64_t> buckets;
+  std::map<std::string, std::string> properties;
+  std::optional<std::vector<std::string>> order_by;
+  std::optional<std::string> timezone;
+
+  bool given() const { return buckets || !properties.empty() || order_by || timezone; }
+  starrocks_table_options over(starrocks_table_options) const;
+};
+
 /// Options of [sink.NAME] with connector "starrocks". User and password are in sink_options::connection.
 struct starrocks_options {
   std::vector<std::string> http;  ///< "HOST:PORT", or a URL with http:// or https://
@@ -29,6 +41,7 @@ struct starrocks_options {
   load_compression compression = load_compression::none;
   std::map<std::string, std::string> be_address; ///< address in a redirect -> address to go to
   std::uint64_t max_load_bytes = 90U << 20;
+  std::optional<bool> mysql_tls; ///< else: as `http` is
   bool tls_verify = true;
   std::filesystem::path ca_file;
   starrocks_table_options table;

@@ -92,6 +92,8 @@ enum field : int {
   f_not_null,
   f_type_name,
   f_filled,
+  f_comment,
+  f_table_comment,
 };
 
 std::string column_rows(int version) {
@@ -107,7 +109,9 @@ std::string column_rows(int version) {
          "a.atttypid, a.atttypmod, a.attnotnull,"
          " pg_catalog.format_type(a.atttypid, a.atttypmod),"
          " a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR a.attnotnull OR d.typdefault"
-         "  IS NOT NULL"
+         "  IS NOT NULL,"
+         " coalesce(pg_catalog.col_description(t.id, a.attnum), ''),"
+         " coalesce(pg_catalog.obj_description(t.id, 'pg_class'), '')"
          " FROM tables t LEFT JOIN sizes s ON s.id = t.id LEFT JOIN problems b ON b.id = t.id"
          " LEFT JOIN keys k ON k.id = t.id LEFT JOIN published p ON p.id = t.id"
          " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0"
@@ -149,6 +153,7 @@ column column_of(const result& rows, int row, const type_catalog& types) {
   c.built_in = types.built_in(c.type);
   c.nullable = !rows.boolean(row, f_not_null);
   c.filled = rows.boolean(row, f_filled);
+  c.comment = rows.string(row, f_comment);
   c.number = static_cast<std::int16_t>(rows.number(row, f_number));
   return c;
 }
@@ -203,6 +208,7 @@ catalog_table take_table(const result& rows, int& row, const type_catalog& types
   schema->schema = rows.string(first, f_schema);
   schema->name = rows.string(first, f_name);
   schema->identity = static_cast<replica_identity>(rows.text(first, f_identity)[0]);
+  schema->comment = rows.string(first, f_table_comment);
   for (; row < rows.rows() && rows.text(row, f_id) == rows.text(first, f_id); ++row)
     if (!rows.is_null(row, f_column)) schema->columns.push_back(column_of(rows, row, types));
   set_key(*schema, attributes_of(rows.text(first, f_key)));

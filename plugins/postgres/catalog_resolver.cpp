@@ -62,7 +62,9 @@ void take_numbers(table_schema& table, const table_schema& other) {
     if (!at || other.columns[*at].type != c.type) continue;
     c.number = other.columns[*at].number;
     c.nullable = other.columns[*at].nullable;
+    c.comment = other.columns[*at].comment;
   }
+  table.comment = other.comment;
 }
 
 /// What the version before knew of a type that has been dropped since.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "dataflow/append_row.hpp"
+#include "dataflow/dead_letter.hpp"
 #include "plugins/starrocks/table_writer.hpp"
 
 namespace leat::starrocks {
@@ -44,10 +45,7 @@ class append_writer final : public table_writer {
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
     if (changes.empty()) return;
     check_fit();
-    for (const auto i : changes) {
-      put(*rows, rows->changes[i]);
-      send_if_large(rows_);
-    }
+    for (const auto i : changes) put(*rows, rows->changes[i]);
   }
 
   std::size_t buffered() const override { return rows_.bytes(); }
@@ -63,6 +61,7 @@ class append_writer final : public table_writer {
   void put(const batch& rows, const change& c) {
     const append_row row(rows, c);
     const auto lsn = to_string(rows.transaction_of(c).commit);
+    const auto letter = [&] { return letter_of(*route_, rows, c); };
     rows_.begin(row_op::upsert);
     rows_.value(0, lsn);
     rows_.value(1, std::to_string(c.index));
@@ -76,13 +75,14 @@ class append_writer final : public table_writer {
       }
       const auto problem = rows_.value(i, rows.text(*there));
       if (!problem.empty())
-        fail_value(i, problem, "_leat_lsn = " + lsn + ", _leat_seq = " + std::to_string(c.index));
+        return reject(rows_, i, problem,
+                      "_leat_lsn = " + lsn + ", _leat_seq = " + std::to_string(c.index), letter);
     }
     const auto time = row.time();
     time ? void(rows_.value(i, timestamp_text(*time))) : rows_.null(i);
     const auto missing = row.missing(*route_);
     missing.empty() ? rows_.null(i + 1) : void(rows_.value(i + 1, array_text(missing)));
-    rows_.end();
+    end(rows_, letter);
   }
 
   row_encoder rows_;

@@ -1,5 +1,6 @@
 #include "plugins/starrocks/context.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "plugins/starrocks/encode.hpp"
@@ -26,18 +27,30 @@ http_settings http_of(const sink_options& options) {
 }
 
 mysql_settings mysql_of(const sink_options& options) {
-  return {options.starrocks.mysql, keyword(options, "user"), keyword(options, "password")};
+  const auto& given = options.starrocks;
+  const bool https = std::any_of(given.http.begin(), given.http.end(),
+                                 [](const auto& a) { return a.starts_with("https://"); });
+  return {given.mysql,
+          keyword(options, "user"),
+          keyword(options, "password"),
+          given.mysql_tls.value_or(https),
+          given.tls_verify,
+          given.ca_file.string()};
 }
 
 } // namespace
 
 server_traits traits_of(const std::string& version) {
-  server_traits t{0, 0};
+  server_traits t{0, 0, 0};
   const auto begin = version.find_first_of("0123456789");
   if (begin == version.npos) return t;
+  const auto* at = version.data() + begin;
   const auto* end = version.data() + version.size();
-  const auto [dot, wrong] = std::from_chars(version.data() + begin, end, t.major);
-  if (wrong == std::errc{} && dot != end && *dot == '.') std::from_chars(dot + 1, end, t.minor);
+  for (auto* part : {&t.major, &t.minor, &t.patch}) {
+    const auto [dot, wrong] = std::from_chars(at, end, *part);
+    if (wrong != std::errc{} || dot == end || *dot != '.') break;
+    at = dot + 1;
+  }
   return t;
 }
 
@@ -45,7 +58,30 @@ target_context::target_context(const std::string& name, const sink_options& give
     : pipeline(name), options(given),
       policies{given.on_nan, given.on_infinity, given.on_out_of_range}, http(http_of(given)),
       sql(mysql_of(given)), api(http, given.starrocks.database),
-      progress(sql, name, given.starrocks.database) {}
+      progress(sql, name, given.starrocks.database),
+      services{api, progress, name, given.starrocks.compression} {
+  pace = pace_of(name, given.starrocks.database);
+  api.on_refusal([kept = pace](const load_reply& reply) {
+    if (is_about_versions(reply.message)) kept->refused(std::chrono::steady_clock::now());
+  });
+  if (given.dead_letter) services.letters.emplace(name, *given.dead_letter);
+}
+
+target_context::~target_context() {
+  http.cancel();
+  services.made.reset();
+}
+
+void target_context::use(const sink_resources& given) {
+  services.spill = given.spill;
+  services.bytes = given.load_bytes;
+  held.most = given.load_bytes / 4;
+}
+
+std::size_t target_context::piece_bytes() const {
+  constexpr std::size_t parts = 4;
+  return std::min<std::size_t>(options.starrocks.max_load_bytes, services.bytes / parts);
+}
 
 void target_context::look_at_server() {
   const auto version = sql.query("SELECT current_version() AS version", server()).text(0, "version");
@@ -62,8 +98,11 @@ void target_context::look_at_server() {
       refuse("StarRocks " + version + " has no transactions over several tables", server(),
              "set atomicity = \"table\", or use a server of version 4.0 or later");
   }
-  loads = mode == atomicity::epoch ? make_epoch_loads(api, progress, pipeline)
-                                   : make_table_loads(api, progress, pipeline);
+  if (options.starrocks.compression != load_compression::none
+      && options.starrocks.format == load_format::json && !traits.has_json_compression())
+    refuse("StarRocks " + version + " takes no compressed JSON", server(),
+           "set compression = \"none\", or format = \"csv\", or use a server of version 3.2.7 or later");
+  loads = mode == atomicity::epoch ? make_epoch_loads(services) : make_table_loads(services);
 }
 
 bool target_context::database_exists() {

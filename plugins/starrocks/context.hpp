@@ -5,6 +5,8 @@
 
 #include "dataflow/pipeline_file.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
+#include "plugins/starrocks/epoch_pace.hpp"
+#include "plugins/starrocks/held_deletes.hpp"
 #include "plugins/starrocks/http_client.hpp"
 #include "plugins/starrocks/load_api.hpp"
 #include "plugins/starrocks/mysql_client.hpp"
@@ -16,12 +18,19 @@ namespace leat::starrocks {
 /// What the writers of one sink share: the connections, the record, and the loads of the open epoch.
 struct target_context {
   target_context(const std::string& pipeline, const sink_options&);
+  /// Ends what is under way.
+  ~target_context();
 
   /// Asks the server for its version, and chooses the way of committing. Throws for one that is too old, or
   /// that cannot do what the file asks for.
   void look_at_server();
   bool database_exists();
   void make_database();
+  /// Before the first load.
+  void use(const sink_resources&);
+  /// Rows that are encoded go to the server when they are this many bytes.
+  std::size_t piece_bytes() const;
+  bool keeps_letters() const { return services.keeps_letters(); }
 
   std::string pipeline;
   sink_options options;
@@ -32,13 +41,17 @@ struct target_context {
   progress_record progress;
   server_traits traits;
   atomicity mode = atomicity::epoch;
+  load_services services;
+  held_bytes held;                 ///< of the deletes of all tables
+  std::shared_ptr<epoch_pace> pace;
+  std::size_t remembered_keys = 0; ///< of all tables, that the open epoch has written
   std::unique_ptr<epoch_loads> loads;
 
   const std::string& database() const { return options.starrocks.database; }
   std::string server() const { return options.starrocks.mysql.front(); }
 };
 
-/// Major and minor of "3.3.5-9c1d2f8" or "4.0.2 abcdef"; nothing sensible gives zeros.
+/// Numbers of "3.3.5-9c1d2f8" or "4.0.2 abcdef"; nothing sensible gives zeros.
 server_traits traits_of(const std::string& version);
 
 } // namespace leat::starrocks

@@ -175,6 +175,7 @@ void row_encoder::end() {
     body_ += csv_row;
   }
   ++rows_;
+  if (keeps_ends_) ends_.push_back(static_cast<std::uint32_t>(body_.size()));
 }
 
 void row_encoder::drop() { body_.resize(row_start_); }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "plugins/starrocks/values.hpp"
@@ -40,6 +41,10 @@ class row_encoder {
   /// Forgets the row that was begun.
   void drop();
 
+  /// From now on, where each row ends in the body is kept for take_ends().
+  void keep_ends() { keeps_ends_ = true; }
+  std::vector<std::uint32_t> take_ends() { return std::exchange(ends_, {}); }
+
   std::size_t rows() const { return rows_; }
   std::size_t bytes() const { return body_.size(); }
   bool empty() const { return rows_ == 0; }
@@ -69,6 +74,8 @@ class row_encoder {
   std::size_t next_ = 0;      ///< column that the next cell is of
   std::size_t rows_ = 0;
   row_op op_ = row_op::upsert;
+  bool keeps_ends_ = false;
+  std::vector<std::uint32_t> ends_;
 };
 
 /// `name` in backticks.

@@ -1,15 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
-#include "plugins/starrocks/load_api.hpp"
-#include "plugins/starrocks/progress.hpp"
-#include "plugins/starrocks/transaction.hpp"
+#include "plugins/starrocks/load_lane.hpp"
 
 namespace leat::starrocks {
 
@@ -23,8 +18,10 @@ class epoch_loads {
   /// claimed and read. Gives the progress when that has changed.
   virtual std::optional<target_progress> recover() = 0;
 
-  virtual void load(const std::string& table, const load_api::header_lines&,
-                    std::string_view body) = 0;
+  /// The rows may be under way still when it returns; those of one table arrive in order.
+  virtual void load(const std::string& table, load_piece) = 0;
+  /// Keeps a row that cannot be written (dead_letters::note()). Only where dead letters are kept.
+  virtual void bury(const std::string& note, const std::string& reason) = 0;
   /// Whether the epoch has rows of the table under way.
   virtual bool has(const std::string& table) const = 0;
   /// Commits what is under way for the table, ahead of its epoch, so that a statement may follow. A crash
@@ -36,9 +33,9 @@ class epoch_loads {
 };
 
 /// One transaction over all tables of the epoch, which holds the progress row as well (4.0 and later).
-std::unique_ptr<epoch_loads> make_epoch_loads(load_api&, progress_record&, std::string pipeline);
+std::unique_ptr<epoch_loads> make_epoch_loads(load_services&);
 
 /// One prepared transaction a table.
-std::unique_ptr<epoch_loads> make_table_loads(load_api&, progress_record&, std::string pipeline);
+std::unique_ptr<epoch_loads> make_table_loads(load_services&);
 
 } // namespace leat::starrocks

@@ -58,6 +58,30 @@ std::string lower(std::string text) {
 
 } // namespace
 
+row_error::row_error(const leat::error& e, std::string lines)
+    : leat::error(e.kind(), e.what(), e.where(), e.remedy()), lines_(std::move(lines)) {}
+
+std::string row_error::reason() const {
+  auto line = lines_.substr(0, lines_.find('\n'));
+  line.resize(std::min(line.size(), line.rfind(" Row: ")));
+  constexpr std::string_view mark = "Error: ";
+  if (line.starts_with(mark)) line.erase(0, mark.size());
+  while (line.ends_with('.')) line.pop_back();
+  return line.empty() ? what() : line;
+}
+
+bool is_about_rows(const std::string& message) {
+  const auto text = lower(message);
+  return text.find("too many filtered rows") != text.npos
+         || text.find("primary key size exceed") != text.npos;
+}
+
+bool is_about_versions(const std::string& message) {
+  const auto text = lower(message);
+  return text.find("too many versions") != text.npos
+         || text.find("too many tablet versions") != text.npos;
+}
+
 void refuse(const std::string& what, const std::string& where, const std::string& remedy) {
   throw error(error_kind::sink, what, where, remedy);
 }

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <string_view>
 #include <thread>
 
 #include "dataflow/schema_diff.hpp"
@@ -11,6 +13,32 @@ namespace leat::starrocks {
 namespace {
 
 constexpr std::chrono::minutes job_patience{30};
+
+/// One job a table at a time. Nothing of leat's is open on the table, so that none waits for it.
+void wait_for_jobs(target_context& context, const std::string& table) {
+  const auto quoted = quoted_table(context.database(), table);
+  const auto until = std::chrono::steady_clock::now() + job_patience;
+  std::string watched;
+  while (true) {
+    const auto jobs = context.sql.query("SHOW ALTER TABLE COLUMN FROM "
+                                            + quote_identifier(context.database())
+                                            + " WHERE TableName = " + mysql_client::quote(table)
+                                            + " ORDER BY JobId DESC LIMIT 1",
+                                        quoted);
+    if (jobs.empty()) return;
+    const auto state = jobs.text(0, "State");
+    if (state == "FINISHED") return;
+    // One that ended before leat looked is somebody else's.
+    if (state == "CANCELLED" && jobs.text(0, "JobId") != watched) return;
+    if (state == "CANCELLED")
+      throw server_error("StarRocks has cancelled a schema change", jobs.text(0, "Msg"), quoted);
+    if (std::chrono::steady_clock::now() > until)
+      retry_later("a schema change of the target takes too long (" + state + ")", quoted,
+                  "see SHOW ALTER TABLE COLUMN");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    watched = jobs.text(0, "JobId");
+  }
+}
 
 class alteration {
  public:
@@ -88,36 +116,9 @@ class alteration {
   }
 
   void alter(const std::string& what) {
-    wait_for_jobs();
+    wait_for_jobs(context_, table_);
     context_.sql.query("ALTER TABLE " + quoted_ + " " + what, quoted_);
-    wait_for_jobs();
-  }
-
-  /// One job a table at a time. Nothing of leat's is open on the table, so that none waits for it.
-  void wait_for_jobs() {
-    const auto until = std::chrono::steady_clock::now() + job_patience;
-    while (true) {
-      const auto jobs = context_.sql.query(
-          "SHOW ALTER TABLE COLUMN FROM " + quote_identifier(context_.database())
-              + " WHERE TableName = " + mysql_client::quote(table_)
-              + " ORDER BY JobId DESC LIMIT 1",
-          quoted_);
-      if (jobs.empty()) return;
-      const auto state = jobs.text(0, "State");
-      if (state == "FINISHED") return;
-      if (state == "CANCELLED") return check_cancelled(jobs.text(0, "JobId"), jobs.text(0, "Msg"));
-      if (std::chrono::steady_clock::now() > until)
-        retry_later("a schema change of the target takes too long (" + state + ")", quoted_,
-                    "see SHOW ALTER TABLE COLUMN");
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      watched_ = jobs.text(0, "JobId");
-    }
-  }
-
-  /// One that ended before leat looked is somebody else's.
-  void check_cancelled(const std::string& job, const std::string& message) const {
-    if (job == watched_)
-      throw server_error("StarRocks has cancelled a schema change", message, quoted_);
+    wait_for_jobs(context_, table_);
   }
 
   target_context& context_;
@@ -128,7 +129,6 @@ class alteration {
   schema_diff difference_;
   std::vector<wanted_column> old_;
   std::vector<wanted_column> new_;
-  std::string watched_;
 };
 
 } // namespace
@@ -136,6 +136,48 @@ class alteration {
 void evolve(target_context& context, const std::string& table, const route& before,
             const route& after) {
   alteration(context, table, before, after).run();
+}
+
+bool same_comments(const route& before, const route& after) {
+  const auto comments = [](const route& r) {
+    std::map<std::string_view, std::string_view> all{{"", r.schema->comment}};
+    for (std::size_t i = 0; i < r.columns.size(); ++i)
+      all[r.columns[i].name] = r.source_column(i).comment;
+    return all;
+  };
+  return comments(before) == comments(after);
+}
+
+/// The target is asked what it has: after a restart nobody knows what the comments were. A key's cannot be
+/// changed.
+void follow_comments(target_context& context, const std::string& table, const route& r) {
+  const auto quoted = quoted_table(context.database(), table);
+  const auto of_table = " WHERE TABLE_SCHEMA = " + mysql_client::quote(context.database())
+                        + " AND TABLE_NAME = " + mysql_client::quote(table);
+  const auto alter = [&](const std::string& what) {
+    context.sql.query("ALTER TABLE " + quoted + " " + what, quoted);
+    wait_for_jobs(context, table);
+  };
+  const auto shown =
+      context.sql.query("SELECT TABLE_COMMENT FROM information_schema.tables" + of_table, quoted);
+  const auto wanted = comment_literal(r.schema->comment, longest_table_comment);
+  if (!shown.empty()
+      && comment_literal(shown.text(0, "TABLE_COMMENT"), longest_table_comment) != wanted)
+    alter("COMMENT = " + wanted);
+  const auto real = read_table(context.sql, context.database(), table);
+  const auto columns = context.sql.query(
+      "SELECT COLUMN_NAME, COLUMN_COMMENT FROM information_schema.columns" + of_table, quoted);
+  for (const auto& c : wanted_columns(r, context.traits)) {
+    const auto* there = real && !c.key && c.source ? real->find(c.name) : nullptr;
+    for (std::size_t i = 0; there != nullptr && i < columns.rows.size(); ++i) {
+      const auto text = comment_literal(c.comment, longest_column_comment);
+      if (!same_column(columns.text(i, "COLUMN_NAME"), c.name)) continue;
+      if (comment_literal(columns.text(i, "COLUMN_COMMENT"), longest_column_comment) == text)
+        continue;
+      alter("MODIFY COLUMN " + quote_identifier(c.name) + " " + there->type
+            + (there->nullable ? " NULL" : " NOT NULL") + " COMMENT " + text);
+    }
+  }
 }
 
 } // namespace leat::starrocks

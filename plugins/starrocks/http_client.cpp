@@ -113,9 +113,14 @@ struct http_client::hop {
   bool connected = false;
 };
 
+struct http_client::kept_connection {
+  curl_handle handle;
+};
+
 http_client::http_client(http_settings settings) : settings_(std::move(settings)) {
   start_curl();
   for (const auto& each : settings_.frontends) frontends_.push_back(base_of(each));
+  kept_ = std::make_unique<kept_connection>();
 }
 
 http_client::~http_client() = default;
@@ -129,7 +134,13 @@ std::string http_client::mapped(const std::string& base) const {
 
 http_client::hop http_client::perform(const std::string& base, const http_request& request,
                                       bool with_credentials) {
-  const curl_handle curl;
+  const bool keep = request.method == "GET" && with_credentials;
+  std::unique_lock kept(kept_guard_, std::defer_lock);
+  std::optional<curl_handle> fresh;
+  if (keep)
+    kept.lock();
+  else
+    fresh.emplace();
   exchange e;
   e.body = request.body;
   e.cancelled = &cancelled_;
@@ -140,14 +151,15 @@ http_client::hop http_client::perform(const std::string& base, const http_reques
   headers.add(upload ? "Expect: 100-continue" : "Expect:");
   const auto timeout = static_cast<long>(request.timeout.count());
   const auto url = base + request.target;
-  auto* h = curl.raw;
+  auto* h = keep ? kept_->handle.raw : fresh->raw;
+  curl_easy_reset(h);
   curl_easy_setopt(h, CURLOPT_URL, url.c_str());
   curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(h, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
-  curl_easy_setopt(h, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, keep ? 0L : 1L);
+  curl_easy_setopt(h, CURLOPT_FORBID_REUSE, keep ? 0L : 1L);
   curl_easy_setopt(h, CURLOPT_PROXY, "");
   curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(settings_.connect_timeout.count()));
@@ -187,24 +199,39 @@ http_client::hop http_client::perform(const std::string& base, const http_reques
   curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &made.status);
   curl_off_t connect_time = 0;
   curl_easy_getinfo(h, CURLINFO_CONNECT_TIME_T, &connect_time);
-  made.connected = connect_time > 0;
+  long connections = 0;
+  curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &connections);
+  made.connected = connect_time > 0 || (connections == 0 && made.status != 0);
   made.problem = curl_easy_strerror(made.code);
   made.body = std::move(e.received);
   made.location = std::move(e.location);
   return made;
 }
 
+bool http_client::trusts(const std::string& base) {
+  const std::scoped_lock lock(guard_);
+  return std::find(trusted_.begin(), trusted_.end(), base) != trusted_.end();
+}
+
+void http_client::trust(const std::string& base) {
+  if (trusts(base)) return;
+  const std::scoped_lock lock(guard_);
+  trusted_.push_back(base);
+}
+
 http_reply http_client::send(const http_request& request) {
   std::string problems;
+  auto at = current_.load();
   for (std::size_t tried = 0; tried < frontends_.size(); ++tried) {
-    const auto& frontend = frontends_[current_];
+    const auto& frontend = frontends_[at];
     try {
       return send_to(frontend, request);
     } catch (const leat::error& e) {
       // Only an FE that could not be reached at all is passed over: another may have acted.
       if (!e.transient() || !std::string_view(e.what()).starts_with("cannot connect")) throw;
       problems += (problems.empty() ? "" : "; ") + e.brief();
-      current_ = (current_ + 1) % frontends_.size();
+      at = (at + 1) % frontends_.size();
+      current_ = at;
     }
   }
   retry_later("no FE can be reached: " + problems, frontends_.front(),
@@ -237,8 +264,7 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
     if (!next) refuse("the server redirects to nowhere", base, "report this");
     base = mapped(next->base);
     here.target = next->target;
-    if (std::find(trusted_.begin(), trusted_.end(), base) == trusted_.end())
-      trusted_.push_back(base);
+    trust(base);
   }
   retry_later("the servers redirect in a circle", frontend);
 }
@@ -247,7 +273,7 @@ std::string http_client::fetch(const std::string& url) {
   const auto where = parse_url(url);
   if (!where) return {};
   const auto base = mapped(where->base);
-  if (std::find(trusted_.begin(), trusted_.end(), base) == trusted_.end()) return {};
+  if (!trusts(base)) return {};
   http_request request;
   request.method = "GET";
   request.target = where->target;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,9 +39,9 @@ struct http_reply {
 
 /// Talks to FEs and, where they redirect, to BEs. A body leaves only after a server has said 100 Continue:
 /// an FE that redirects never sees a byte of it. The credentials go to the configured FEs and to the hosts
-/// that their redirects name, hop by hop, and nowhere else. Each request has a connection of its own: an FE
-/// closes after a redirect, and a load that went over a dying connection could not be told from one that was
-/// not sent. One thread at a time; cancel() from any.
+/// that their redirects name, hop by hop, and nowhere else. A request with an effect has a connection of its
+/// own: an FE closes after a redirect, and a load that went over a dying connection could not be told from one
+/// that was not sent. A GET may be sent twice, so its connection is kept. Thread-safe.
 class http_client {
  public:
   explicit http_client(http_settings);
@@ -62,14 +63,20 @@ class http_client {
 
  private:
   struct hop;
+  struct kept_connection;
   http_reply send_to(const std::string& frontend, const http_request&);
   hop perform(const std::string& base, const http_request&, bool with_credentials);
+  bool trusts(const std::string& base);
+  void trust(const std::string& base);
   std::string mapped(const std::string& base) const;
 
   http_settings settings_;
   std::vector<std::string> frontends_; ///< scheme://host:port
-  std::size_t current_ = 0;
+  std::atomic<std::size_t> current_ = 0;
+  std::mutex guard_;
   std::vector<std::string> trusted_; ///< bases that redirects named
+  std::mutex kept_guard_;
+  std::unique_ptr<kept_connection> kept_; ///< for requests that may be sent twice
   std::atomic<bool> cancelled_{false};
 };
 

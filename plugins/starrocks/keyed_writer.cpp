@@ -1,12 +1,11 @@
-#include <algorithm>
-#include <map>
-#include <unordered_map>
 #include <utility>
 
 #include <xxhash.h>
 
+#include "dataflow/dead_letter.hpp"
 #include "dataflow/fold.hpp"
 #include "dataflow/key_set.hpp"
+#include "plugins/starrocks/held_deletes.hpp"
 #include "plugins/starrocks/read_back.hpp"
 #include "plugins/starrocks/seen_rows.hpp"
 #include "plugins/starrocks/table_writer.hpp"
@@ -15,7 +14,8 @@ namespace leat::starrocks {
 
 namespace {
 
-/// Keys of one epoch that are remembered one by one; beyond, any key may have been written.
+/// Keys of one epoch, in all tables, that are remembered one by one; beyond, any key of the table may have been
+/// written.
 constexpr std::size_t most_keys = 1U << 20;
 
 key_hash hash_of(std::string_view key) {
@@ -34,7 +34,8 @@ class keyed_writer final : public table_writer {
  public:
   keyed_writer(target_context& context, const route_ptr& r)
       : table_writer(context, r), fold_(r), rows_(make_encoder()),
-        target_(context.sql, quoted_, columns_), seen_(context, route_, columns_) {
+        target_(context.sql, quoted_, columns_), seen_(context, route_, columns_),
+        removed_(context.services.spill, context.held) {
     fold_.set_settled(false);
   }
 
@@ -42,7 +43,7 @@ class keyed_writer final : public table_writer {
     fold_.add(rows, changes);
   }
 
-  std::size_t buffered() const override { return fold_.retained() + rows_.bytes() + removed_bytes_; }
+  std::size_t buffered() const override { return fold_.retained() + rows_.bytes(); }
 
   void flush() override {
     if (fold_.empty()) return;
@@ -58,19 +59,21 @@ class keyed_writer final : public table_writer {
   }
 
   void finish_epoch() override {
-    for (const auto& [key, texts] : removed_) {
+    removed_.take([&](const std::vector<std::string>& texts) {
+      const auto letter = [&] { return letter_of_key(texts); };
       rows_.begin(row_op::remove);
-      put_key(texts, "");
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        const auto problem = rows_.value(i, texts[i]);
+        if (!problem.empty()) return reject(rows_, i, problem, describe(texts), letter);
+      }
       for (std::size_t i = texts.size(); i < columns_.size(); ++i) rows_.placeholder(i);
-      rows_.end();
-      send_if_large(rows_);
-    }
+      end(rows_, letter);
+    });
     send(rows_);
-    removed_.clear();
-    removed_bytes_ = 0;
   }
 
   void committed() override {
+    context_.remembered_keys -= written_.size();
     written_.clear();
     any_written_ = false;
   }
@@ -138,9 +141,9 @@ class keyed_writer final : public table_writer {
 
   void note_written(const fold_entry& e) {
     if (any_written_) return;
-    written_.insert(hash_of(fold_.key_bytes(e.key)));
-    if (written_.size() <= most_keys) return;
-    written_.clear();
+    if (written_.insert(hash_of(fold_.key_bytes(e.key)))) ++context_.remembered_keys;
+    if (context_.remembered_keys <= most_keys) return;
+    committed();
     any_written_ = true;
   }
 
@@ -187,10 +190,12 @@ class keyed_writer final : public table_writer {
     }
   }
 
-  void remove(const fold_entry& e) {
-    auto& texts = removed_[std::string(fold_.key_bytes(e.key))];
-    texts = key_texts(e.key);
-    for (const auto& t : texts) removed_bytes_ += t.size() + 64;
+  void remove(const fold_entry& e) { removed_.hold(fold_.key_bytes(e.key), key_texts(e.key)); }
+
+  dead_letter letter_of_key(const std::vector<std::string>& texts) const {
+    row_json key;
+    for (std::size_t i = 0; i < texts.size(); ++i) key.add(columns_[i].name, texts[i]);
+    return {table_, key.text(), "{}", {}, std::nullopt};
   }
 
   /// delete = "soft" where only the key came.
@@ -200,22 +205,16 @@ class keyed_writer final : public table_writer {
     rows_.begin(row_op::upsert);
     for (std::size_t i = 0; i + 1 < columns_.size(); ++i) put_printed(i, (*there)[i]);
     rows_.value(columns_.size() - 1, "t");
-    rows_.end();
-    send_if_large(rows_);
+    end(rows_, [&] { return letter_of_key(key_texts(e.key)); });
   }
 
   void put_printed(std::size_t column, const std::optional<std::string>& text) {
     text ? rows_.printed(column, *text) : rows_.null(column);
   }
 
-  void put_key(const std::vector<std::string>& texts, const char* why) {
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      const auto problem = rows_.value(i, texts[i]);
-      if (!problem.empty()) fail_value(i, std::string(problem) + why, describe(texts));
-    }
-  }
-
   void put(const fold_entry& e, const read_back::row* base) {
+    const auto letter = [&] { return letter_of(*route_, fold_, e); };
+    removed_.release(fold_.key_bytes(e.key));
     rows_.begin(row_op::upsert);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (!columns_[i].source) {
@@ -228,24 +227,24 @@ class keyed_writer final : public table_writer {
         rows_.null(i);
       } else if (came(state)) {
         const auto problem = rows_.value(i, fold_.text(e, source));
-        if (!problem.empty()) fail_value(i, problem, describe(key_texts(e.key)));
+        if (problem.empty()) continue;
+        if (!columns_[i].key) seen_.add(fold_, e.key);
+        return reject(rows_, i, problem, describe(key_texts(e.key)), letter);
       } else if (base != nullptr) {
         put_printed(i, (*base)[i]);
       } else {
         fail_value(i, "no value though its row is whole", describe(key_texts(e.key)));
       }
     }
-    rows_.end();
-    removed_.erase(std::string(fold_.key_bytes(e.key)));
     seen_.add(fold_, e.key);
-    send_if_large(rows_);
+    end(rows_, letter);
   }
 
   /// Not atomic with its epoch: what is under way is committed, and the statement stands by itself.
   void truncate() {
     if (route_->removal == delete_mode::ignore) return;
     removed_.clear();
-    rows_.take();
+    forget(rows_);
     drain();
     committed();
     if (soft())
@@ -260,8 +259,7 @@ class keyed_writer final : public table_writer {
   row_encoder rows_;
   read_back target_;
   seen_rows seen_;
-  std::unordered_map<std::string, std::vector<std::string>> removed_; ///< by key, until the epoch ends
-  std::size_t removed_bytes_ = 0;
+  held_deletes removed_;
   key_set written_; ///< keys that flushes of the open epoch have taken
   bool any_written_ = false;
   std::vector<missing_row> missing_;

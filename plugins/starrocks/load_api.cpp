@@ -88,6 +88,7 @@ load_reply load_api::send(const http_request& r) {
   load_reply made{member(parsed, "Status"), member(parsed, "Message"), member(parsed, "ErrorURL"),
                   reply.from};
   if (made.message.empty()) made.message = member(parsed, "msg");
+  if (!made.ok() && refused_) refused_(made);
   return made;
 }
 

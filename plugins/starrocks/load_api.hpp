@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,9 @@ class load_api {
 
   load_api(http_client& http, std::string database);
 
+  /// Told of each reply that is not OK; may come from several threads.
+  void on_refusal(std::function<void(const load_reply&)> told) { refused_ = std::move(told); }
+
   load_reply begin(const load_name&);
   /// `table`: of the rows. `headers` must be equal for all loads of one label and table.
   load_reply load(const load_name&, const std::string& table, const header_lines& headers,
@@ -69,6 +73,7 @@ class load_api {
   load_reply send(const http_request&);
 
   http_client& http_;
+  std::function<void(const load_reply&)> refused_;
   std::string database_;
 };
 

@@ -1,9 +1,6 @@
-#include <set>
-
 #include "dataflow/crash_point.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
 #include "plugins/starrocks/errors.hpp"
-#include "plugins/starrocks/label_sequence.hpp"
 
 namespace leat::starrocks {
 
@@ -11,60 +8,84 @@ namespace {
 
 class multi_table_loads final : public epoch_loads {
  public:
-  multi_table_loads(load_api& api, progress_record& record, std::string pipeline)
-      : api_(api), record_(record), labels_(api, record, std::move(pipeline), {}) {}
+  explicit multi_table_loads(load_services& services)
+      : services_(services), record_(services.record),
+        lane_(services, {services.api, services.record, services.pipeline, {}},
+              [this](const std::string& table) -> label_sequence& { return tests_of(table); }) {}
 
   /// Whether a commit had come through is what the progress row says: it was part of it.
   std::optional<target_progress> recover() override {
     std::optional<target_progress> found;
     // A commit that came through moves the row, and others may continue from there.
-    while (labels_.end_all()) {
+    while (lane_.labels().end_all()) {
       const auto before = record_.base();
       found = record_.read();
       if (record_.base() == before) break;
     }
+    if (services_.letters)
+      for (const auto& [target, kept] : record_.tables())
+        tests_of(target).end_all();
     return found;
   }
 
-  void load(const std::string& table, const load_api::header_lines& headers,
-            std::string_view body) override {
-    if (!open_) open_.emplace(labels_.begin());
-    crash_point("starrocks_load");
-    open_->load(table, headers, body);
-    tables_.insert(table);
+  void load(const std::string& table, load_piece rows) override {
+    lane_.load(table, std::move(rows));
   }
 
-  bool has(const std::string& table) const override { return tables_.contains(table); }
+  void bury(const std::string& note, const std::string& reason) override {
+    auto& letters = *services_.letters;
+    letters.add(note, reason);
+    if (letters.bytes() > services_.bytes / 4) send_letters();
+  }
+
+  bool has(const std::string& table) const override { return lane_.has(table); }
 
   void drain(const std::string& table) override {
     if (!has(table)) return;
-    record_.check_fence();
-    const auto name = open_->name().label;
-    const auto outcome = open_->commit();
-    close();
+    send_letters();
+    auto outcome = commit_outcome::visible;
+    std::string name;
+    lane_.finish(
+        [&](load_transaction& open) {
+          record_.check_fence();
+          name = open.name().label;
+          outcome = open.commit();
+        },
+        false);
+    lane_.close();
     if (outcome != commit_outcome::visible)
-      retry_later("a load was lost before a statement (label " + name + ")", api_.database());
+      retry_later("a load was lost before a statement (label " + name + ")",
+                  services_.api.database());
   }
 
   void prepare() override {}
 
   void commit(const target_progress& next) override {
-    for (const auto& part : record_.load_rows(next))
-      load(part.table, progress_record::load_headers(), part.body);
-    record_.check_fence();
-    const auto name = open_->name().label;
-    const auto outcome = open_->commit();
-    close();
+    send_letters();
+    auto outcome = commit_outcome::visible;
+    std::string name;
+    lane_.finish(
+        [&](load_transaction& open) {
+          for (const auto& part : record_.load_rows(next)) {
+            crash_point("starrocks_load");
+            open.load(part.table, progress_record::load_headers(), part.body);
+          }
+          record_.check_fence();
+          name = open.name().label;
+          outcome = open.commit();
+        },
+        true);
+    lane_.close();
     if (outcome == commit_outcome::forgotten && is_there(next)) return record_.written(next);
     if (outcome != commit_outcome::visible)
-      retry_later("the load of an epoch was lost (label " + name + ")", api_.database());
+      retry_later("the load of an epoch was lost (label " + name + ")", services_.api.database());
     record_.written(next);
   }
 
  private:
-  void close() {
-    open_.reset();
-    tables_.clear();
+  void send_letters() {
+    if (services_.letters && !services_.letters->empty())
+      load(services_.letters->table(), services_.letters->take());
   }
 
   bool is_there(const target_progress& next) {
@@ -72,18 +93,21 @@ class multi_table_loads final : public epoch_loads {
     return found && found->epoch == next.epoch && found->pipeline_id == next.pipeline_id;
   }
 
-  load_api& api_;
+  label_sequence& tests_of(const std::string& table) {
+    return tests_.try_emplace(table, services_.api, record_, services_.pipeline, table)
+        .first->second;
+  }
+
+  load_services& services_;
   progress_record& record_;
-  label_sequence labels_;
-  std::optional<load_transaction> open_;
-  std::set<std::string> tables_;
+  std::map<std::string, label_sequence> tests_;
+  load_lane lane_;
 };
 
 } // namespace
 
-std::unique_ptr<epoch_loads> make_epoch_loads(load_api& api, progress_record& record,
-                                              std::string pipeline) {
-  return std::make_unique<multi_table_loads>(api, record, std::move(pipeline));
+std::unique_ptr<epoch_loads> make_epoch_loads(load_services& services) {
+  return std::make_unique<multi_table_loads>(services);
 }
 
 } // namespace leat::starrocks

@@ -27,7 +27,7 @@ bool same_name(std::string_view a, std::string_view b) {
 bool lost(unsigned code) {
   return code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST || code == CR_CONN_HOST_ERROR
          || code == CR_CONNECTION_ERROR || code == CR_UNKNOWN_HOST || code == CR_IPSOCK_ERROR
-         || code == 2026 || code == CR_MALFORMED_PACKET || code == CR_COMMANDS_OUT_OF_SYNC;
+         || code == CR_SSL_CONNECTION_ERROR || code == CR_MALFORMED_PACKET || code == CR_COMMANDS_OUT_OF_SYNC;
 }
 
 } // namespace
@@ -79,6 +79,12 @@ void mysql_client::connect_to(const std::string& server) {
   mysql_options(h, MYSQL_OPT_PROTOCOL, &tcp);
   const my_bool no_files = 0;
   mysql_options(h, MYSQL_OPT_LOCAL_INFILE, &no_files);
+  const my_bool tls = settings_.tls ? 1 : 0;
+  const my_bool verify = settings_.tls && settings_.tls_verify ? 1 : 0;
+  mysql_options(h, MYSQL_OPT_SSL_ENFORCE, &tls);
+  mysql_options(h, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+  if (settings_.tls && !settings_.ca_file.empty())
+    mysql_options(h, MYSQL_OPT_SSL_CA, settings_.ca_file.c_str());
   const bool good = mysql_real_connect(h, host.c_str(), settings_.user.c_str(),
                                        settings_.password.c_str(), nullptr, port, nullptr, 0)
                     != nullptr;
@@ -89,6 +95,10 @@ void mysql_client::connect_to(const std::string& server) {
     if (code == wrong_password)
       refuse("the server refuses the user or the password", server,
              "see `user` and `password` of the sink");
+    if (code == CR_SSL_CONNECTION_ERROR && settings_.tls)
+      refuse("the MySQL port cannot be spoken to over TLS: " + message, server,
+             "give the authority's certificate with `ca_file`, see that the FE has a certificate for this "
+             "name, or set mysql_tls = false");
     retry_later("cannot connect: " + message, server, "see that the FE runs");
   }
   const std::lock_guard lock(guard_);

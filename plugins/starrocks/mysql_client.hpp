@@ -16,6 +16,9 @@ struct mysql_settings {
   std::vector<std::string> servers; ///< HOST:PORT; tried in turn
   std::string user;
   std::string password;
+  bool tls = false; ///< the port must speak it
+  bool tls_verify = true;
+  std::string ca_file = {}; ///< empty: the system's authorities
 };
 
 /// Rows of a statement, as text; nothing: NULL.

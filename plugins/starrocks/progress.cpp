@@ -45,17 +45,6 @@ std::vector<wanted_column> tables_columns() {
           made("snapshot", "BIGINT"),            made("finished", "BIGINT")};
 }
 
-std::string now_text() {
-  using namespace std::chrono;
-  const auto moment = floor<microseconds>(system_clock::now());
-  const auto day = floor<days>(moment);
-  const year_month_day date{day};
-  const hh_mm_ss time{moment - day};
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", int{date.year()},
-                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
-                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
-}
-
 /// A key of leat_progress_table is bounded; a longer name ends in a digest.
 std::string record_name(const std::string& target) {
   constexpr std::size_t longest = 60;
@@ -69,6 +58,17 @@ std::uint64_t number(const std::string& text) { return text.empty() ? 0 : std::s
 bool truth(const std::string& text) { return text == "1" || text == "true"; }
 
 } // namespace
+
+std::string now_text() {
+  using namespace std::chrono;
+  const auto moment = floor<microseconds>(system_clock::now());
+  const auto day = floor<days>(moment);
+  const year_month_day date{day};
+  const hh_mm_ss time{moment - day};
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", int{date.year()},
+                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
+}
 
 progress_record::progress_record(mysql_client& sql, std::string pipeline, std::string database)
     : sql_(sql), pipeline_(std::move(pipeline)), database_(std::move(database)),
@@ -213,7 +213,8 @@ load_api::header_lines progress_record::load_headers() {
   return {{"format", "json"}, {"strip_outer_array", "true"}, {"ignore_json_size", "true"}};
 }
 
-std::vector<progress_record::record_rows> progress_record::load_rows(const target_progress& next) const {
+std::vector<progress_record::record_rows> progress_record::load_rows(
+    const target_progress& next) const {
   const json row{{"pipeline", pipeline_},
                  {"target", every_target},
                  {"pipeline_id", next.pipeline_id},

@@ -13,6 +13,9 @@
 
 namespace leat::starrocks {
 
+/// This moment in UTC, as a DATETIME is written.
+std::string now_text();
+
 /// What is kept of one target table. Its presence says that the table's rows are this pipeline's.
 struct table_record {
   std::string table;

@@ -43,14 +43,14 @@ void seen_rows::add(const fold& from, std::uint32_t key) {
   const auto texts = from.key(key);
   for (std::size_t i = 0; i < texts.size(); ++i) rows_->value(i, texts[i]);
   rows_->end();
-  if (rows_->bytes() >= context_.options.starrocks.max_load_bytes) send();
+  if (rows_->bytes() >= context_.piece_bytes()) send();
 }
 
 void seen_rows::send() {
   if (!rows_ || rows_->empty()) return;
-  const auto headers = rows_->headers();
-  const auto body = rows_->take();
-  context_.loads->load(table_, headers, body);
+  load_piece piece{rows_->headers(), {}, {}, {}, {}};
+  piece.body = rows_->take();
+  context_.loads->load(table_, std::move(piece));
 }
 
 void seen_rows::drain() {

@@ -1,9 +1,6 @@
-#include <set>
-
 #include "dataflow/crash_point.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
 #include "plugins/starrocks/errors.hpp"
-#include "plugins/starrocks/label_sequence.hpp"
 
 namespace leat::starrocks {
 
@@ -13,80 +10,104 @@ namespace {
 /// that all of them are to be committed, and goes when they are.
 class single_table_loads final : public epoch_loads {
  public:
-  single_table_loads(load_api& api, progress_record& record, std::string pipeline)
-      : api_(api), record_(record), pipeline_(std::move(pipeline)) {}
+  explicit single_table_loads(load_services& services)
+      : services_(services), record_(services.record) {}
 
   std::optional<target_progress> recover() override {
     auto found = finish_pending();
     for (const auto& [target, kept] : record_.tables())
       for (const auto& table : {target, record_.seen_table(target)}) labels_of(table).end_all();
+    if (services_.letters) labels_of(services_.letters->table()).end_all();
     return found;
   }
 
-  void load(const std::string& table, const load_api::header_lines& headers,
-            std::string_view body) override {
-    auto& t = tables_[table];
-    if (!t.open) t.open.emplace(labels_of(table).begin());
-    crash_point("starrocks_load");
-    t.open->load(table, headers, body);
-    t.prepared = false;
+  void load(const std::string& table, load_piece rows) override {
+    auto& lane = lane_of(table);
+    lane.rows.load(table, std::move(rows));
+    lane.prepared = false;
+  }
+
+  void bury(const std::string& note, const std::string& reason) override {
+    auto& letters = *services_.letters;
+    letters.add(note, reason);
+    if (letters.bytes() > services_.bytes / 4) load(letters.table(), letters.take());
   }
 
   bool has(const std::string& table) const override {
-    const auto t = tables_.find(table);
-    return t != tables_.end() && t->second.open;
+    const auto t = lanes_.find(table);
+    return t != lanes_.end() && t->second->rows.has(table);
   }
 
   void drain(const std::string& table) override {
     if (!has(table)) return;
     record_.check_fence();
-    auto& t = tables_[table];
-    t.open->prepare();
-    const auto name = t.open->name().label;
-    const auto outcome = t.open->commit();
-    t.open.reset();
-    if (outcome != commit_outcome::visible)
-      retry_later("a load was lost before a statement (label " + name + ")", api_.database());
+    auto& lane = *lanes_.at(table);
+    prepare(lane);
+    if (lane.rows.is_open()) commit(lane.rows, "a load was lost before a statement");
+    lane.rows.close();
   }
 
   void prepare() override {
-    for (auto& [table, t] : tables_) {
-      if (!t.open || t.prepared) continue;
-      t.open->prepare();
-      t.prepared = true;
-      crash_point("starrocks_prepared");
-    }
+    for (auto& [table, lane] : lanes_)
+      if (!is_of_letters(table)) prepare(*lane);
+    if (!services_.letters) return;
+    // Those of rows that the server has refused just now among them.
+    auto& letters = *services_.letters;
+    if (!letters.empty()) load(letters.table(), letters.take());
+    prepare(lane_of(letters.table()));
   }
 
   void commit(const target_progress& next) override {
     prepare();
     record_.check_fence();
     pending_epoch epoch{next, {}};
-    for (const auto& [table, t] : tables_)
-      if (t.open) epoch.loads.push_back(t.open->name());
+    for (const auto& [table, lane] : lanes_)
+      if (lane->rows.is_open()) epoch.loads.push_back(lane->rows.name());
     if (!epoch.loads.empty()) record_.write_pending(epoch);
     crash_point("starrocks_decided");
-    for (auto& [table, t] : tables_) {
-      if (!t.open) continue;
-      const auto name = t.open->name().label;
-      const auto outcome = t.open->commit();
-      t.open.reset();
-      if (outcome != commit_outcome::visible)
-        retry_later("the load of a table was lost (label " + name + ")", api_.database());
-      crash_point("starrocks_table_committed");
+    for (auto& [table, lane] : lanes_) {
+      if (lane->rows.is_open()) commit(lane->rows, "the load of a table was lost");
+      lane->rows.close();
     }
     record_.write(next);
     record_.written(next);
   }
 
  private:
-  struct table_load {
-    std::optional<load_transaction> open;
+  struct table_lane {
+    load_lane rows;
     bool prepared = false;
   };
 
-  label_sequence& labels_of(const std::string& table) {
-    return labels_.try_emplace(table, api_, record_, pipeline_, table).first->second;
+  label_sequence& labels_of(const std::string& table) { return lane_of(table).rows.labels(); }
+
+  table_lane& lane_of(const std::string& table) {
+    auto& lane = lanes_[table];
+    if (!lane)
+      lane.reset(new table_lane{
+          {services_,
+           {services_.api, record_, services_.pipeline, table},
+           [this](const std::string& t) -> label_sequence& { return labels_of(t); }}});
+    return *lane;
+  }
+
+  bool is_of_letters(const std::string& table) const {
+    return services_.letters && services_.letters->table() == table;
+  }
+
+  static void prepare(table_lane& lane) {
+    if (lane.prepared || !lane.rows.is_open()) return;
+    lane.rows.finish([](load_transaction& open) { open.prepare(); }, false);
+    lane.prepared = true;
+    crash_point("starrocks_prepared");
+  }
+
+  void commit(load_lane& lane, const char* otherwise) {
+    const auto name = lane.name().label;
+    const auto outcome = lane.commit_prepared();
+    if (outcome != commit_outcome::visible)
+      retry_later(std::string(otherwise) + " (label " + name + ")", services_.api.database());
+    crash_point("starrocks_table_committed");
   }
 
   /// Commits what was decided. When a load of it is lost, the epoch is repeated from the one before, which
@@ -96,7 +117,7 @@ class single_table_loads final : public epoch_loads {
     if (!pending) return std::nullopt;
     bool whole = true;
     for (const auto& name : pending->loads) {
-      load_transaction load(api_, name, name.table);
+      load_transaction load(services_.api, name, name.table);
       whole = load.finish() == commit_outcome::visible && whole;
     }
     if (!whole) return std::nullopt;
@@ -104,18 +125,15 @@ class single_table_loads final : public epoch_loads {
     return record_.read();
   }
 
-  load_api& api_;
+  load_services& services_;
   progress_record& record_;
-  std::string pipeline_;
-  std::map<std::string, label_sequence> labels_;
-  std::map<std::string, table_load> tables_;
+  std::map<std::string, std::unique_ptr<table_lane>> lanes_;
 };
 
 } // namespace
 
-std::unique_ptr<epoch_loads> make_table_loads(load_api& api, progress_record& record,
-                                              std::string pipeline) {
-  return std::make_unique<single_table_loads>(api, record, std::move(pipeline));
+std::unique_ptr<epoch_loads> make_table_loads(load_services& services) {
+  return std::make_unique<single_table_loads>(services);
 }
 
 } // namespace leat::starrocks

@@ -1,5 +1,6 @@
 #include "plugins/starrocks/sink.hpp"
 
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -19,11 +20,17 @@ class starrocks_sink final : public sink {
     context_.look_at_server();
     context_.make_database();
     context_.progress.claim(context_.options.starrocks.table);
+    if (const auto& letters = context_.services.letters)
+      letters->make(context_.sql, context_.database(), context_.options.starrocks.table);
     auto found = context_.progress.read();
     if (auto moved = context_.loads->recover()) found = std::move(moved);
     consistent_ = found && found->consistent;
     return found;
   }
+
+  std::chrono::milliseconds pace() const override { return context_.pace->least(); }
+
+  void use(const sink_resources& given) override { context_.use(given); }
 
   writer& attach(const route_ptr& r) override {
     auto made = r->mode == route_mode::append ? make_append_writer(context_, r)
@@ -46,7 +53,11 @@ class starrocks_sink final : public sink {
   }
 
   void commit(const target_progress& next) override {
+    using clock = std::chrono::steady_clock;
+    const auto begin = clock::now();
     context_.loads->commit(next);
+    const auto end = clock::now();
+    context_.pace->committed(end, std::chrono::duration_cast<std::chrono::milliseconds>(end - begin));
     consistent_ = next.consistent;
     for (auto& [id, w] : writers_) {
       w->committed();
@@ -68,7 +79,7 @@ class starrocks_sink final : public sink {
   }
 
   std::string ddl(const route& r) const override {
-    return create_table_sql(context_.database(), r.target, wanted_columns(r, context_.traits),
+    return create_table_sql(context_.database(), r, context_.traits,
                             context_.options.starrocks.table);
   }
 

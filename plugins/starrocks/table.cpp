@@ -29,8 +29,8 @@ bool in_key(const route& r, std::size_t i) {
 }
 
 wanted_column of_route(const route& r, std::size_t i, bool key, const server_traits& server) {
-  return {r.columns[i].name, type_of(r.source_column(i), key, server), r.columns[i].source, key,
-          {}};
+  return {r.columns[i].name,  type_of(r.source_column(i), key, server), r.columns[i].source, key, {},
+          r.source_column(i).comment};
 }
 
 std::string key_list(const std::vector<wanted_column>& columns) {
@@ -81,21 +81,31 @@ std::string quoted_table(const std::string& database, const std::string& table) 
   return quote_identifier(database) + "." + quote_identifier(table);
 }
 
+std::string comment_literal(std::string_view text, std::size_t most) {
+  auto size = std::min(text.size(), most);
+  // A character of UTF-8 is not cut in two.
+  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
+  return double_quoted(text.substr(0, size));
+}
+
 std::string column_definition(const wanted_column& c) {
   auto text = quote_identifier(c.name) + " " + c.type.sql;
   text += c.key || !c.fallback.empty() ? " NOT NULL" : " NULL";
   if (!c.fallback.empty()) text += " DEFAULT " + double_quoted(c.fallback);
+  if (!c.comment.empty()) text += " COMMENT " + comment_literal(c.comment, longest_column_comment);
   return text;
 }
 
 std::string create_table_sql(const std::string& database, const std::string& table,
                              const std::vector<wanted_column>& columns,
-                             const starrocks_table_options& options) {
+                             const starrocks_table_options& options, const std::string& comment) {
   std::string sql = "CREATE TABLE IF NOT EXISTS " + quoted_table(database, table) + " (\n";
   for (std::size_t i = 0; i < columns.size(); ++i)
     sql += (i == 0 ? "  " : ",\n  ") + column_definition(columns[i]);
   const auto keys = key_list(columns);
-  sql += "\n)\nPRIMARY KEY (" + keys + ")\nDISTRIBUTED BY HASH (" + keys + ")";
+  sql += "\n)\nPRIMARY KEY (" + keys + ")";
+  if (!comment.empty()) sql += "\nCOMMENT " + comment_literal(comment, longest_table_comment);
+  sql += "\nDISTRIBUTED BY HASH (" + keys + ")";
   if (options.buckets != 0) sql += " BUCKETS " + std::to_string(options.buckets);
   std::string order;
   for (const auto& name : options.order_by) {
@@ -112,6 +122,13 @@ std::string create_table_sql(const std::string& database, const std::string& tab
         (properties.empty() ? "" : ", ") + double_quoted(name) + " = " + double_quoted(value);
   if (!properties.empty()) sql += "\nPROPERTIES (" + properties + ")";
   return sql;
+}
+
+std::string create_table_sql(const std::string& database, const route& r, const server_traits& server,
+                             const starrocks_table_options& of_sink) {
+  return create_table_sql(database, r.target, wanted_columns(r, server),
+                          r.made_with ? *r.made_with : of_sink,
+                          r.schema->comment);
 }
 
 std::optional<real_table> read_table(mysql_client& sql, const std::string& database,

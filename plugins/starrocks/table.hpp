@@ -22,6 +22,7 @@ struct wanted_column {
   std::optional<std::uint16_t> source; ///< index into route::schema->columns; none: leat's own
   bool key = false;
   std::string fallback = {}; ///< DEFAULT of leat's own
+  std::string comment = {};  ///< of the source's column
 };
 
 /// A column as the target has it.
@@ -46,7 +47,15 @@ std::vector<wanted_column> wanted_columns(const route&, const server_traits&);
 std::string quoted_table(const std::string& database, const std::string& table);
 
 std::string create_table_sql(const std::string& database, const std::string& table,
-                             const std::vector<wanted_column>&, const starrocks_table_options&);
+                             const std::vector<wanted_column>&, const starrocks_table_options&,
+                             const std::string& comment = {});
+/// The table of a route, with what the file and the source say of it.
+std::string create_table_sql(const std::string& database, const route&, const server_traits&,
+                             const starrocks_table_options& of_sink);
+/// A text as a comment, in quotes; the server takes so many bytes.
+std::string comment_literal(std::string_view text, std::size_t most);
+inline constexpr std::size_t longest_column_comment = 1024;
+inline constexpr std::size_t longest_table_comment = 2048;
 /// A column as CREATE TABLE and ADD COLUMN have it.
 std::string column_definition(const wanted_column&);
 

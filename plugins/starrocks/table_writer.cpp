@@ -1,5 +1,7 @@
 #include "plugins/starrocks/table_writer.hpp"
 
+#include <utility>
+
 #include "plugins/starrocks/errors.hpp"
 
 namespace leat::starrocks {
@@ -21,8 +23,7 @@ void table_writer::take_table() {
       refuse("the target table holds rows that this pipeline has not written", quoted_,
              "TRUNCATE TABLE " + quoted_ + ", or drop it, or name another target with `to`");
   } else {
-    context_.sql.query(create_table_sql(context_.database(), table_,
-                                        wanted_columns(*route_, context_.traits),
+    context_.sql.query(create_table_sql(context_.database(), *route_, context_.traits,
                                         context_.options.starrocks.table),
                        quoted_);
   }
@@ -44,6 +45,10 @@ void table_writer::change_schema(const route_ptr& after) {
     drain();
     evolve(context_, table_, *route_, *after);
   }
+  if (!same_comments(*route_, *after)) {
+    drain();
+    follow_comments(context_, table_, *after);
+  }
   route_ = after;
   if (same) return;
   read_shape();
@@ -55,18 +60,32 @@ void table_writer::check_fit() const {
 }
 
 row_encoder table_writer::make_encoder() const {
-  return {load_columns(columns_), context_.options.starrocks.format, context_.policies, true};
+  row_encoder made(load_columns(columns_), context_.options.starrocks.format, context_.policies,
+                   true);
+  if (context_.keeps_letters()) made.keep_ends();
+  return made;
 }
 
 void table_writer::send(row_encoder& rows) {
   if (rows.empty()) return;
-  const auto headers = rows.headers();
-  const auto body = rows.take();
-  context_.loads->load(table_, headers, body);
+  load_piece piece;
+  piece.headers = rows.headers();
+  for (const auto& c : columns_)
+    if (c.key) piece.key.push_back(c.name);
+  piece.ends = rows.take_ends();
+  piece.letters = std::exchange(letters_, {});
+  piece.body = rows.take();
+  context_.loads->load(table_, std::move(piece));
+}
+
+void table_writer::forget(row_encoder& rows) {
+  rows.take();
+  rows.take_ends();
+  letters_.clear();
 }
 
 void table_writer::send_if_large(row_encoder& rows) {
-  if (rows.bytes() >= context_.options.starrocks.max_load_bytes) send(rows);
+  if (rows.bytes() >= context_.piece_bytes()) send(rows);
 }
 
 void table_writer::fail_value(std::size_t column, std::string_view problem,

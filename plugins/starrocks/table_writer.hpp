@@ -36,6 +36,24 @@ class table_writer : public writer {
   row_encoder make_encoder() const;
   /// Sends what is encoded; the encoder is empty then.
   void send(row_encoder&);
+  /// Ends a row. `letter` makes what is kept of it, should the server refuse it.
+  template <class Letter>
+  void end(row_encoder& rows, const Letter& letter) {
+    rows.end();
+    if (context_.keeps_letters()) letters_.push_back(dead_letters::note(letter()));
+    send_if_large(rows);
+  }
+  /// A row that has a value which its column does not hold: becomes a dead letter, where these are kept.
+  template <class Letter>
+  void reject(row_encoder& rows, std::size_t column, std::string_view problem,
+              const std::string& row, const Letter& letter) {
+    if (!context_.keeps_letters()) fail_value(column, problem, row);
+    rows.drop();
+    context_.loads->bury(dead_letters::note(letter()),
+                         "column " + columns_[column].name + " has " + std::string(problem));
+  }
+  /// Forgets what is encoded.
+  void forget(row_encoder&);
   /// Sends it when it is large.
   void send_if_large(row_encoder&);
   /// Fails for a value that the column does not hold.
@@ -57,10 +75,16 @@ class table_writer : public writer {
   void read_shape();
 
   std::optional<leat::error> misfit_;
+  std::vector<std::string> letters_; ///< of the encoder's rows
 };
 
 std::unique_ptr<table_writer> make_keyed_writer(target_context&, const route_ptr&);
 std::unique_ptr<table_writer> make_append_writer(target_context&, const route_ptr&);
+
+/// Whether the source's comments differ between two versions of the route.
+bool same_comments(const route& before, const route& after);
+/// Gives the table the comments of the route's source.
+void follow_comments(target_context&, const std::string& table, const route&);
 
 /// ALTERs that bring the table of `before` to that of `after`; nothing when they are done.
 void evolve(target_context&, const std::string& table, const route& before, const route& after);

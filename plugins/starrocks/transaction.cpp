@@ -29,10 +29,10 @@ load_transaction::load_transaction(load_api& api, load_name name, std::string so
 
 void load_transaction::fail(const char* what, const load_reply& reply,
                             const std::string& table) const {
-  const auto rows = api_.row_errors(reply);
   const auto where = api_.database() + (table.empty() ? "" : "." + table);
-  auto e = server_error(what + std::string(" (") + reply.status + ", label " + name_.label + ")",
-                        reply.message + (rows.empty() ? "" : "; rows: " + rows), where);
+  const auto e = server_error(
+      what + std::string(" (") + reply.status + ", label " + name_.label + ")", reply.message, where);
+  if (is_about_rows(reply.message)) throw row_error(e, api_.row_errors(reply));
   throw e;
 }
 

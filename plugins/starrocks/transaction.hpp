@@ -23,7 +23,8 @@ class load_transaction {
 
   /// False: the label is taken.
   bool begin();
-  /// Throws leat::error: the transaction is of no use after that.
+  /// Throws leat::error: the transaction is of no use after that. Rows that the server refuses are a
+  /// row_error, here or later. Any thread, one a table.
   void load(const std::string& table, const load_api::header_lines&, std::string_view body);
   /// Of one table only: the rows are checked and durable, and wait for commit().
   void prepare();

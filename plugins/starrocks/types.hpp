@@ -41,7 +41,11 @@ inline constexpr std::uint64_t longest_text = 1'048'576;
 struct server_traits {
   std::uint32_t major = 4;
   std::uint32_t minor = 0;
+  std::uint32_t patch = 0;
   bool has_wide_decimal() const { return major >= 4; }
+  bool has_json_compression() const {
+    return major > 3 || (major == 3 && (minor > 2 || (minor == 2 && patch >= 7)));
+  }
   bool has_multi_table() const { return major >= 4; }
 };
 

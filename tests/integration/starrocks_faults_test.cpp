@@ -34,6 +34,19 @@ class StarrocksFault : public starrocks_both {
     commit(1);
   }
   void second_row() { write(changes().insert({2, "b", "y"})); }
+  /// Waits until a BE has what is flushed.
+  void flush() {
+    cluster().remove("/wire");
+    writer_->flush();
+    const auto taken = [] {
+      const auto wire = cluster().control("/wire?since=0").at("wire");
+      return std::any_of(wire.begin(), wire.end(), [](const auto& w) {
+        return w.at("op") == "load" && w.at("node").template get<std::string>().starts_with("be")
+               && w.at("status") == 200;
+      });
+    };
+    while (!taken()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   /// The epoch fails for now; the engine makes the sink anew and repeats it.
   void expect_repeat() {
     const auto e = error_of([&] { commit(2); });
@@ -92,7 +105,7 @@ TEST_P(StarrocksFault, ALostAnswerToABeginLeavesNothingBehind) {
 TEST_P(StarrocksFault, BesThatForgetTheirLoadsRepeatTheEpoch) {
   first_row();
   second_row();
-  writer_->flush();
+  flush();
   cluster().control("/node", {{"be0", "restart"}});
   cluster().control("/node", {{"be1", "restart"}});
   expect_repeat();
@@ -101,7 +114,7 @@ TEST_P(StarrocksFault, BesThatForgetTheirLoadsRepeatTheEpoch) {
 TEST_P(StarrocksFault, AnFeThatRestartsLosesNothing) {
   first_row();
   second_row();
-  writer_->flush();
+  flush();
   cluster().control("/node", {{"fe", "restart"}});
   try {
     commit(2);

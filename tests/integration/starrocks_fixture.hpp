@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataflow/error.hpp"
+#include "dataflow/spill.hpp"
 #include "plugins/starrocks/mysql_client.hpp"
 #include "plugins/starrocks/sink.hpp"
 #include "tests/support/batch_builder.hpp"
@@ -32,6 +33,9 @@ class starrocks_cluster {
     static starrocks_cluster one;
     return one;
   }
+
+  /// A double of its own, started with these options.
+  explicit starrocks_cluster(const std::vector<std::string>& more) { start(more); }
 
   std::vector<std::string> http;
   std::vector<std::string> mysql;
@@ -59,16 +63,16 @@ class starrocks_cluster {
  private:
   starrocks_cluster() {
     const char* given = std::getenv("LEAT_TEST_STARROCKS");
-    given != nullptr ? read(given) : start();
+    given != nullptr ? read(given) : start({});
   }
 
-  void start() {
+  void start(const std::vector<std::string>& more) {
     process_options options;
     options.die_with_parent = true;
-    process_ = std::make_unique<process>(
-        std::vector<std::string>{std::string(LEAT_SOURCE_DIRECTORY) + "/scripts/starrocks-double",
-                                 "--dir", (directory_ / "cluster").string()},
-        options);
+    std::vector<std::string> command{std::string(LEAT_SOURCE_DIRECTORY) + "/scripts/starrocks-double",
+                                     "--dir", (directory_ / "cluster").string()};
+    command.insert(command.end(), more.begin(), more.end());
+    process_ = std::make_unique<process>(command, options);
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (process_->out().find('\n') == std::string::npos) {
       if (!process_->running() || std::chrono::steady_clock::now() > until)
@@ -181,10 +185,12 @@ class starrocks_fixture : public ::testing::Test {
   }
 
   /// As after a crash: the sink is thrown away, and made anew.
-  std::optional<target_progress> reopen() {
+  std::optional<target_progress> reopen() { return open(options()); }
+  std::optional<target_progress> open(const sink_options& o) {
     close();
-    sink_ = starrocks::make_sink("shop", options());
+    sink_ = starrocks::make_sink("shop", o);
     auto found = sink_->open();
+    sink_->use(resources_);
     last_ = found.value_or(target_progress{});
     return found;
   }
@@ -258,6 +264,9 @@ class starrocks_fixture : public ::testing::Test {
 
   atomicity mode_ = atomicity::epoch;
   std::string database_;
+  temp_directory spill_directory_;
+  sink_resources resources_{std::make_shared<spill_area>(spill_directory_ / "spill", 1ULL << 30),
+                            4U << 20};
   std::unique_ptr<sink> sink_;
   writer* writer_ = nullptr;
   route_ptr attached_;

@@ -1,9 +1,12 @@
 """Checklist: /api/transaction/* for one table: begin, load, prepare, commit, rollback, time-outs."""
 
+import gzip
 import json
 import threading
 
+import lz4.frame
 import pytest
+import zstandard
 
 from client import Wire, basic
 
@@ -448,3 +451,44 @@ def test_a_redirect_can_be_lost(t):
     with pytest.raises(ConnectionError):
         t.load("redirect", [{"id": 1}])
     assert t.load("redirect", [{"id": 1}])["Status"] == "OK"
+
+
+# ---- compression: each request is a frame of its own
+
+
+FRAMES = {"GZIP": gzip.compress, "LZ4_FRAME": lz4.frame.compress, "ZSTD": zstandard.ZstdCompressor().compress}
+
+
+@pytest.mark.parametrize("codec", FRAMES)
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_compressed_requests_of_one_transaction(t, codec, kind):
+    pack, multi = FRAMES[codec], {"transaction_type": "multi"} if kind == "multi" else {}
+    label = f"packed_{codec}_{kind}"
+    t.transaction("begin", label, table=None if multi else "t", **multi)
+    for number in (1, 2):
+        body = pack(json.dumps([{"id": number, "v": codec}]).encode())
+        assert t.load(label, body, compression=codec, **multi)["Status"] == "OK"
+    assert t.transaction("commit", label, table=None if multi else "t", **multi)["Status"] == "OK"
+    assert t.rows() == [(1, codec), (2, codec)]
+
+
+def test_compressed_csv_requests_of_one_transaction(t):
+    t.begin("packed")
+    for number in (b"1", b"2"):
+        assert t.load("packed", lz4.frame.compress(number + b"\ta\n"), format="lz4", strip_outer_array="false")["Status"] == "OK"
+    assert t.commit("packed")["Status"] == "OK"
+    assert t.rows() == [(1, "a"), (2, "a")]
+
+
+def test_a_compression_that_starrocks_does_not_know(t):
+    t.begin("packed")
+    assert "Unsupported compression algorithm: LZ4" in t.load("packed", [{"id": 1}], compression="lz4")["Message"]
+
+
+def test_the_wire_tells_connections_and_loads_at_one_time(t):
+    t.control("DELETE", "/wire")
+    t.prepared("counted", [{"id": 1}])
+    wire = t.control("GET", "/wire")
+    numbers = [entry["connection"] for entry in wire["wire"] if entry["node"] == "fe"]
+    assert len(set(numbers)) == len(numbers)
+    assert wire["most_loads"] == 1

@@ -116,7 +116,8 @@ class Control:
     async def get_wire(self, request: Request, order: dict) -> dict:
         since = int(request.query.get("since", "0"))
         entries = [entry for entry in self.cluster.wire.entries if entry["number"] > since]
-        return {"wire": entries, "most_in_flight": self.cluster.wire.most_in_flight}
+        return {"wire": entries, "most_in_flight": self.cluster.wire.most_in_flight,
+                "most_loads": self.cluster.wire.most_loads}
 
     async def delete_wire(self, request: Request, order: dict) -> dict:
         self.cluster.wire.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import socket
 import struct
@@ -136,6 +137,7 @@ class Connection:
 
     def __init__(self, node: "HttpNode", reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.node, self.reader, self.writer = node, reader, writer
+        self.number = next(node.connection_numbers)
 
     async def serve(self) -> None:
         try:
@@ -152,7 +154,7 @@ class Connection:
         if request is None:
             return False
         self.node.classify(request)
-        entry = self.node.wire.begin(self.node.name, request)
+        entry = self.node.wire.begin(self.node.name, request, self.number)
         try:
             response = await self.respond(request, entry)
             entry["stray_body"] = request.has_body and not request.body_taken and self.buffered() > 0
@@ -261,6 +263,7 @@ class HttpNode:
         self.handle, self.classify, self.header_limit, self.on_fatal = handle, classify, header_limit, on_fatal
         self.port = 0
         self.tls = None
+        self.connection_numbers = itertools.count(1)
         self.server: asyncio.Server | None = None
         self.tasks: set[asyncio.Task] = set()
 

@@ -11,11 +11,12 @@ class WireLog:
         self.entries: deque[dict] = deque(maxlen=LIMIT)
         self.in_flight: dict[tuple, int] = {}
         self.most_in_flight: dict[str, int] = {}
+        self.loads = self.most_loads = 0
         self.number = 0
 
-    def begin(self, node: str, request) -> dict:
+    def begin(self, node: str, request, connection: int = 0) -> dict:
         self.number += 1
-        entry = {"number": self.number, "node": node, "op": request.op, "method": request.method, "target": request.target,
+        entry = {"number": self.number, "node": node, "connection": connection, "op": request.op, "method": request.method, "target": request.target,
                  "headers": dict(request.headers), "label": request.label, "table": request.table, "body_bytes": 0,
                  "sent_100": False, "stray_body": False, "status": None, "reply": ""}
         self.entries.append(entry)
@@ -31,6 +32,8 @@ class WireLog:
         if request.op != "load" or not node.startswith("be"):
             return
         key = (request.label, request.table)
+        self.loads += change
+        self.most_loads = max(self.most_loads, self.loads)
         self.in_flight[key] = self.in_flight.get(key, 0) + change
         name = f"{request.label}/{request.table}"
         self.most_in_flight[name] = max(self.most_in_flight.get(name, 0), self.in_flight[key])
@@ -44,3 +47,4 @@ class WireLog:
     def clear(self) -> None:
         self.entries.clear()
         self.most_in_flight.clear()
+        self.most_loads = self.loads

@@ -1,0 +1,67 @@
+#include "plugins/starrocks/dead_letters.hpp"
+
+#include <xxhash.h>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "plugins/starrocks/progress.hpp"
+#include "plugins/starrocks/table.hpp"
+
+namespace leat::starrocks {
+
+namespace {
+
+constexpr std::size_t longest_reason = 8192;
+
+wanted_column made(const char* name, const char* type, bool key = false) {
+  return {name, {type, value_form::text, 0, {}, 0, {}}, std::nullopt, key, {}};
+}
+
+} // namespace
+
+void dead_letters::make(mysql_client& sql, const std::string& database,
+                        const starrocks_table_options& options) const {
+  starrocks_table_options own;
+  own.properties = options.properties;
+  const std::vector<wanted_column> columns{
+      made("pipeline", "VARCHAR(40)", true), made("id", "VARCHAR(32)", true),
+      made("target", "VARCHAR(1024)"),       made("key", "JSON"),
+      made("reason", "VARCHAR(65533)"),      made("row", "JSON"),
+      made("commit_lsn", "VARCHAR(17)"),     made("seq", "BIGINT"),
+      made("at", "DATETIME")};
+  sql.query(create_table_sql(database, table_, columns, own), quoted_table(database, table_));
+}
+
+std::string dead_letters::note(const dead_letter& letter) {
+  auto text = "\"target\":" + json_string(letter.target) + ",\"key\":"
+              + (letter.key.empty() ? "null" : letter.key) + ",\"row\":" + letter.row;
+  if (letter.at)
+    text += ",\"commit_lsn\":\"" + to_string(letter.at->commit)
+            + "\",\"seq\":" + std::to_string(letter.at->index);
+  else
+    text += ",\"commit_lsn\":null,\"seq\":null";
+  return text;
+}
+
+void dead_letters::add(std::string_view note, std::string_view reason) {
+  // A character of UTF-8 is not cut in two.
+  auto size = std::min(reason.size(), longest_reason);
+  while (size < reason.size() && size > 0 && (reason[size] & 0xC0) == 0x80) --size;
+  const auto digest = XXH3_128bits(note.data(), note.size());
+  rows_ += rows_.empty() ? "[" : ",\n";
+  rows_ += fmt::format("{{\"pipeline\":{},\"id\":\"{:016x}{:016x}\",", json_string(pipeline_),
+                       digest.high64, digest.low64);
+  rows_ += note;
+  rows_ += ",\"reason\":" + json_string(reason.substr(0, size)) + ",\"at\":\"" + now_text()
+           + "\",\"__op\":0}";
+}
+
+load_piece dead_letters::take() {
+  load_piece piece{progress_record::load_headers(), std::exchange(rows_, {}), {}, {}, {}};
+  piece.body += "]\n";
+  return piece;
+}
+
+} // namespace leat::starrocks

@@ -1,0 +1,120 @@
+#include <gmock/gmock.h>
+
+#include "tests/integration/starrocks_fixture.hpp"
+
+namespace leat::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+/// Tables that leat makes, and what becomes of them.
+class StarrocksTables : public starrocks_fixture {
+ protected:
+  static std::shared_ptr<table_schema> commented() {
+    auto schema = std::make_shared<table_schema>(*items());
+    schema->comment = "what is \"sold\"";
+    schema->columns[0].comment = "the \\ key";
+    schema->columns[1].comment = "Таблица's name";
+    return schema;
+  }
+  std::string shown() {
+    return rows_of("SHOW CREATE TABLE " + table("items"));
+  }
+  std::string comments() {
+    return rows_of("SELECT COLUMN_NAME, COLUMN_COMMENT FROM information_schema.columns WHERE TABLE_SCHEMA = '"
+                   + database_ + "' AND TABLE_NAME = 'items' ORDER BY ORDINAL_POSITION");
+  }
+  std::string table_comment() {
+    return rows_of("SELECT TABLE_COMMENT FROM information_schema.tables WHERE TABLE_SCHEMA = '"
+                   + database_ + "' AND TABLE_NAME = 'items'");
+  }
+  void evolve(const schema_ptr& after) {
+    attached_ = share(route_of(after));
+    writer_->change_schema(attached_);
+  }
+};
+
+TEST_F(StarrocksTables, HaveTheCommentsOfTheSource) {
+  reopen();
+  attach(route_of(commented()));
+  EXPECT_EQ(comments(), "id|the \\ key name|Таблица's name body|");
+  EXPECT_EQ(table_comment(), "what is \"sold\"");
+}
+
+TEST_F(StarrocksTables, FollowCommentsWhereTheSourceTellsItsColumns) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  writer_->flush();
+  auto after = commented();
+  column added;
+  added.name = "extra";
+  added.kind = value_class::text;
+  added.type_name = "text";
+  added.comment = "came later";
+  added.number = 9;
+  after->columns.push_back(added);
+  evolve(after);
+  // A key cannot be altered.
+  EXPECT_EQ(comments(), "id| name|Таблица's name body| extra|came later");
+  EXPECT_EQ(table_comment(), "what is \"sold\"");
+  auto last = std::make_shared<table_schema>(*after);
+  last->columns[1].comment.clear();
+  evolve(last);
+  EXPECT_EQ(comments(), "id| name| body| extra|came later");
+  write(changes().insert({2, "b", "y", "z"}));
+  commit(1);
+  EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
+}
+
+TEST_F(StarrocksTables, ALongCommentIsCutBetweenCharacters) {
+  auto schema = std::make_shared<table_schema>(*items());
+  for (int i = 0; i < 600; ++i) schema->columns[1].comment += "ю";
+  reopen();
+  attach(route_of(schema));
+  EXPECT_EQ(rows_of("SELECT char_length(COLUMN_COMMENT) AS l FROM information_schema.columns WHERE TABLE_SCHEMA = '"
+                    + database_ + "' AND TABLE_NAME = 'items' AND COLUMN_NAME = 'name'"),
+            "512");
+}
+
+TEST_F(StarrocksTables, AreMadeAsTheirRouteSays) {
+  reopen();
+  auto r = route_of(items());
+  starrocks_route_table given;
+  given.buckets = 3;
+  given.properties = {{"enable_persistent_index", "true"}};
+  given.order_by = std::vector<std::string>{"name"};
+  r.made_with =
+      std::make_shared<const starrocks_table_options>(given.over(options().starrocks.table));
+  attach(r);
+  EXPECT_THAT(shown(), AllOf(HasSubstr("BUCKETS 3"), HasSubstr("ORDER BY(`name`)"),
+                             HasSubstr("\"replication_num\" = \"1\""),
+                             HasSubstr("\"enable_persistent_index\" = \"true\"")));
+}
+
+TEST_F(StarrocksTables, NamesAndValuesCannotBreakOut) {
+  const std::string hostile = "we\"ird 'x`y; -- /* \\ %41";
+  const std::string column = "a\"b`c',d:e\\f\ng Таблица";
+  auto source = starrocks_source("items", {{"id", value_class::text, "text"},
+                                           {column, value_class::text, "text"},
+                                           {"j", value_class::jsonb, "jsonb"}});
+  auto r = route_of(source);
+  r.target = hostile;
+  auto o = options();
+  o.dead_letter = "dead \"letters`";
+  open(o);
+  attach(r);
+  const std::string nasty = "'); DROP TABLE x; --\\\"`\t\r\n\x01\x02,\"__op\":1}]";
+  write(changes().insert({nasty, nasty, "{\"k\": \"\\\"}]\"}"}).insert({"2", "x", nullptr}));
+  commit(1);
+  const auto at = "`" + database_ + "`.`we\"ird 'x``y; -- /* \\ %41`";
+  EXPECT_EQ(rows_of("SELECT id, `a\"b``c',d:e\\f\ng Таблица` AS c FROM " + at + " ORDER BY id"),
+            nasty + "|" + nasty + " 2|x");
+  write(changes().update({nasty, "y", unchanged}).remove({"2", absent, absent}));
+  commit(2);
+  EXPECT_EQ(rows_of("SELECT id, `a\"b``c',d:e\\f\ng Таблица` AS c FROM " + at + " ORDER BY id"),
+            nasty + "|y");
+}
+
+} // namespace
+} // namespace leat::test
