@@ -32,8 +32,7 @@ void emitted_rows::begin(const batch& rows, bool flushing) {
   largest_in_arena_ = std::min<std::size_t>(arena_size_, largest_value);
   bytes_.clear();
   used_ = 0;
-  changes_.clear();
-  changes_.reserve(rows.changes.size());
+  made_ = 0;
 }
 
 void emitted_rows::keep(std::uint32_t i) {
@@ -42,7 +41,7 @@ void emitted_rows::keep(std::uint32_t i) {
     throw "it keeps change " + number(i) + ", and the batch has " + number(rows_->changes.size());
   if (!as_input_ && rows_->changes[i].kind != change_kind::truncate)
     throw std::string("it keeps a row, and its output has other columns than its input");
-  changes_.push_back(rows_->changes[i]);
+  add_change(rows_->changes[i]);
 }
 
 void emitted_rows::emit(const leat_emission& e) {
@@ -57,7 +56,7 @@ void emitted_rows::emit(const leat_emission& e) {
         + number(e.old_kind) + ", which do not exist";
   change c;
   if (flushing_)
-    c.index = changes_.size();
+    c.index = made_;
   else
     c = rows_->changes[e.from];
   c.kind = static_cast<change_kind>(e.kind);
@@ -80,7 +79,7 @@ void emitted_rows::emit(const leat_emission& e) {
     c.new_row = add_row(e.new_row);
     check_key("a row");
   }
-  changes_.push_back(c);
+  add_change(c);
 }
 
 std::uint32_t emitted_rows::add_row(const leat_value* values) {
@@ -131,6 +130,7 @@ void emitted_rows::finish(batch& rows) {
   rows.cells.insert(rows.cells.end(), cells_.begin(),
                     cells_.begin() + static_cast<std::ptrdiff_t>(used_));
   rows.arena += bytes_;
+  changes_.resize(made_);
   rows.changes.swap(changes_);
   rows_ = nullptr;
 }

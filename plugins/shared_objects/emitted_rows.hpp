@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -32,6 +33,10 @@ class emitted_rows {
     for (const auto k : output_.key)
       if (!row[k].has_value() && !(append_ && row[k].is_null())) refuse_key(k, which);
   }
+  void add_change(const change& c) {
+    if (made_ == changes_.size()) changes_.resize(made_ + std::max<std::size_t>(made_, 256));
+    changes_[made_++] = c;
+  }
   [[noreturn]] void refuse_key(std::size_t column, const char* which) const;
 
   const table_schema& output_;
@@ -46,7 +51,8 @@ class emitted_rows {
   std::string bytes_;
   std::vector<cell> cells_; ///< the first `used_`
   std::size_t used_ = 0;
-  std::vector<change> changes_;
+  std::vector<change> changes_; ///< the first `made_`
+  std::size_t made_ = 0;
 };
 
 } // namespace leat::shared_objects

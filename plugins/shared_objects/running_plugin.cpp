@@ -142,7 +142,6 @@ void running_plugin::flush(batch& rows) {
 void running_plugin::leave(batch& rows) {
   emitted_.finish(rows);
   rows.tables = {place_.output};
-  for (auto& c : rows.changes) c.table = 0;
 }
 
 } // namespace leat::shared_objects

@@ -4,7 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "tests/plugins/exported_symbols.hpp"
+#include "tests/plugins/plugin_page.hpp"
 #include "tests/support/pipeline_fixture.hpp"
+#include "tests/support/sqlite_reader.hpp"
 
 // Plugins in routes of the leat binary, from a PostgreSQL server into SQLite.
 
@@ -76,11 +79,34 @@ TEST_F(PipelinePlugins, RowsOfSnapshotAndStreamGoThroughAChainOfThem) {
   source("UPDATE people SET phone = NULL WHERE id = 3");
   wait_until_caught_up();
   stop();
-  EXPECT_EQ(lite("SELECT id, name, phone, city FROM people"),
-            lite_like(source_rows(
-                "SELECT id::text, name, regexp_replace(phone, '[0-9]', '#', 'g'), "
-                "CASE name WHEN 'name 1' THEN 'Bern' WHEN 'name 200' THEN 'Wien' "
-                "WHEN 'moved' THEN 'Graz' END FROM people")));
+  EXPECT_EQ(
+      lite("SELECT id, name, phone, city FROM people"),
+      lite_like(source_rows("SELECT id::text, name, regexp_replace(phone, '[0-9]', '#', 'g'), "
+                            "CASE name WHEN 'name 1' THEN 'Bern' WHEN 'name 200' THEN 'Wien' "
+                            "WHEN 'moved' THEN 'Graz' END FROM people")));
+}
+
+TEST_F(PipelinePlugins, TheFirstTenMinutesOfThePageGoAsItSays) {
+  server().create_database("page");
+  server().execute(page_block("ten minutes", "sql"), "page");
+  auto file = page_block("people.toml", "toml");
+  const std::string url = "postgresql://leat@localhost:5432/shop";
+  ASSERT_NE(file.find(url), std::string::npos);
+  file.replace(file.find(url), url.size(), server().url("page"));
+  std::ofstream(directory() / "people.toml") << file;
+  build_from_page("initials.cpp", directory());
+  process_options there;
+  there.directory = directory();
+  const auto commands = commands_of(page_block("says what is wrong with it", "sh"));
+  EXPECT_EQ(commands.size(), 3u);
+  for (auto command : commands) {
+    ASSERT_EQ(command.at(0), "leat");
+    command[0] = leat_program();
+    const auto done = run(command, there);
+    EXPECT_EQ(done.status.code, 0) << done.out << done.err;
+  }
+  EXPECT_EQ(sqlite_reader(directory() / "people.db").query("SELECT id, name, country FROM people"),
+            (text_rows{{"1", "AL", "UK"}, {"2", "GH", "US"}, {"3", "n", std::nullopt}}));
 }
 
 TEST_F(PipelinePlugins, ThePlanShowsThem) {
@@ -157,6 +183,17 @@ TEST_F(PipelinePlugins, StandardOutputStaysLeats) {
   EXPECT_EQ(ran.status.code, 0) << ran.err;
   EXPECT_THAT(ran.out, IsEmpty());
   EXPECT_THAT(ran.err, HasSubstr("printed by a plugin"));
+}
+
+/// Objects and types that it shares with libraries have to be exported, and weak symbols of
+/// templates are; functions do not, and nothing of its own.
+TEST_F(PipelinePlugins, TheBinaryExportsNothingOfItsOwn) {
+  const auto symbols = exported_symbols(leat_program());
+  EXPECT_FALSE(symbols.empty());
+  for (const auto& symbol : symbols) {
+    EXPECT_FALSE(symbol.starts_with("T ")) << symbol;
+    EXPECT_EQ(symbol.find("leat"), std::string::npos) << symbol;
+  }
 }
 
 } // namespace
