@@ -6,6 +6,7 @@
 #include "dataflow/fold.hpp"
 #include "dataflow/key_set.hpp"
 #include "plugins/starrocks/held_deletes.hpp"
+#include "plugins/starrocks/kept_rows.hpp"
 #include "plugins/starrocks/read_back.hpp"
 #include "plugins/starrocks/seen_rows.hpp"
 #include "plugins/starrocks/table_writer.hpp"
@@ -17,6 +18,7 @@ namespace {
 /// Keys of one epoch, in all tables, that are remembered one by one; beyond, any key of the table may have been
 /// written.
 constexpr std::size_t most_keys = 1U << 20;
+constexpr std::size_t keys_marked_at_once = 500;
 
 key_hash hash_of(std::string_view key) {
   const auto h = XXH3_128bits(key.data(), key.size());
@@ -35,7 +37,8 @@ class keyed_writer final : public table_writer {
   keyed_writer(target_context& context, const route_ptr& r)
       : table_writer(context, r), fold_(r), rows_(make_encoder()),
         target_(context.sql, quoted_, columns_), seen_(context, route_, columns_),
-        removed_(context.services.spill, context.held) {
+        removed_(context.services.spill, context.held), marked_(context.services.spill, context.held),
+        kept_(context.held) {
     fold_.set_settled(false);
   }
 
@@ -70,12 +73,14 @@ class keyed_writer final : public table_writer {
       end(rows_, letter);
     });
     send(rows_);
+    mark_unkept();
   }
 
   void committed() override {
     context_.remembered_keys -= written_.size();
     written_.clear();
     any_written_ = false;
+    kept_.clear();
   }
 
   void became_consistent() override { fold_.set_settled(true); }
@@ -84,17 +89,17 @@ class keyed_writer final : public table_writer {
 
   void begin_snapshot(std::uint32_t generation) override {
     fold_.set_settled(false);
-    const auto record = context_.progress.table(table_);
+    const auto record = context_.progress.table(route_->progress_name());
     if (generation == record.snapshot || generation == record.finished) return;
     // A table's first snapshot finds it empty.
     if (generation > 1) seen_.start();
-    context_.progress.set_snapshot(table_, generation, record.finished);
+    context_.progress.set_snapshot(route_->progress_name(), generation, record.finished);
   }
 
   /// Drained: what the chunks have brought is seen by a statement.
   void finish_snapshot(std::uint32_t generation) override {
     fold_.set_settled(true);
-    if (context_.progress.table(table_).snapshot != generation) return;
+    if (context_.progress.table(route_->progress_name()).snapshot != generation) return;
     if (seen_.collecting()) {
       finish_epoch();
       drain();
@@ -102,7 +107,7 @@ class keyed_writer final : public table_writer {
       committed();
       seen_.remove_unseen();
     }
-    context_.progress.set_snapshot(table_, 0, generation);
+    context_.progress.set_snapshot(route_->progress_name(), 0, generation);
     seen_.drop();
   }
 
@@ -143,7 +148,8 @@ class keyed_writer final : public table_writer {
     if (any_written_) return;
     if (written_.insert(hash_of(fold_.key_bytes(e.key)))) ++context_.remembered_keys;
     if (context_.remembered_keys <= most_keys) return;
-    committed();
+    context_.remembered_keys -= written_.size();
+    written_.clear();
     any_written_ = true;
   }
 
@@ -200,12 +206,87 @@ class keyed_writer final : public table_writer {
 
   /// delete = "soft" where only the key came.
   void mark(const fold_entry& e) {
+    const auto key = fold_.key_bytes(e.key);
+    if (const auto* written = kept_.find(key)) return mark(*written, key_texts(e.key));
+    if (is_written(e.key)) {
+      if (any_written_ || !kept_.all()) marked_.hold(key, key_texts(e.key));
+      return;
+    }
     const auto* there = row_of(e.key);
     if (there == nullptr) return;
+    auto cells = cells_of(*there);
+    mark(cells, key_texts(e.key));
+    kept_.keep(key, std::move(cells));
+  }
+
+  void mark(const kept_rows::row& cells, const std::vector<std::string>& key) {
     rows_.begin(row_op::upsert);
-    for (std::size_t i = 0; i + 1 < columns_.size(); ++i) put_printed(i, (*there)[i]);
+    for (std::size_t i = 0; i + 1 < columns_.size(); ++i) put_sent(i, cells[i]);
     rows_.value(columns_.size() - 1, "t");
-    end(rows_, [&] { return letter_of_key(key_texts(e.key)); });
+    end(rows_, [&] { return letter_of_key(key); });
+  }
+
+  /// What the epoch has written and could not keep is read back once it is committed, ahead of the epoch.
+  void mark_unkept() {
+    bool drained = false;
+    std::vector<std::vector<std::string>> keys;
+    const auto mark_all = [&] {
+      if (!std::exchange(drained, true)) {
+        drain();
+        committed();
+      }
+      mark_there(keys);
+      keys.clear();
+    };
+    marked_.take([&](const std::vector<std::string>& texts) {
+      keys.push_back(texts);
+      if (keys.size() == keys_marked_at_once) mark_all();
+    });
+    if (!keys.empty()) mark_all();
+    send(rows_);
+  }
+
+  void mark_there(const std::vector<std::vector<std::string>>& keys) {
+    std::vector<std::vector<std::string_view>> views;
+    for (const auto& texts : keys) views.emplace_back(texts.begin(), texts.end());
+    context_.progress.await_fresh();
+    target_.fetch(views);
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      if (const auto* there = target_.find(read_back::key_of(columns_, views[i])))
+        mark(cells_of(*there), keys[i]);
+    target_.clear();
+  }
+
+  static kept_rows::row cells_of(const read_back::row& texts) {
+    kept_rows::row cells;
+    for (const auto& text : texts)
+      cells.push_back(text ? sent_cell{sent_cell::kind::printed, *text} : sent_cell{});
+    return cells;
+  }
+
+  void put_sent(std::size_t column, const sent_cell& c) {
+    switch (c.is) {
+    case sent_cell::kind::null:
+      return rows_.null(column);
+    case sent_cell::kind::printed:
+      return rows_.printed(column, c.text);
+    case sent_cell::kind::source:
+      rows_.value(column, c.text);
+    }
+  }
+
+  void keep(const fold_entry& e, const read_back::row* base) {
+    if (!soft()) return;
+    kept_rows::row cells(columns_.size());
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (!columns_[i].source) continue;
+      const auto state = fold_.state(e, *columns_[i].source);
+      if (state == cell_state::value)
+        cells[i] = {sent_cell::kind::source, std::string(fold_.text(e, *columns_[i].source))};
+      else if (state != cell_state::null && base != nullptr && (*base)[i])
+        cells[i] = {sent_cell::kind::printed, *(*base)[i]};
+    }
+    kept_.keep(fold_.key_bytes(e.key), std::move(cells));
   }
 
   void put_printed(std::size_t column, const std::optional<std::string>& text) {
@@ -215,6 +296,7 @@ class keyed_writer final : public table_writer {
   void put(const fold_entry& e, const read_back::row* base) {
     const auto letter = [&] { return letter_of(*route_, fold_, e); };
     removed_.release(fold_.key_bytes(e.key));
+    if (soft()) marked_.release(fold_.key_bytes(e.key));
     rows_.begin(row_op::upsert);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (!columns_[i].source) {
@@ -229,6 +311,7 @@ class keyed_writer final : public table_writer {
         const auto problem = rows_.value(i, fold_.text(e, source));
         if (problem.empty()) continue;
         if (!columns_[i].key) seen_.add(fold_, e.key);
+        kept_.lose();
         return reject(rows_, i, problem, describe(key_texts(e.key)), letter);
       } else if (base != nullptr) {
         put_printed(i, (*base)[i]);
@@ -237,6 +320,7 @@ class keyed_writer final : public table_writer {
       }
     }
     seen_.add(fold_, e.key);
+    keep(e, base);
     end(rows_, letter);
   }
 
@@ -244,13 +328,18 @@ class keyed_writer final : public table_writer {
   void truncate() {
     if (route_->removal == delete_mode::ignore) return;
     removed_.clear();
+    marked_.clear();
     forget(rows_);
     drain();
     committed();
+    const auto own = own_rows(*route_);
     if (soft())
       context_.sql.query("UPDATE " + quoted_ + " SET " + quote_identifier(deleted_column)
-                             + " = TRUE WHERE " + quote_identifier(deleted_column) + " = FALSE",
+                             + " = TRUE WHERE " + quote_identifier(deleted_column) + " = FALSE"
+                             + (own.empty() ? "" : " AND " + own),
                          quoted_);
+    else if (!own.empty())
+      context_.sql.query("DELETE FROM " + quoted_ + " WHERE " + own, quoted_);
     else
       context_.sql.query("TRUNCATE TABLE " + quoted_, quoted_);
   }
@@ -260,6 +349,8 @@ class keyed_writer final : public table_writer {
   read_back target_;
   seen_rows seen_;
   held_deletes removed_;
+  held_deletes marked_; ///< of removed rows that are written and could not be kept; soft only
+  kept_rows kept_;      ///< soft only
   key_set written_; ///< keys that flushes of the open epoch have taken
   bool any_written_ = false;
   std::vector<missing_row> missing_;
