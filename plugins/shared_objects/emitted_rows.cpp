@@ -8,6 +8,7 @@ namespace leat::shared_objects {
 namespace {
 
 constexpr std::uint32_t largest_value = 0x3fffffffU;
+constexpr std::size_t largest_kept = 1U << 20; ///< of buffers, between two batches
 
 cell value_at(std::size_t offset, std::uint32_t size) {
   cell c;
@@ -132,6 +133,9 @@ void emitted_rows::finish(batch& rows) {
   rows.arena += bytes_;
   changes_.resize(made_);
   rows.changes.swap(changes_);
+  // The next batch is rarely as large.
+  if (bytes_.capacity() > largest_kept) std::string().swap(bytes_);
+  if (cells_.capacity() * sizeof(cell) > largest_kept) std::vector<cell>().swap(cells_);
   rows_ = nullptr;
 }
 
