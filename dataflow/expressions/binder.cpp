@@ -137,6 +137,7 @@ node_ptr binder::column(const json& content) {
 }
 
 node_ptr binder::metadata(const std::string& name, int place) const {
+  same_at_server_ = false;
   const auto word = [&](const std::string& value) {
     datum d;
     d.set_own(value);
@@ -218,7 +219,7 @@ sql_type binder::type_named(const json& t) const {
     refuse("leat does not compute with type `" + name + "`", place,
            "types are boolean, smallint, integer, bigint, numeric, real, double precision, text, "
            "varchar, char, bytea, "
-           "date, timestamp, timestamptz, interval, uuid, json, jsonb and their arrays");
+           "date, time, timestamp, timestamptz, interval, uuid, json, jsonb and their arrays");
   sql_type out{*found, t.contains("arrayBounds"), -1};
   if (!t.contains("typmods")) return out;
   std::vector<int> numbers;
@@ -246,6 +247,7 @@ sql_type binder::type_named(const json& t) const {
     out.modifier = ((numbers.front() << 16) | (scale & 0x7ff)) + 4;
     return out;
   }
+  case type_id::time_of_day:
   case type_id::timestamp:
   case type_id::timestamptz:
     within(numbers.front(), 0, 6);
@@ -259,6 +261,9 @@ sql_type binder::type_named(const json& t) const {
 
 node_ptr binder::guarded_cast(node_ptr n, const sql_type& to) const {
   const int place = n->place;
+  // Leat takes ISO forms only, and reads documents with a library of its own.
+  const bool parses = is_text(n->type.id) && !n->is_constant() && !is_text(to.id);
+  if (parses && !is_number(to.id)) same_at_server_ = false;
   try {
     return cast(std::move(n), to);
   } catch (const evaluation_error& e) {

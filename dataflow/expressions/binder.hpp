@@ -21,6 +21,8 @@ class binder {
   /// A cast that was written down, or is wanted by the pipeline file.
   node_ptr cast_to(node_ptr, const sql_type&, int place) const;
   node_ptr condition(node_ptr, const char* of) const;
+  /// Nothing that was bound reads `leat.` columns or differs from the server (docs/expressions.md).
+  bool same_at_server() const { return same_at_server_; }
 
   [[noreturn]] void refuse(const std::string& what, int place, const std::string& remedy) const;
 
@@ -56,11 +58,13 @@ class binder {
   void check_order(const sql_type&, bool by_bytes, int place) const;
   node_ptr called(const std::string& name, std::vector<node_ptr> arguments, int place,
                   bool is_operator) const;
+  node_ptr joined_arrays(std::vector<node_ptr> arguments, int place) const;
   node_ptr guarded_cast(node_ptr, const sql_type&) const;
 
   const std::string& text_;
   int offset_;
   const table_schema& table_;
+  mutable bool same_at_server_ = true;
 };
 
 } // namespace leat::sql

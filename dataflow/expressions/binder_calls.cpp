@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <tuple>
 
@@ -57,6 +58,17 @@ std::string signature(const std::string& name, const std::vector<node_ptr>& argu
   return is_operator ? out : out + ")";
 }
 
+/// By the server's locale there, or by other code than PostgreSQL's here.
+bool differs_from_server(std::string_view name) {
+  static constexpr std::array<std::string_view, 10> names{
+      "lower", "upper", "~~*", "!~~*", "~", "!~", "~*", "!~*", "regexp_replace", "timezone"};
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool joins_arrays(const std::string& name, const std::vector<node_ptr>& arguments) {
+  return name == "||" && arguments.size() == 2 && (arguments[0]->type.array || arguments[1]->type.array);
+}
+
 bool is_real(const node_ptr& n) { return n->type.id == type_id::float4 && !n->type.array; }
 bool is_other_number(const node_ptr& n) {
   return is_number(n->type.id) && n->type.id != type_id::float4 && !n->type.array;
@@ -66,6 +78,8 @@ bool is_other_number(const node_ptr& n) {
 
 node_ptr binder::called(const std::string& name, std::vector<node_ptr> arguments, int place,
                         bool is_operator) const {
+  if (differs_from_server(name)) same_at_server_ = false;
+  if (joins_arrays(name, arguments)) return joined_arrays(std::move(arguments), place);
   // A real beside another number becomes double precision, PostgreSQL's preferred type.
   const bool arithmetic = is_operator && arguments.size() == 2;
   if (arithmetic
@@ -73,7 +87,10 @@ node_ptr binder::called(const std::string& name, std::vector<node_ptr> arguments
           || (is_real(arguments[1]) && is_other_number(arguments[0]))))
     for (auto& a : arguments) a = guarded_cast(std::move(a), scalar(type_id::float8));
   // A literal takes the type of the other side first.
-  if (arithmetic && name != "||" && name != "->" && name != "->>"
+  const bool document = std::any_of(arguments.begin(), arguments.end(), [](const node_ptr& n) {
+    return n->type.id == type_id::jsonb && !n->type.array;
+  });
+  if (arithmetic && (name != "||" || document) && name != "->" && name != "->>"
       && arguments[0]->is_unknown() != arguments[1]->is_unknown()) {
     const std::size_t literal = arguments[0]->is_unknown() ? 0 : 1;
     const auto& other = arguments[1 - literal]->type;
@@ -117,6 +134,23 @@ node_ptr binder::called(const std::string& name, std::vector<node_ptr> arguments
   auto result = best->result;
   if (result == any_array) result = arguments.front()->type.plain();
   return make_call(best->run, result, std::move(arguments), place, best->strict);
+}
+
+/// Items take the type that both sides have in common; a literal, or NULL, is an array of it.
+node_ptr binder::joined_arrays(std::vector<node_ptr> arguments, int place) const {
+  const bool left = arguments[0]->type.array || arguments[0]->is_unknown();
+  const bool right = arguments[1]->type.array || arguments[1]->is_unknown();
+  std::vector<sql_type> items;
+  for (const auto& a : arguments)
+    if (!a->is_unknown()) items.push_back(a->type.element().plain());
+  const auto item = common_type(items);
+  if (item.id == type_id::opaque)
+    refuse("operator does not exist: " + signature("||", arguments, true), place,
+           "cast the arguments; docs/expressions.md lists what there is");
+  const sql_type whole{item.id, true, -1};
+  arguments[0] = guarded_cast(std::move(arguments[0]), left ? whole : item);
+  arguments[1] = guarded_cast(std::move(arguments[1]), right ? whole : item);
+  return make_call(array_concatenation(left, right), whole, std::move(arguments), place, false);
 }
 
 node_ptr binder::function_call(const json& e) {

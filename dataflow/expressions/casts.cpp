@@ -91,6 +91,16 @@ void date_to_timestamp(datum& out, arguments a, const call_info&) {
 void timestamp_to_date(datum& out, arguments a, const call_info&) {
   out.set(date_of_timestamp(a[0]->i));
 }
+void timestamp_to_time(datum& out, arguments a, const call_info&) {
+  if (!is_finite_timestamp(a[0]->i)) return out.set_null();
+  out.set(add_to_clock(0, a[0]->i));
+}
+void interval_to_time(datum& out, arguments a, const call_info&) {
+  out.set(add_to_clock(0, a[0]->span.microseconds));
+}
+void time_to_interval(datum& out, arguments a, const call_info&) {
+  out.set(interval_value{a[0]->i, 0, 0});
+}
 void same_integer(datum& out, arguments a, const call_info&) { out.set(a[0]->i); }
 
 void boolean_to_text(datum& out, arguments a, const call_info&) {
@@ -161,6 +171,7 @@ void fit(datum& out, arguments a, const call_info& c) {
     const auto n = read_numeric_modifier(m);
     return out.set(a[0]->number.fitted(n.precision, n.scale));
   }
+  case type_id::time_of_day:
   case type_id::timestamp:
   case type_id::timestamptz:
     return out.set(rounded_timestamp(a[0]->i, m));
@@ -204,6 +215,11 @@ builtin find_cast(type_id from, type_id to) {
     if (to == t::float8) return same_real;
     return to == t::float4 ? float8_to_float4 : nullptr;
   }
+  if (to == t::time_of_day) {
+    if (from == t::interval) return interval_to_time;
+    return from == t::timestamp || from == t::timestamptz ? timestamp_to_time : nullptr;
+  }
+  if (from == t::time_of_day) return to == t::interval ? time_to_interval : nullptr;
   if (from == t::date && is_moment(to)) return date_to_timestamp;
   if (is_moment(from) && to == t::date) return timestamp_to_date;
   if (is_moment(from) && is_moment(to)) return same_integer;

@@ -60,6 +60,7 @@ builtin choose(const sql_type& t) {
   case type_id::int4:
   case type_id::int8:
   case type_id::date:
+  case type_id::time_of_day:
   case type_id::timestamp:
   case type_id::timestamptz:
     return integers<Op>;

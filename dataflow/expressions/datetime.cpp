@@ -91,6 +91,8 @@ void print_date(std::string& out, std::int64_t days) {
   if (c.year <= 0) out += " BC";
 }
 
+void print_time(std::string& out, std::int64_t clock) { print_clock(out, clock); }
+
 void print_timestamp(std::string& out, std::int64_t t, bool zoned) {
   if (t == after_all) return void(out += "infinity");
   if (t == before_all) return void(out += "-infinity");
@@ -252,6 +254,11 @@ int compare(const interval_value& a, const interval_value& b) {
   };
   const auto x = span(a), y = span(b);
   return x < y ? -1 : x > y ? 1 : 0;
+}
+
+std::int64_t add_to_clock(std::int64_t clock, wide microseconds) {
+  const auto out = static_cast<std::int64_t>((clock + microseconds) % microseconds_of_day);
+  return out < 0 ? out + microseconds_of_day : out;
 }
 
 std::int64_t rounded_timestamp(std::int64_t t, int precision) {

@@ -7,7 +7,7 @@
 
 namespace leat::sql {
 
-// Dates are days, timestamps microseconds since 2000-01-01 (UTC), as PostgreSQL keeps them. The
+// Dates are days, times of day microseconds (24:00:00 is one), timestamps microseconds since 2000-01-01 (UTC), as PostgreSQL keeps them. The
 // text is that of DateStyle ISO, IntervalStyle postgres and TimeZone UTC. Errors are
 // evaluation_error.
 
@@ -43,10 +43,13 @@ int days_in_month(std::int64_t year, int month);
 /// Absolute dates of the form 2024-05-01, times with or without a zone as an offset. What depends
 /// on the day of reading ('now', 'today') and other spellings are refused.
 std::int32_t parse_date(std::string_view);
+/// 12:34:56.789; without a zone.
+std::int64_t parse_time(std::string_view);
 std::int64_t parse_timestamp(std::string_view, bool zoned);
 interval_value parse_interval(std::string_view);
 
 void print_date(std::string& out, std::int64_t days);
+void print_time(std::string& out, std::int64_t clock);
 void print_timestamp(std::string& out, std::int64_t t, bool zoned);
 void print_interval(std::string& out, const interval_value&);
 
@@ -61,7 +64,9 @@ interval_value divided(const interval_value&, double by);
 interval_value difference(std::int64_t, std::int64_t);
 /// Orders intervals as PostgreSQL does: a month is 30 days, a day 24 hours.
 int compare(const interval_value&, const interval_value&);
-/// timestamp(p).
+/// time + interval goes round the clock.
+std::int64_t add_to_clock(std::int64_t clock, wide microseconds);
+/// timestamp(p), time(p).
 std::int64_t rounded_timestamp(std::int64_t, int precision);
 
 } // namespace leat::sql

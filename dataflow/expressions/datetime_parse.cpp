@@ -279,6 +279,21 @@ std::int32_t parse_date(std::string_view text) {
   return static_cast<std::int32_t>(days);
 }
 
+std::int64_t parse_time(std::string_view text) {
+  constexpr const char* type = "time without time zone";
+  scanner in(text);
+  std::int64_t clock = 0;
+  try {
+    if (!read_clock(in, clock)) bad_syntax(text, type);
+  } catch (const evaluation_error& e) {
+    if (e.sqlstate == "22008") field_range(text);
+    throw;
+  }
+  in.spaces();
+  if (!in.done()) bad_syntax(text, type);
+  return clock;
+}
+
 std::int64_t parse_timestamp(std::string_view text, bool zoned) {
   if (const auto s = special(text))
     return *s > 0 ? after_all : *s < 0 ? before_all : -10957 * microseconds_of_day;

@@ -145,6 +145,8 @@ void read_value(const sql_type& type, std::string_view text, datum& out) {
     return out.set_own(parse_bytea(text));
   case type_id::date:
     return out.set(parse_date(text));
+  case type_id::time_of_day:
+    return out.set(parse_time(text));
   case type_id::timestamp:
     return out.set(parse_timestamp(text, false));
   case type_id::timestamptz:
@@ -192,6 +194,8 @@ void print_value(const sql_type& type, const datum& d, std::string& out) {
     return print_bytea(out, d.text);
   case type_id::date:
     return print_date(out, d.i);
+  case type_id::time_of_day:
+    return print_time(out, d.i);
   case type_id::timestamp:
     return print_timestamp(out, d.i, false);
   case type_id::timestamptz:
@@ -220,6 +224,7 @@ int compare_values(const sql_type& type, const datum& a, const datum& b) {
   case type_id::int4:
   case type_id::int8:
   case type_id::date:
+  case type_id::time_of_day:
   case type_id::timestamp:
   case type_id::timestamptz:
     return three_way(a.i, b.i);

@@ -16,7 +16,7 @@ namespace leat::sql {
 /// only.
 struct datum {
   bool null = true;
-  std::int64_t i = 0;    ///< boolean, integers, date, timestamps
+  std::int64_t i = 0;    ///< boolean, integers, date, time, timestamps
   double f = 0;          ///< float8; float4 widened
   std::string_view text; ///< texts, bytea (raw), uuid, json, jsonb (as text), opaque
   interval_value span;

@@ -25,6 +25,7 @@ struct expression_factory {
     try {
       auto out = std::make_shared<expression>();
       build_program(*simplified(finish(b, b.bind(parsed.tree))), *out);
+      out->same_at_server_ = b.same_at_server();
       return out;
     } catch (const constant_error& e) {
       throw expression_error(e.what(), text, e.place, "this part fails for every row");

@@ -57,16 +57,20 @@ class expression {
   const std::vector<std::uint16_t>& reads() const { return reads_; }
   /// Reads what belongs to the change and not to the row: leat.op, leat.commit_time, ...
   bool reads_change() const { return reads_change_; }
+  /// The server gives the same value for every row when it computes text() (it may fail for others).
+  bool same_at_server() const { return same_at_server_; }
   /// The value is the same for every row (of this table).
   bool is_constant() const { return reads_.empty() && !reads_change_; }
 
  private:
   friend class evaluation;
   friend class program_builder;
+  friend struct expression_factory;
   std::string text_;
   sql_type type_;
   std::vector<std::uint16_t> reads_;
   bool reads_change_ = false;
+  bool same_at_server_ = false;
   std::vector<instruction> steps_;
   std::vector<std::uint32_t> arguments_;
   std::vector<call_info> infos_;

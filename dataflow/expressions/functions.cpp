@@ -46,7 +46,7 @@ constexpr std::pair<std::string_view, std::string_view> refusals[] = {
 std::vector<function> collect() {
   std::vector<function> out;
   for (auto* part : {number_functions, text_functions, pattern_functions, time_functions,
-                     json_functions, array_functions}) {
+                     clock_functions, json_functions, array_functions}) {
     auto more = part();
     std::move(more.begin(), more.end(), std::back_inserter(out));
   }

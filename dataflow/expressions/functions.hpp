@@ -38,8 +38,13 @@ std::vector<function> number_functions();
 std::vector<function> text_functions();
 std::vector<function> pattern_functions();
 std::vector<function> time_functions();
+/// Times of day, time zones, and patterns.
+std::vector<function> clock_functions();
 std::vector<function> json_functions();
 std::vector<function> array_functions();
+
+/// `||` of two of which one is an array at least, and whose items have one type by now.
+builtin array_concatenation(bool left_is_array, bool right_is_array);
 
 /// Comparison of two values of one type by an operator's signs, specialised where it is hot. Null
 /// for types without one.

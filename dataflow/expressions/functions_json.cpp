@@ -72,6 +72,35 @@ void contained(datum& out, arguments a, const call_info&) {
   out.set(json_contains(parse_json(a[1]->text, true), parse_json(a[0]->text, true)) ? 1 : 0);
 }
 
+bool is_empty(const json_value& v) { return v.items.empty() && v.members.empty(); }
+
+/// Of `[1, 2]` "1, 2"; of `{"a": 1}` too; of a scalar, or of an object beside an array, itself.
+std::string_view inner(const json_value& v, bool whole) {
+  const bool container = v.what == json_value::kind::array || v.what == json_value::kind::object;
+  return whole || !container ? v.raw : v.raw.substr(1, v.raw.size() - 2);
+}
+
+/// Two objects become one, in which the right one's members win; all else becomes an array.
+void concatenate(datum& out, arguments a, const call_info&) {
+  using kind = json_value::kind;
+  const auto left = parse_json(a[0]->text, true);
+  const auto right = parse_json(a[1]->text, true);
+  const auto is_object = [](const json_value& v) { return v.what == kind::object; };
+  const auto is_scalar = [&](const json_value& v) { return !is_object(v) && v.what != kind::array; };
+  const bool same_kind = is_object(left) == is_object(right);
+  if (same_kind && !is_scalar(left) && is_empty(left) && !is_scalar(right)) return out.set_own(std::string(right.raw));
+  if (same_kind && !is_scalar(right) && is_empty(right) && !is_scalar(left)) return out.set_own(std::string(left.raw));
+  const bool objects = is_object(left) && is_object(right);
+  std::string text(objects ? "{" : "[");
+  const auto first = inner(left, !objects && is_object(left));
+  const auto second = inner(right, !objects && is_object(right));
+  text += first;
+  if (!first.empty() && !second.empty()) text += ", ";
+  text += second;
+  text += objects ? "}" : "]";
+  out.set_own(objects ? canonical_json(text) : std::move(text));
+}
+
 } // namespace
 
 std::vector<function> json_functions() {
@@ -92,25 +121,8 @@ std::vector<function> json_functions() {
   out.push_back({"jsonb_typeof", {j}, t, type_name});
   out.push_back({"@>", {j, j}, b, contains});
   out.push_back({"<@", {j, j}, b, contained});
+  out.push_back({"||", {j, j}, j, concatenate});
   return out;
-}
-
-namespace {
-
-void array_length(datum& out, arguments a, const call_info&) {
-  if (a[1]->i != 1 || a[0]->items.empty()) return out.set_null();
-  out.set(static_cast<std::int64_t>(a[0]->items.size()));
-}
-void cardinality(datum& out, arguments a, const call_info&) {
-  out.set(static_cast<std::int64_t>(a[0]->items.size()));
-}
-
-} // namespace
-
-std::vector<function> array_functions() {
-  const auto i = scalar(type_id::int4);
-  return {{"array_length", {any_array, i}, i, array_length},
-          {"cardinality", {any_array}, i, cardinality}};
 }
 
 } // namespace leat::sql

@@ -2,7 +2,6 @@
 
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/functions.hpp"
-#include "dataflow/expressions/text_format.hpp"
 #include "dataflow/expressions/time_fields.hpp"
 
 namespace leat::sql {
@@ -85,16 +84,6 @@ void trunc_timestamp(datum& out, arguments a, const call_info& c) {
   out.set(truncated_timestamp(a[0]->text, a[1]->i, c.arguments[1].id == type_id::timestamptz));
 }
 
-/// The names of UTC only: what another zone's rules were changes with the system's time zone files.
-void at_zone(datum& out, arguments a, const call_info&) {
-  const auto zone = lower_ascii(a[0]->text);
-  if (zone != "utc" && zone != "gmt" && zone != "z" && zone != "etc/utc" && zone != "utc+0"
-      && zone != "zulu")
-    throw evaluation_error("0A000", "leat knows the time zone UTC only, not \""
-                                        + std::string(a[0]->text) + "\"");
-  out.set(a[1]->i);
-}
-
 void from_seconds(datum& out, arguments a, const call_info&) {
   const double seconds = a[0]->f;
   if (std::isnan(seconds)) throw evaluation_error("22008", "timestamp cannot be NaN");
@@ -131,8 +120,6 @@ std::vector<function> time_functions() {
       {"/", {v, f}, v, span_divide},
       {"extract", {t, d}, n, extract_date},
       {"extract", {t, v}, n, extract_interval},
-      {"timezone", {t, z}, s, at_zone},
-      {"timezone", {t, s}, z, at_zone},
       {"to_timestamp", {f}, z, from_seconds},
   };
   for (const auto& m : {s, z}) {

@@ -141,7 +141,72 @@ numeric clock_field(const std::string& field, std::int64_t clock) {
   return numeric::of(in_minute);
 }
 
+/// Seconds and milliseconds as double precision.
+bool give_clock_part(datum& out, const std::string& field, std::int64_t clock) {
+  const auto in_minute = clock % (60 * second);
+  const auto whole = static_cast<double>(in_minute / second);
+  const auto fraction = static_cast<double>(in_minute % second);
+  if (field == "second")
+    out.set_real(whole + fraction / 1e6);
+  else if (field == "milliseconds")
+    out.set_real(whole * 1000.0 + fraction / 1000.0);
+  else
+    return false;
+  return true;
+}
+
+void make_real(datum& out) {
+  if (!out.null) out.set_real(out.number.to_double());
+}
+
 } // namespace
+
+std::pair<std::int64_t, int> iso_week_of(std::int64_t days) {
+  return iso_week(days, civil_from_days(days).year);
+}
+
+void give_time_field(datum& out, std::string_view given, std::int64_t clock) {
+  const auto field = singular(given);
+  if (field == "epoch") return out.set(scaled(clock, 6));
+  if (is_clock(field)) return out.set(clock_field(field, clock));
+  if (is_calendar(field) || field.starts_with("timezone")) unsupported(given, "time without time zone");
+  unknown(given, "time without time zone");
+}
+
+void give_time_part(datum& out, std::string_view given, std::int64_t clock) {
+  const auto field = singular(given);
+  if (give_clock_part(out, field, clock)) return;
+  if (field == "epoch") return out.set_real(static_cast<double>(clock) / 1e6);
+  give_time_field(out, given, clock);
+  make_real(out);
+}
+
+void give_timestamp_part(datum& out, std::string_view given, std::int64_t t, bool zoned) {
+  const auto field = singular(given);
+  if (is_finite_timestamp(t)) {
+    const auto clock = t - floor_div(t, microseconds_of_day) * microseconds_of_day;
+    if (give_clock_part(out, field, clock)) return;
+    constexpr auto epoch = unix_epoch_days * microseconds_of_day;
+    if (field == "epoch")
+      return out.set_real(t < after_all + epoch
+                              ? static_cast<double>(t - epoch) / 1e6
+                              : (static_cast<double>(t) - static_cast<double>(epoch)) / 1e6);
+  }
+  give_timestamp_field(out, given, t, zoned);
+  make_real(out);
+}
+
+void give_interval_part(datum& out, std::string_view given, const interval_value& v) {
+  const auto field = singular(given);
+  if (give_clock_part(out, field, v.microseconds)) return;
+  if (field == "epoch") {
+    constexpr double day = 86400;
+    return out.set_real(static_cast<double>(v.microseconds) / 1e6 + 365.25 * day * (v.months / 12)
+                        + 30.0 * day * (v.months % 12) + day * v.days);
+  }
+  give_interval_field(out, given, v);
+  make_real(out);
+}
 
 void give_date_field(datum& out, std::string_view given, std::int64_t days) {
   const auto field = singular(given);

@@ -15,7 +15,7 @@ struct type_facts {
   value_class kind;
 };
 
-constexpr std::array<type_facts, 20> facts{{
+constexpr std::array<type_facts, 21> facts{{
     {type_id::unknown, "unknown", 705, 0, value_class::text},
     {type_id::boolean, "boolean", 16, 1000, value_class::boolean},
     {type_id::int2, "smallint", 21, 1005, value_class::int2},
@@ -29,6 +29,7 @@ constexpr std::array<type_facts, 20> facts{{
     {type_id::bpchar, "character", 1042, 1014, value_class::text},
     {type_id::bytea, "bytea", 17, 1001, value_class::bytea},
     {type_id::date, "date", 1082, 1182, value_class::date},
+    {type_id::time_of_day, "time without time zone", 1083, 1183, value_class::time},
     {type_id::timestamp, "timestamp without time zone", 1114, 1115, value_class::timestamp},
     {type_id::timestamptz, "timestamp with time zone", 1184, 1185, value_class::timestamptz},
     {type_id::interval, "interval", 1186, 1187, value_class::interval},
@@ -40,7 +41,7 @@ constexpr std::array<type_facts, 20> facts{{
 
 const type_facts& facts_of(type_id id) { return facts[static_cast<std::size_t>(id)]; }
 
-constexpr std::array<std::pair<std::string_view, type_id>, 33> spellings{{
+constexpr std::array<std::pair<std::string_view, type_id>, 35> spellings{{
     {"bool", type_id::boolean},
     {"boolean", type_id::boolean},
     {"int2", type_id::int2},
@@ -63,6 +64,8 @@ constexpr std::array<std::pair<std::string_view, type_id>, 33> spellings{{
     {"character", type_id::bpchar},
     {"bytea", type_id::bytea},
     {"date", type_id::date},
+    {"time", type_id::time_of_day},
+    {"time without time zone", type_id::time_of_day},
     {"timestamp", type_id::timestamp},
     {"timestamp without time zone", type_id::timestamp},
     {"timestamptz", type_id::timestamptz},
@@ -111,6 +114,8 @@ std::string name_of(const sql_type& t) {
       name += "(" + number(m.precision) + "," + number(m.scale) + ")";
     } else if (t.id == type_id::timestamp || t.id == type_id::timestamptz) {
       name.insert(9, "(" + number(t.modifier) + ")");
+    } else if (t.id == type_id::time_of_day) {
+      name.insert(4, "(" + number(t.modifier) + ")");
     }
   }
   return t.array ? name + "[]" : name;
@@ -169,8 +174,9 @@ sql_type type_of(const column& c) {
     return array_type(c);
   case value_class::object_id:
     return {type_id::int8, false, -1};
-  case value_class::money:
   case value_class::time:
+    return of(type_id::time_of_day);
+  case value_class::money:
   case value_class::timetz:
   case value_class::other:
     break;

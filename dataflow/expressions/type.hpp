@@ -25,6 +25,7 @@ enum class type_id : std::uint8_t {
   bpchar,
   bytea,
   date,
+  time_of_day,
   timestamp,
   timestamptz,
   interval,

@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "dataflow/error.hpp"
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/expression.hpp"
+#include "dataflow/expressions/time_zone.hpp"
 #include "tests/support/batch_builder.hpp"
 #include "tests/support/expression_writer.hpp"
 #include "tests/support/pg_server.hpp"
@@ -60,6 +62,7 @@ const std::vector<typed_column> columns{
     {"t2", "text", scalar(type_id::text)},
     {"y", "bytea", scalar(type_id::bytea)},
     {"da", "date", scalar(type_id::date)},
+    {"tm", "time", scalar(type_id::time_of_day)},
     {"ts", "timestamp", scalar(type_id::timestamp)},
     {"tz", "timestamptz", scalar(type_id::timestamptz)},
     {"iv", "interval", scalar(type_id::interval)},
@@ -250,6 +253,68 @@ TEST_F(Expressions, GiveWhatPostgresqlGives) {
   RecordProperty("comparisons", std::to_string(compared));
   RecordProperty("errors", std::to_string(failures_));
   EXPECT_LT(failures_, compared / 2) << "too many expressions fail to say much";
+}
+
+/// Leat's value, or its error, of an expression that reads no column.
+std::string constant(const std::string& text) {
+  table_schema none;
+  none.name = "none";
+  const auto schema = std::make_shared<const table_schema>(none);
+  const auto batch = batch_builder(schema).insert({}).build();
+  sql::evaluation e(sql::expression::compile(text, *schema));
+  const auto& d = e.run(*batch, batch->new_row(batch->changes[0]), &batch->changes[0]);
+  if (d.null) return "NULL";
+  std::string out;
+  sql::print_value(e.of().type(), d, out);
+  return out;
+}
+
+TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {
+  // A moment each two and a half hours of the days around changes, and some far away.
+  const auto rows = session_->query(
+      "WITH moments(t) AS (SELECT generate_series(timestamp '2024-03-30', timestamp '2024-04-01', '150 minutes') "
+      "UNION ALL SELECT generate_series(timestamp '2024-10-26', timestamp '2024-10-28', '150 minutes') "
+      "UNION ALL SELECT generate_series(timestamp '1880-01-01', timestamp '2120-01-01', '2999 days 3 hours 17 minutes')"
+      "UNION ALL VALUES (timestamp '0044-03-15 BC'), (timestamp '2500-07-01'), (timestamp '2500-03-28 02:30')), "
+      "zones AS (SELECT name FROM pg_timezone_names WHERE name LIKE '%/%' AND name NOT LIKE 'posix/%' ORDER BY name) "
+      "SELECT name, string_agg(extract(epoch FROM t)::bigint::text, ','), "
+      "string_agg(extract(epoch FROM (t AT TIME ZONE 'UTC') AT TIME ZONE name)::bigint::text, ','), "
+      "string_agg(extract(epoch FROM t AT TIME ZONE name)::bigint::text, ',') FROM zones, moments GROUP BY name");
+  ASSERT_GT(rows.size(), 300u);
+  const auto numbers = [](const std::string& list) {
+    std::vector<std::int64_t> out;
+    std::istringstream in(list);
+    for (std::string one; std::getline(in, one, ',');) out.push_back(std::stoll(one));
+    return out;
+  };
+  for (const auto& r : rows) {
+    const auto& zone = sql::find_time_zone(*r[0]);
+    const auto moments = numbers(*r[1]), walls = numbers(*r[2]), instants = numbers(*r[3]);
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+      ASSERT_EQ(moments[i] + zone.offset_at(moments[i]), walls[i]) << *r[0] << " at " << moments[i];
+      ASSERT_EQ(moments[i] - zone.offset_of_local(moments[i]), instants[i]) << *r[0] << ", local " << moments[i];
+    }
+  }
+}
+
+TEST_F(Expressions, GiveWhatPostgresqlGivesOfRareThings) {
+  for (const char* text :
+       {"ARRAY[1] || NULL", "NULL::int[] || 1", "NULL::int[] || NULL::int[]", "1 || ARRAY[2]", "ARRAY[1] || '{2,3}'",
+        "ARRAY[1] || ARRAY[2::bigint]", "ARRAY['a'] || 'b'::text", "ARRAY['a'] || NULL::text", "'{}'::int[] || '{}'::int[]",
+        R"('{"a": 1, "b": 2}'::jsonb || '{"b": {"c": 3}, "aa": 0}')", R"('[1]'::jsonb || '[]')", R"('1'::jsonb || '{}')",
+        R"('{}'::jsonb || '2')", R"('[]'::jsonb || '{"a": 1}')", R"('{"a": 1}'::jsonb || '[1, 2]')",
+        R"('"x"'::jsonb || 'null')", R"('{}'::jsonb || '[]')", R"('[]'::jsonb || '3')", R"('x' || '[1]'::jsonb::text)",
+        "('2024-02-29 12:34:56.789+02'::timestamptz)::time", "('infinity'::timestamptz)::time", "'24:00:00'::time::interval",
+        "time '23:59:59.9' + interval '1 day 00:00:00.2'", "time(2) '23:59:59.999'", "date '2024-02-29' + time '24:00:00'",
+        "extract(epoch from time '12:34:56.789')",
+        "to_char(date '2024-02-29', 'TZ OF')", "to_char(timestamp '0044-03-15 BC', 'YYYY BC CC IYYY')",
+        "to_char(timestamp 'infinity', 'YYYY')", "to_char(timestamp '2024-02-29', '')",
+        "to_char(timestamp '2024-12-30', 'IYYY-IW-ID IDDD FMIDDDth')", "to_char(timestamp '2011-11-11', 'DDTH FMMMth MIth YYYYth')",
+        "timestamp '2024-03-31 02:30:00' AT TIME ZONE 'Europe/Berlin'", "timestamp '2024-10-27 02:30:00' AT TIME ZONE 'Europe/Berlin'",
+        "timestamptz '2024-07-01 12:00:00+00' AT TIME ZONE interval '-03:30'"}) {
+    const auto wanted = session_->value(std::string("SELECT coalesce((") + text + ")::text, 'NULL')");
+    EXPECT_EQ(constant(text), wanted) << text;
+  }
 }
 
 } // namespace
