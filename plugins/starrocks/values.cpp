@@ -103,8 +103,14 @@ misfit_kind append_text(std::string& out, std::uint64_t limit, std::string_view 
   return misfit_kind::none;
 }
 
+/// A member that is null is a NULL to a load; the document `null` would be lost.
+bool is_bare_null(std::string_view document) {
+  const auto begin = document.find_first_not_of(" \t\n\r");
+  return begin != document.npos && document.substr(begin).starts_with("null");
+}
+
 misfit_kind append_document(std::string& out, const column_type& type, std::string_view text) {
-  if (text.size() > type.limit || !json_numbers_fit(text)) return misfit_kind::out_of_range;
+  if (text.size() > type.limit || is_bare_null(text) || !json_numbers_fit(text)) return misfit_kind::out_of_range;
   out += text;
   return misfit_kind::none;
 }
@@ -243,7 +249,7 @@ bool append_clamped(std::string& out, const column_type& type, std::string_view 
     out += low ? "\"0000-01-01 00:00:00\"" : "\"9999-12-31 23:59:59.999999\"";
     return true;
   case value_form::json:
-    if (text.size() > type.limit) return false;
+    if (text.size() > type.limit || is_bare_null(text)) return false;
     out += text;
     return true;
   default:

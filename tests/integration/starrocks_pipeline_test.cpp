@@ -1,55 +1,20 @@
 #include <gmock/gmock.h>
 
-#include <random>
-
-#include "tests/integration/starrocks_fixture.hpp"
-#include "tests/support/pipeline_fixture.hpp"
+#include "tests/integration/starrocks_pipeline_fixture.hpp"
 
 namespace leat::test {
 namespace {
 
 using testing::HasSubstr;
 
-/// PostgreSQL through the leat binary into StarRocks.
-class StarrocksPipeline : public pipeline_fixture, public ::testing::WithParamInterface<atomicity> {
+/// PostgreSQL through the leat binary, in both ways of committing.
+class StarrocksPipeline : public starrocks_pipeline, public ::testing::WithParamInterface<atomicity> {
  protected:
-  StarrocksPipeline() : sql_({cluster().mysql, cluster().user, cluster().password}) {
-    std::random_device device;
-    database_ = "leat_test_" + std::to_string(device());
-    const auto list = [](const std::vector<std::string>& all) {
-      std::string names;
-      for (const auto& each : all) names += (names.empty() ? "\"" : ", \"") + each + "\"";
-      return "[" + names + "]";
-    };
-    text.sinks = {{"dwh", "connector = \"starrocks\"\nhttp = " + list(cluster().http)
-                              + "\nmysql = " + list(cluster().mysql) + "\nuser = \""
-                              + cluster().user + "\"\npassword = \"" + cluster().password
-                              + "\"\ndatabase = \"" + database_ + "\"\natomicity = \""
-                              + (GetParam() == atomicity::epoch ? "epoch" : "table")
-                              + "\"\ntable = { properties = { replication_num = \"1\" } }"}};
-    text.routes = {"from = \"public.*\"\nsink = \"dwh\""};
-    text.interval = "200ms";
+  StarrocksPipeline() {
+    text.sinks = {{"dwh", sink_lines()
+                              + (GetParam() == atomicity::epoch ? "atomicity = \"epoch\"\n"
+                                                                : "atomicity = \"table\"\n")}};
   }
-  ~StarrocksPipeline() override { sql_.query("DROP DATABASE IF EXISTS `" + database_ + "` FORCE"); }
-
-  static starrocks_cluster& cluster() { return starrocks_cluster::shared(); }
-
-  std::string rows_of(const std::string& columns, const std::string& table,
-                      const std::string& order = "id") {
-    std::string all;
-    const auto found = sql_.query("SELECT " + columns + " FROM `" + database_ + "`.`" + table
-                                  + "` ORDER BY " + order);
-    for (const auto& r : found.rows) {
-      if (!all.empty()) all += ' ';
-      for (std::size_t i = 0; i < r.size(); ++i) all += (i ? "|" : "") + r[i].value_or("NULL");
-    }
-    return all;
-  }
-
-  std::string database_;
-
- private:
-  starrocks::mysql_client sql_;
 };
 
 TEST_P(StarrocksPipeline, ASnapshotAStreamAndARestartLeaveTheSameRows) {
