@@ -262,6 +262,9 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
     if (step.status != 307) return {step.status, step.body, base};
     const auto next = parse_url(step.location);
     if (!next) refuse("the server redirects to nowhere", base, "report this");
+    if (base.starts_with("https://") && next->base.starts_with("http://") && settings_.tls_verify)
+      refuse("the server redirects to an address without TLS: " + next->base, base,
+             "give the BEs certificates as well (enable_https), or set tls_verify = false");
     base = mapped(next->base);
     here.target = next->target;
     trust(base);

@@ -54,8 +54,11 @@ void load_lane::send(const std::string& table, load_piece piece) {
   services_.pool().give(name().label + "/" + table, bytes, [this, &to, table, rows] {
     if (failed_) return;
     try {
-      to.load(table, compressed_headers(rows->headers, services_.codec),
-              compress(services_.codec, rows->body));
+      if (services_.codec == load_compression::none)
+        to.load(table, rows->headers, rows->body);
+      else
+        to.load(table, compressed_headers(rows->headers, services_.codec),
+                compress(services_.codec, rows->body));
     } catch (const row_error&) {
       const std::scoped_lock lock(guard_);
       refusal_ = std::current_exception();

@@ -1,5 +1,10 @@
 #include <gmock/gmock.h>
+#include <httplib.h>
 
+#include <atomic>
+#include <thread>
+
+#include "plugins/starrocks/http_client.hpp"
 #include "tests/integration/starrocks_fixture.hpp"
 
 namespace leat::test {
@@ -130,6 +135,58 @@ TEST_F(StarrocksTls, AServerThatSpeaksNoneIsNotSpokenToOpenly) {
   EXPECT_THAT(e.what(), HasSubstr("over TLS"));
   EXPECT_THAT(e.remedy(), HasSubstr("mysql_tls"));
   EXPECT_THAT(e.brief() + e.remedy(), Not(HasSubstr("s3cret")));
+}
+
+/// An FE that sends loads on to `location`.
+class redirecting_fe {
+ public:
+  redirecting_fe(const certificate& own, const std::string& location)
+      : server_(own.path.c_str(), own.key.c_str()) {
+    server_.Get(".*", [location](const httplib::Request&, httplib::Response& reply) {
+      reply.status = 307;
+      reply.set_header("Location", location);
+    });
+    port_ = server_.bind_to_any_port("127.0.0.1");
+    serving_ = std::thread([this] { server_.listen_after_bind(); });
+  }
+  ~redirecting_fe() {
+    server_.stop();
+    serving_.join();
+  }
+  std::string address() const { return "https://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  httplib::SSLServer server_;
+  int port_ = 0;
+  std::thread serving_;
+};
+
+TEST_F(StarrocksTls, ARedirectOutOfItIsNotFollowed) {
+  httplib::Server open;
+  std::atomic<int> asked = 0;
+  open.Get(".*", [&](const httplib::Request&, httplib::Response&) { ++asked; });
+  const auto port = open.bind_to_any_port("127.0.0.1");
+  std::thread serving([&] { open.listen_after_bind(); });
+  const redirecting_fe fe(right(), "http://127.0.0.1:" + std::to_string(port) + "/api/x");
+  starrocks::http_settings settings;
+  settings.frontends = {fe.address()};
+  settings.user = "leat";
+  settings.password = "s3cret";
+  settings.ca_file = right().path;
+  starrocks::http_client client(settings);
+  starrocks::http_request request;
+  request.method = "GET";
+  request.target = "/api/x";
+  try {
+    client.send(request);
+    ADD_FAILURE() << "it was followed";
+  } catch (const leat::error& e) {
+    EXPECT_FALSE(e.transient());
+    EXPECT_THAT(e.what(), HasSubstr("without TLS"));
+  }
+  EXPECT_EQ(asked, 0);
+  open.stop();
+  serving.join();
 }
 
 } // namespace

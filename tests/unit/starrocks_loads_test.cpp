@@ -42,7 +42,7 @@ load_piece three_rows(load_format format) {
 
 TEST(StarrocksLoadPiece, GivesItsRows) {
   const auto json = three_rows(load_format::json);
-  EXPECT_EQ(json.row(1), "{\"id\":7,\"t\":\"},\\n{\",\"__op\":0}");
+  EXPECT_EQ(json.row(1), "{\"id\":7,\"t\":\"},\\u000a{\",\"__op\":0}");
   EXPECT_EQ(json.part(0, 3), json.body);
   EXPECT_EQ(json.part(2, 3), "[{\"id\":7,\"t\":\"three\",\"__op\":0}]\n");
   const auto csv = three_rows(load_format::csv);
