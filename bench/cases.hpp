@@ -11,6 +11,7 @@ void snapshot_to_blackhole(const settings&, report&);
 void into_sqlite(const settings&, report&);
 void into_postgres(const settings&, report&);
 void latency(const settings&, report&);
+void into_starrocks(const settings&, report&);
 
 /// (id bigint key, customer int, amount numeric, state text, note text, at timestamptz): about
 /// 100 bytes a row in COPY text.

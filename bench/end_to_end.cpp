@@ -16,14 +16,15 @@ int main(int argc, char** argv) {
       {"sqlite", into_sqlite},
       {"postgres", into_postgres},
       {"latency", latency},
+      {"starrocks", into_starrocks},
   };
   settings s;
   CLI::App app("leat end to end, beside its peers");
   app.add_option("--scale", s.scale, "factor on every number of rows")->check(CLI::PositiveNumber);
   app.add_option("--runs", s.runs, "runs of each; medians are shown")->check(CLI::Range(1, 99));
-  app.add_option("CASE", s.cases, "stream, snapshot, sqlite, postgres, latency; all without one");
+  app.add_option("CASE", s.cases, "stream, snapshot, sqlite, postgres, latency, starrocks; all without one");
   CLI11_PARSE(app, argc, argv);
-  if (s.cases.empty()) s.cases = {"stream", "snapshot", "sqlite", "postgres", "latency"};
+  if (s.cases.empty()) s.cases = {"stream", "snapshot", "sqlite", "postgres", "latency", "starrocks"};
   for (const auto& name : s.cases)
     if (!cases.contains(name)) {
       std::fprintf(stderr, "no such case: %s\n", name.c_str());

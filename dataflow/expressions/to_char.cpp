@@ -18,10 +18,43 @@ constexpr std::int64_t one_second = 1'000'000;
 constexpr std::int64_t julian_of_2000 = 2'451'545;
 
 enum class field : std::uint8_t {
-  ad, ad_dots, am, am_dots, century, day_name, day_of_year, iso_day_of_year, day_of_month, day_short, weekday,
-  fraction, nothing, hour24, hour12, iso_weekday, iso_week, iso_year, julian, minute, month, month_name, month_short,
-  milliseconds, offset, quarter, roman, day_seconds, second, zone, zone_hour, zone_minute, microseconds, week,
-  week_of_month, year_comma, year,
+  ad,
+  ad_dots,
+  am,
+  am_dots,
+  century,
+  day_name,
+  day_of_year,
+  iso_day_of_year,
+  day_of_month,
+  day_short,
+  weekday,
+  fraction,
+  nothing,
+  hour24,
+  hour12,
+  iso_weekday,
+  iso_week,
+  iso_year,
+  julian,
+  minute,
+  month,
+  month_name,
+  month_short,
+  milliseconds,
+  offset,
+  quarter,
+  roman,
+  day_seconds,
+  second,
+  zone,
+  zone_hour,
+  zone_minute,
+  microseconds,
+  week,
+  week_of_month,
+  year_comma,
+  year,
 };
 
 enum class letters : std::uint8_t { upper, first, lower };
@@ -33,37 +66,81 @@ struct keyword {
   bool numeric = true;
 };
 
-/// In the order in which PostgreSQL tries them. All stand for their small letters too, but for those with one capital.
+/// In the order in which PostgreSQL tries them. All stand for their small letters too, but for
+/// those with one capital.
 constexpr keyword keywords[] = {
-    {"A.D.", field::ad_dots, 0, false}, {"A.M.", field::am_dots, 0, false}, {"AD", field::ad, 0, false},
-    {"AM", field::am, 0, false}, {"B.C.", field::ad_dots, 0, false}, {"BC", field::ad, 0, false},
-    {"CC", field::century, 2}, {"DAY", field::day_name, 9, false}, {"DDD", field::day_of_year, 3},
-    {"DD", field::day_of_month, 2}, {"DY", field::day_short, 0, false}, {"Day", field::day_name, 9, false},
-    {"Dy", field::day_short, 0, false}, {"D", field::weekday, 1},
-    {"FF1", field::fraction, 1}, {"FF2", field::fraction, 2}, {"FF3", field::fraction, 3},
-    {"FF4", field::fraction, 4}, {"FF5", field::fraction, 5}, {"FF6", field::fraction, 6},
-    {"FX", field::nothing, 0, false}, {"HH24", field::hour24, 2}, {"HH12", field::hour12, 2},
-    {"HH", field::hour12, 2}, {"IDDD", field::iso_day_of_year, 3}, {"ID", field::iso_weekday, 1},
-    {"IW", field::iso_week, 2}, {"IYYY", field::iso_year, 4}, {"IYY", field::iso_year, 3},
-    {"IY", field::iso_year, 2}, {"I", field::iso_year, 1}, {"J", field::julian, 0}, {"MI", field::minute, 2},
-    {"MM", field::month, 2}, {"MONTH", field::month_name, 9, false}, {"MON", field::month_short, 0, false},
-    {"MS", field::milliseconds, 3}, {"Month", field::month_name, 9, false}, {"Mon", field::month_short, 0, false},
-    {"OF", field::offset, 2, false}, {"P.M.", field::am_dots, 0, false},
-    {"PM", field::am, 0, false}, {"Q", field::quarter, 1}, {"RM", field::roman, 4, false},
-    {"SSSSS", field::day_seconds, 0}, {"SSSS", field::day_seconds, 0}, {"SS", field::second, 2},
-    {"TZH", field::zone_hour, 2, false}, {"TZM", field::zone_minute, 2, false}, {"TZ", field::zone, 0, false},
-    {"US", field::microseconds, 6}, {"WW", field::week, 2}, {"W", field::week_of_month, 1},
-    {"Y,YYY", field::year_comma, 0}, {"YYYY", field::year, 4}, {"YYY", field::year, 3}, {"YY", field::year, 2},
+    {"A.D.", field::ad_dots, 0, false},
+    {"A.M.", field::am_dots, 0, false},
+    {"AD", field::ad, 0, false},
+    {"AM", field::am, 0, false},
+    {"B.C.", field::ad_dots, 0, false},
+    {"BC", field::ad, 0, false},
+    {"CC", field::century, 2},
+    {"DAY", field::day_name, 9, false},
+    {"DDD", field::day_of_year, 3},
+    {"DD", field::day_of_month, 2},
+    {"DY", field::day_short, 0, false},
+    {"Day", field::day_name, 9, false},
+    {"Dy", field::day_short, 0, false},
+    {"D", field::weekday, 1},
+    {"FF1", field::fraction, 1},
+    {"FF2", field::fraction, 2},
+    {"FF3", field::fraction, 3},
+    {"FF4", field::fraction, 4},
+    {"FF5", field::fraction, 5},
+    {"FF6", field::fraction, 6},
+    {"FX", field::nothing, 0, false},
+    {"HH24", field::hour24, 2},
+    {"HH12", field::hour12, 2},
+    {"HH", field::hour12, 2},
+    {"IDDD", field::iso_day_of_year, 3},
+    {"ID", field::iso_weekday, 1},
+    {"IW", field::iso_week, 2},
+    {"IYYY", field::iso_year, 4},
+    {"IYY", field::iso_year, 3},
+    {"IY", field::iso_year, 2},
+    {"I", field::iso_year, 1},
+    {"J", field::julian, 0},
+    {"MI", field::minute, 2},
+    {"MM", field::month, 2},
+    {"MONTH", field::month_name, 9, false},
+    {"MON", field::month_short, 0, false},
+    {"MS", field::milliseconds, 3},
+    {"Month", field::month_name, 9, false},
+    {"Mon", field::month_short, 0, false},
+    {"OF", field::offset, 2, false},
+    {"P.M.", field::am_dots, 0, false},
+    {"PM", field::am, 0, false},
+    {"Q", field::quarter, 1},
+    {"RM", field::roman, 4, false},
+    {"SSSSS", field::day_seconds, 0},
+    {"SSSS", field::day_seconds, 0},
+    {"SS", field::second, 2},
+    {"TZH", field::zone_hour, 2, false},
+    {"TZM", field::zone_minute, 2, false},
+    {"TZ", field::zone, 0, false},
+    {"US", field::microseconds, 6},
+    {"WW", field::week, 2},
+    {"W", field::week_of_month, 1},
+    {"Y,YYY", field::year_comma, 0},
+    {"YYYY", field::year, 4},
+    {"YYY", field::year, 3},
+    {"YY", field::year, 2},
     {"Y", field::year, 1},
 };
 
-constexpr std::array<const char*, 12> months{"January", "February", "March", "April", "May", "June", "July",
-                                             "August", "September", "October", "November", "December"};
-constexpr std::array<const char*, 7> days{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-constexpr std::array<const char*, 12> romans{"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"};
+constexpr std::array<const char*, 12> months{"January",   "February", "March",    "April",
+                                             "May",       "June",     "July",     "August",
+                                             "September", "October",  "November", "December"};
+constexpr std::array<const char*, 7> days{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                          "Thursday", "Friday", "Saturday"};
+constexpr std::array<const char*, 12> romans{"I",   "II",   "III", "IV", "V",  "VI",
+                                             "VII", "VIII", "IX",  "X",  "XI", "XII"};
 
 /// Whether the pattern begins with the keyword, in capitals, in small letters, or as it stands.
 bool begins_with(std::string_view pattern, const keyword& k, letters& how) {
+  // Most keywords end here: bit 5 is the letter's case.
+  if ((pattern.front() | 0x20) != (k.text.front() | 0x20)) return false;
   if (pattern.size() < k.text.size()) return false;
   const auto front = pattern.substr(0, k.text.size());
   const bool mixed = k.text.size() > 1 && std::islower(static_cast<unsigned char>(k.text[1])) != 0;
@@ -74,6 +151,12 @@ bool begins_with(std::string_view pattern, const keyword& k, letters& how) {
   for (std::size_t i = 0; i < front.size(); ++i)
     if (front[i] != std::tolower(static_cast<unsigned char>(k.text[i]))) return false;
   return true;
+}
+
+const keyword* keyword_at(std::string_view pattern, letters& how) {
+  for (const auto& k : keywords)
+    if (begins_with(pattern, k, how)) return &k;
+  return nullptr;
 }
 
 std::string in_letters(std::string text, letters how) {
@@ -96,7 +179,8 @@ const char* ordinal(std::string_view number, bool upper) {
 class pattern_printer {
  public:
   pattern_printer(std::int64_t t, bool zoned) : zoned_(zoned) {
-    day_ = t >= 0 ? t / microseconds_of_day : -((-t + microseconds_of_day - 1) / microseconds_of_day);
+    day_ =
+        t >= 0 ? t / microseconds_of_day : -((-t + microseconds_of_day - 1) / microseconds_of_day);
     clock_ = t - day_ * microseconds_of_day;
     date_ = civil_from_days(day_);
     weekday_ = static_cast<int>(((day_ + 6) % 7 + 7) % 7); // 2000-01-01 was a Saturday
@@ -252,7 +336,8 @@ void copy_quoted(std::string& out, std::string_view& rest) {
 
 } // namespace
 
-void print_by_pattern(std::string& out, std::string_view pattern, std::int64_t timestamp, bool zoned) {
+void print_by_pattern(std::string& out, std::string_view pattern, std::int64_t timestamp,
+                      bool zoned) {
   const pattern_printer values(timestamp, zoned);
   for (auto rest = pattern; !rest.empty();) {
     bool upper = false;
@@ -263,10 +348,8 @@ void print_by_pattern(std::string& out, std::string_view pattern, std::int64_t t
       throw evaluation_error("0A000", "leat has no locale for TM in a pattern");
     letters how{};
     const keyword* found = nullptr;
-    for (const auto& k : keywords)
-      if (found == nullptr && begins_with(rest, k, how)) found = &k;
+    if (!rest.empty()) found = keyword_at(rest, how);
     if (found != nullptr) {
-      begins_with(rest, *found, how);
       rest.remove_prefix(found->text.size());
       const auto text = values.text(*found, how, fill);
       out += text;
