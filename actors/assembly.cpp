@@ -4,6 +4,7 @@
 #include <random>
 
 #include "dataflow/error.hpp"
+#include "dataflow/merge.hpp"
 
 namespace leat {
 
@@ -27,18 +28,20 @@ void cancel_list::clear() {
 
 std::map<std::string, std::string> fingerprints(const std::vector<route_ptr>& routes) {
   std::map<std::string, std::string> out;
-  for (const auto& r : routes) out[r->sink + "/" + r->target] = route_fingerprint(*r);
+  for (const auto& r : routes) out[r->full_name()] = route_fingerprint(*r);
   return out;
 }
 
 void refuse_changed_routes(const checkpoint& from, const std::map<std::string, std::string>& now) {
   for (const auto& [name, fingerprint] : now) {
     const auto before = from.routes.find(name);
-    if (before == from.routes.end() || before->second == fingerprint) continue;
+    if (before == from.routes.end()) continue;
+    const auto differences = compare_fingerprints(before->second, fingerprint);
+    if (differences.empty()) continue;
     throw error(
         error_kind::usage,
         "the route to " + name
-            + " would now give other rows: " + compare_fingerprints(before->second, fingerprint),
+            + " would now give other rows: " + differences,
         "route " + name,
         "change it back, or give the route another `to`, or `leat resnapshot` its table: then "
         "the target's table has to have the columns and the key of the route, or be dropped");
@@ -64,6 +67,7 @@ std::vector<source_table> planned_tables(std::vector<source_table> catalog,
     for (const auto& c : table.schema->columns)
       if (!found->second->find(c.name)) table.coming.push_back(c.name);
     table.schema = found->second;
+    table.known = true;
   }
   return catalog;
 }
@@ -140,10 +144,13 @@ class assembler {
     open_sinks();
     auto point = find_restart_point(store_, out_.identity.id, stands_);
     requests_ = store_.resnapshots();
+    const auto routes_before =
+        point.from ? point.from->routes : std::map<std::string, std::string>();
     if (point.from) let_go_of_routes(*point.from, requests_);
     const checkpoint* known = point.from ? &*point.from : nullptr;
     out_.plan = make_plan(file_, planned_tables(source_->tables(), known),
                           plugins_.transforms);
+    keep_progress_names(out_.plan.routes, routes_before);
     out_.route_fingerprints = fingerprints(out_.plan.routes);
     if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
     const auto confirmed = source_->prepare(out_.identity, out_.plan.tables);
@@ -237,8 +244,8 @@ class assembler {
       const auto s = out_.start.snapshots.find(r->schema->id);
       const bool unbegun =
           s != out_.start.snapshots.end() && waits_for(*r, s->second)
-          && progress_of(sink).last_generation(r->target) < s->second.generation;
-      if (unbegun || !out_.start.routes.contains(sink + "/" + r->target)) out.insert(r->target);
+          && progress_of(sink).last_generation(r->progress_name()) < s->second.generation;
+      if (unbegun || !out_.start.routes.contains(r->full_name())) out.insert(r->progress_name());
     }
     return out;
   }
@@ -251,7 +258,7 @@ class assembler {
 
   /// The snapshot of the route's table is under way, for this route too.
   static bool waits_for(const route& r, const table_snapshot& state) {
-    return state.phase != snapshot_phase::finished && takes_part(r.sink, r.target, state.sinks);
+    return state.phase != snapshot_phase::finished && takes_part(r.sink, r.progress_name(), state.sinks);
   }
 
   std::vector<route_ptr> taking_part(oid table, const table_snapshot& state) const {
@@ -268,8 +275,8 @@ class assembler {
     std::vector<std::string> left;
     for (const auto& r : before) {
       const auto& held = progress_of(r->sink);
-      if (!held.consistent || held.last_generation(r->target) < state.generation)
-        left.push_back(r->sink + "/" + r->target);
+      if (!held.consistent || held.last_generation(r->progress_name()) < state.generation)
+        left.push_back(r->full_name());
     }
     if (left.size() == before.size()) return;
     state.sinks = std::move(left);
@@ -311,8 +318,8 @@ class assembler {
     std::uint64_t last = 0;
     for (const auto& r : out_.plan.routes) {
       const auto& held = progress_of(r->sink);
-      if (r->schema->id == table && held.last_generation(r->target) == generation)
-        last = std::max(last, held.last_chunk.at(r->target) & 0xffffffff);
+      if (r->schema->id == table && held.last_generation(r->progress_name()) == generation)
+        last = std::max(last, held.last_chunk.at(r->progress_name()) & 0xffffffff);
     }
     return last;
   }
@@ -344,13 +351,14 @@ class assembler {
   /// when the table had been let go.
   void begin(const schema_ptr& schema, std::uint32_t last, std::vector<std::string> targets) {
     for (const auto& r : out_.plan.routes) {
-      if (r->schema->id != schema->id || !takes_part(r->sink, r->target, targets)) continue;
+      if (r->schema->id != schema->id || !takes_part(r->sink, r->progress_name(), targets))
+        continue;
       for (auto& s : out_.sink_starts)
         if (s.name == r->sink) s.at.consistent = false;
     }
     for (const auto& r : out_.plan.routes)
       if (r->schema->id == schema->id)
-        last = std::max(last, progress_of(r->sink).last_generation(r->target));
+        last = std::max(last, progress_of(r->sink).last_generation(r->progress_name()));
     out_.snapshots->begin(schema, last + 1, std::move(targets));
   }
 
@@ -361,10 +369,10 @@ class assembler {
     std::vector<std::string> targets;
     for (const auto& r : out_.plan.routes) {
       if (r->schema->id != schema->id) continue;
-      const auto name = r->sink + "/" + r->target;
+      const auto name = r->full_name();
       const auto& held = progress_of(r->sink);
       const bool in_later =
-          !held.consistent && held.last_generation(r->target) > state.generation;
+          !held.consistent && held.last_generation(r->progress_name()) > state.generation;
       if (in_later || !out_.start.routes.contains(name)) targets.push_back(name);
     }
     if (targets.empty()) return;

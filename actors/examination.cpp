@@ -5,6 +5,7 @@
 #include "actors/assembly.hpp"
 #include "actors/connectors.hpp"
 #include "dataflow/error.hpp"
+#include "dataflow/merge.hpp"
 #include "dataflow/table_pattern.hpp"
 #include "plugins/postgres/preflight.hpp"
 #include "state/checkpoint_store.hpp"
@@ -37,8 +38,10 @@ state_view look_at_state(const pipeline_file& file) {
 
 plan draft_next_plan(const pipeline_file& file, const state_view& state) {
   const auto* known = state.newest ? &*state.newest : nullptr;
-  return draft_plan(file, planned_tables(make_source(file)->tables(), known),
+  auto drafted = draft_plan(file, planned_tables(make_source(file)->tables(), known),
                     make_transform_type);
+  if (known != nullptr) keep_progress_names(drafted.routes, known->routes);
+  return drafted;
 }
 
 namespace {

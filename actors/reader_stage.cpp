@@ -45,7 +45,9 @@ class reader_stage_impl : public stage<reader_actor> {
   outcome work(const probe_request&) { return reader_->probe(); }
   outcome work(const describe_request& r) { return reader_->describe(r.table); }
   outcome work(const plan_request& r) { return reader_->plan(*r.table); }
-  outcome work(const read_request& r) { return reader_->read(*r.table, r.bounds, r.storage); }
+  outcome work(const read_request& r) {
+    return reader_->read(*r.table, r.bounds, r.storage, r.condition);
+  }
   outcome work(const keys_request& r) { return reader_->read_keys(*r.table, r.table->key, r.keys); }
 
   std::size_t index_;

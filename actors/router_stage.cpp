@@ -231,6 +231,8 @@ class router_stage_impl : public stage<router_actor> {
     while (least_busy() != nullptr && !blocked()) {
       auto request = snapshots_.next();
       if (!request) return;
+      if (auto* read = std::get_if<read_request>(&*request))
+        read->condition = router_.snapshot_condition(read->table->id);
       give(std::move(*request));
     }
   }

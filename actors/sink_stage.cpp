@@ -63,6 +63,7 @@ class sink_stage_impl : public stage<sink_actor> {
     for (const auto& s : rows->slices) {
       if (auto& shaping = made_[s.route].shape) {
         const auto made = shaping->apply(rows->rows, s.changes);
+        for (const auto& letter : made.refused) setup_.target->keep(letter);
         if (!made.changes.empty()) pass_on(s.route, made.rows, made.changes);
       } else {
         pass_on(s.route, rows->rows, s.changes);
@@ -125,7 +126,7 @@ class sink_stage_impl : public stage<sink_actor> {
   void take(const snapshot_event& event) {
     auto& w = *writers_[event.route];
     if (event.what != snapshot_event::kind::finished) {
-      auto& last = setup_.progress.last_chunk[setup_.routes[event.route]->target];
+      auto& last = setup_.progress.last_chunk[setup_.routes[event.route]->progress_name()];
       last = std::max(last, std::uint64_t{event.generation} << 32 | event.chunk);
     }
     if (event.what == snapshot_event::kind::chunk) return;

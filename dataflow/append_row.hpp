@@ -30,7 +30,7 @@ class append_row {
   const cell* at(std::size_t source_column) const;
 
   /// `_leat_missing`: the route's columns whose cells did not come, by their names at the target. A
-  /// truncate has no row, and so none.
+  /// truncate has no row, at most values that need none, and so nothing misses.
   std::vector<std::string_view> missing(const route&) const;
 
  private:

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "dataflow/error.hpp"
+#include "dataflow/merge.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/pipeline_file_check.hpp"
 #include "dataflow/route_builder.hpp"
@@ -36,6 +37,7 @@ class drafter {
     for (const source_table& table : tables) {
       all_.push_back(table.schema);
       if (!table.coming.empty()) coming_[table.schema->id] = table.coming;
+      if (table.known) known_.insert(table.schema->id);
       if (!table.note.empty()) notes_[table.schema->qualified_name()] = table.note;
     }
     std::sort(all_.begin(), all_.end(), [](const schema_ptr& a, const schema_ptr& b) {
@@ -159,17 +161,13 @@ class drafter {
       const sink_options& sink = sink_of(options);
       route made = build_route(options, sink, table, where, taken_before(options, table, where),
                                transforms_of(options));
-      const auto [taken, is_new] =
-          targets_.emplace(std::pair(sink.name, target_identity(made, sink)), table);
-      if (!is_new)
-        throw error(error_kind::usage,
-                    "tables " + taken->second->qualified_name() + " and " + table->qualified_name()
-                        + " end at one target `" + made.target + "` of sink " + sink.name,
-                    where, "give them different names, for instance to = \"{schema}_{table}\"");
       note_left_out(made, where);
       note_transforms(made, where);
       made.id = static_cast<route_id>(plan_.routes.size());
-      plan_.routes.push_back(std::make_shared<const route>(std::move(made)));
+      auto& target = targets_[std::pair(sink.name, target_identity(made, sink))];
+      target.where = where;
+      target.routes.push_back(std::make_shared<route>(std::move(made)));
+      plan_.routes.push_back(target.routes.back());
     } catch (const error& e) {
       report(severity::error, e.what(), e.where(), e.remedy());
     }
@@ -212,7 +210,7 @@ class drafter {
                   "with first_match an earlier route takes every row of table "
                       + table->qualified_name(),
                   where, "give the earlier route a `where`, or put it behind this one");
-    taken.push_back(options.where);
+    taken.push_back(condition_of(options, *table));
     return before;
   }
 
@@ -247,7 +245,22 @@ class drafter {
                                           "IDENTITY FULL, or leaving the column out, saves that");
   }
 
+  void merge_routes() {
+    for (const auto& [name, target] : targets_) {
+      if (target.routes.size() < 2) continue;
+      const bool fresh = std::none_of(target.routes.begin(), target.routes.end(), [&](const auto& r) {
+        return known_.contains(r->source()->id);
+      });
+      try {
+        make_merge(target.routes, fresh);
+      } catch (const error& e) {
+        report(severity::error, e.what(), target.where, e.remedy());
+      }
+    }
+  }
+
   void finish() {
+    merge_routes();
     for (const schema_ptr& table : selected_) {
       const std::string name = table->qualified_name();
       if (!routed_.contains(name)) {
@@ -269,7 +282,12 @@ class drafter {
   std::map<oid, std::vector<std::string>> coming_;
   std::map<oid, std::vector<std::string>> taken_;
   std::set<std::string> routed_;
-  std::map<std::pair<std::string, std::string>, schema_ptr> targets_;
+  struct target_routes {
+    std::string where;
+    std::vector<std::shared_ptr<route>> routes;
+  };
+  std::map<std::pair<std::string, std::string>, target_routes> targets_; ///< by sink and identity
+  std::set<oid> known_;
   plan plan_;
 };
 

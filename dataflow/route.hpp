@@ -15,11 +15,11 @@ enum class route_mode : std::uint8_t { upsert, append };
 enum class delete_mode : std::uint8_t { hard, soft, ignore };
 enum class schema_policy : std::uint8_t { evolve, stop };
 /// What a row does that an expression of the route cannot be computed for.
-enum class expression_policy : std::uint8_t { stop, null };
+enum class expression_policy : std::uint8_t { stop, null, dead_letter };
 
 struct route_shape;
-struct starrocks_table_options;
 struct planned_transforms;
+struct starrocks_table_options;
 
 /// A column of a route that is computed: { name, expr, type } of the pipeline file.
 struct computed_column {
@@ -36,6 +36,13 @@ struct target_column {
   std::string name;            ///< at the target
   std::uint16_t source = 0;    ///< index into route::schema->columns
   bool operator==(const target_column&) const = default;
+};
+
+/// A target column that has one value in all rows of a source.
+struct own_value {
+  std::string column; ///< its name at the target
+  std::string text;
+  bool operator==(const own_value&) const = default;
 };
 
 /// One source table to one target table, as planned. Immutable: a schema change makes a new one with
@@ -56,8 +63,23 @@ struct route {
   std::vector<std::uint16_t> source_key;  ///< the same columns as indexes into schema->columns
   bool all_columns = true;             ///< no `columns` in the file: added source columns are taken
   std::vector<std::string> excluded;   ///< `exclude` of the file
-  std::shared_ptr<const starrocks_table_options> made_with; ///< null: as the sink's tables
   std::shared_ptr<const planned_transforms> chain; ///< null: no `transform`
+
+  /// Where several source tables feed the target: the other routes, the values that tell the rows of
+  /// this one, and the target's columns that others write as well, as they are when this version
+  /// begins.
+  std::vector<route_id> beside;
+  std::vector<own_value> own_rows;
+  std::vector<std::string> shared;
+  /// Name of its progress at the target; empty: the target's.
+  std::string record;
+
+  bool merged() const { return !beside.empty(); }
+  const std::string& progress_name() const { return record.empty() ? target : record; }
+  /// "sink/progress", what checkpoints know it by.
+  std::string full_name() const { return sink + "/" + progress_name(); }
+  bool shares(const std::string& column) const;
+  std::shared_ptr<const starrocks_table_options> made_with; ///< null: as the sink's tables
 
   const column& source_column(std::size_t i) const { return schema->columns[columns[i].source]; }
 

@@ -55,6 +55,34 @@ std::string expand_target(const std::string& to, const table_schema& table,
   return target;
 }
 
+/// What the stars of the pattern that took the table stand for.
+std::vector<std::string> captures(const route_options& options, const table_schema& table) {
+  std::vector<std::string> out;
+  for (const auto& pattern : parse_table_patterns(options.from))
+    if (!pattern.excludes() && pattern.fits(table.schema, table.name))
+      out = pattern.captures(table.schema, table.name);
+  return out;
+}
+
+/// The literals '{1}' ... '{9}' with what was captured. Where the pattern has fewer stars they are
+/// what SQL makes of them.
+std::string with_captures(const std::string& text, const std::vector<std::string>& captured) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto number = i + 2 < text.size() ? static_cast<std::size_t>(text[i + 2] - '1') : 9;
+    if (text.compare(i, 2, "'{") != 0 || text.compare(i + 3, 2, "}'") != 0
+        || number >= std::min<std::size_t>(captured.size(), 9)) {
+      out += text[i++];
+      continue;
+    }
+    out += '\'';
+    for (const char c : captured[number]) out += c == '\'' ? std::string("''") : std::string(1, c);
+    out += '\'';
+    i += 5;
+  }
+  return out;
+}
+
 /// Fills one route; every step may refuse it.
 class builder {
  public:
@@ -66,7 +94,7 @@ class builder {
     route_.sink = sink.name;
     route_.schema = schema_;
     route_.shape = shape_;
-    route_.target = expand_target(options.to, table_, captured());
+    route_.target = expand_target(options.to, table_, captures(options, table_));
     route_.mode = options.mode;
     route_.removal = options.removal;
     route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
@@ -82,6 +110,7 @@ class builder {
     choose_columns();
     check_columns();
     choose_key();
+    check_ignored();
     if (transforms.empty()) return std::move(route_);
     transform(transforms);
     check_columns();
@@ -128,27 +157,24 @@ class builder {
                                                      const std::string& where,
                                                      const std::vector<std::string>& unless) {
     if (options.where.empty() && options.computed.empty() && unless.empty()) return nullptr;
+    const auto captured = captures(options, *table);
+    auto computed = options.computed;
+    for (auto& c : computed) c.expr = with_captures(c.expr, captured);
     try {
-      return make_shape({options.where, unless, options.computed, options.on_error}, table);
+      return make_shape(
+          {with_captures(options.where, captured), unless, std::move(computed), options.on_error},
+          table);
     } catch (const error& e) {
       throw error(e.kind(), "table " + table->qualified_name() + ": " + e.what(),
                   where + "." + e.where(), e.remedy());
     }
   }
 
-  /// What the stars of the pattern that took the table stand for.
-  std::vector<std::string> captured() const {
-    std::vector<std::string> out;
-    for (const auto& pattern : parse_table_patterns(options_.from))
-      if (!pattern.excludes() && pattern.fits(table_.schema, table_.name))
-        out = pattern.captures(table_.schema, table_.name);
-    return out;
-  }
-
   std::size_t own_columns() const { return route_.source()->columns.size(); }
 
   /// The same row must be taken, and found, whatever change brings it.
   void check_shape() const {
+    check_dead_letters();
     if (!shape_ || route_.mode == route_mode::append) return;
     const auto depends = [](const sql::expression_ptr& e) { return e && e->reads_change(); };
     if (depends(shape_->where)
@@ -156,6 +182,24 @@ class builder {
       refuse("`where` reads what belongs to a change and not to a row (leat.op, leat.commit_time, "
              "...)",
              "compare columns, or use mode = \"append\"");
+  }
+
+  /// A row that stopped matching stays as it was: values that changed meanwhile would be missed.
+  void check_ignored() const {
+    const bool stays = shape_ && (shape_->where || !shape_->unless.empty())
+                       && route_.removal == delete_mode::ignore && route_.mode == route_mode::upsert;
+    if (!stays || !may_leave_out(route_)) return;
+    refuse("with `where` and delete = \"ignore\" a row that matches again could keep old values, since "
+           "an UPDATE leaves out large ones that it did not change",
+           "ALTER TABLE " + quoted_name(table_)
+               + " REPLICA IDENTITY FULL, leave such columns out, or take delete = \"soft\"");
+  }
+
+  void check_dead_letters() const {
+    if (options_.on_error != expression_policy::dead_letter || sink_.dead_letter) return;
+    refuse("on_error = \"dead_letter\" needs a table for such rows",
+           "add dead_letter = \"leat_dead_letter\" to [sink." + sink_.name
+               + "], where its connector has that, or take on_error = \"null\" or \"stop\"");
   }
 
   std::uint16_t find_column(const std::string& name, const std::string& option) const {
@@ -269,6 +313,10 @@ class builder {
   }
 
   void check_without_key() const {
+    if (options_.on_error == expression_policy::dead_letter)
+      refuse("on_error = \"dead_letter\" needs a key, and the table has none: later changes of such a "
+             "row could not find it",
+             "add a primary key, name unique columns with `key`, or take another on_error");
     if (sink_.connector == "starrocks")
       refuse("it has no key, and a Primary Key table of StarRocks needs one",
              "add a primary key, name unique columns with `key`, or use mode = \"append\"");
@@ -297,6 +345,10 @@ route build_route(const route_options& options, const sink_options& sink, const 
                   const std::string& where, const std::vector<std::string>& unless,
                   const std::vector<named_transform>& transforms) {
   return builder(options, sink, table, where, unless).build(transforms);
+}
+
+std::string condition_of(const route_options& options, const table_schema& table) {
+  return with_captures(options.where, captures(options, table));
 }
 
 std::string target_identity(const route& r, const sink_options& sink) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include "dataflow/error.hpp"
 #include "dataflow/plan.hpp"
@@ -98,6 +99,27 @@ void check_key(const route& next, const route& before) {
 /// Length first, so that no name can look like two.
 std::string counted(const std::string& text) { return std::to_string(text.size()) + ":" + text; }
 
+/// "columns 2:id 4:note=1:n" with its items sorted: a column that was added later stands at the end,
+/// and elsewhere in a plan made since.
+std::string without_order(const std::string& line) {
+  constexpr std::string_view head = "columns";
+  if (!line.starts_with(head)) return line;
+  std::vector<std::string> items;
+  for (std::size_t i = head.size(); i < line.size();) {
+    const std::size_t begin = i;
+    do {
+      const std::size_t colon = line.find(':', i);
+      if (colon == std::string::npos) return line;
+      i = colon + 1 + std::strtoull(line.c_str() + i + 1, nullptr, 10);
+    } while (i < line.size() && line[i] == '=');
+    items.push_back(line.substr(begin, i - begin));
+  }
+  std::sort(items.begin(), items.end());
+  std::string out(head);
+  for (const auto& item : items) out += item;
+  return out;
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -134,7 +156,15 @@ route_ptr next_chain(const route& before, const route_ptr& inner) {
   std::vector<named_transform> transforms;
   for (const auto& s : before.chain->steps) transforms.push_back(s.is);
   try {
-    return std::make_shared<const route>(plan_transforms(inner, transforms));
+    auto made = plan_transforms(inner, transforms);
+    auto next = std::make_shared<route>(before);
+    next->schema = std::move(made.schema);
+    next->shape = std::move(made.shape);
+    next->chain = std::move(made.chain);
+    next->columns = std::move(made.columns);
+    next->key = std::move(made.key);
+    next->source_key = std::move(made.source_key);
+    return next;
   } catch (const error& e) {
     throw error(error_kind::source,
                 std::string("the table changed, and a transform of the route no longer fits it: ")
@@ -214,7 +244,7 @@ std::string compare_fingerprints(const std::string& before, const std::string& a
   std::string differences;
   for (std::size_t i = 0; i < std::max(old.size(), now.size()); ++i) {
     const std::string& line = i < now.size() ? now[i] : old[i];
-    if (i < old.size() && i < now.size() && old[i] == now[i]) continue;
+    if (i < old.size() && i < now.size() && without_order(old[i]) == without_order(now[i])) continue;
     differences += (differences.empty() ? "" : ", ") + line.substr(0, line.find(' '));
   }
   return differences;

@@ -114,6 +114,21 @@ bool may_leave_out(const route& r) {
   });
 }
 
+std::string condition_at_source(const std::vector<route_ptr>& routes) {
+  std::set<std::string> conditions;
+  for (const auto& r : routes) {
+    const auto& shape = r->chain ? r->chain->inner->shape : r->shape;
+    const bool pushed = shape && shape->where && shape->where->same_at_server()
+                        && shape->options.on_error == expression_policy::stop;
+    if (!pushed) return {};
+    conditions.insert(shape->where->text());
+  }
+  std::string all;
+  // The line break ends a comment.
+  for (const auto& each : conditions) all += (all.empty() ? "(" : " OR (") + each + "\n)";
+  return all;
+}
+
 std::vector<std::uint16_t> read_columns(const route& r) {
   std::vector<std::uint16_t> out;
   for (std::size_t i = 0; i < r.columns.size(); ++i)

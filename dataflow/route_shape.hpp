@@ -38,14 +38,18 @@ std::shared_ptr<const route_shape> make_shape(const shape_options&, const schema
 /// The table's columns with the computed ones behind them.
 schema_ptr shaped_schema(const route_shape&);
 
+/// SQL that the source can evaluate as leat does and that holds for the rows that any of these routes,
+/// all of one table, takes; empty when a route takes every row, or one has to be evaluated here.
+std::string condition_at_source(const std::vector<route_ptr>&);
+
 /// Columns of the source table that the route's rows depend on.
 std::vector<std::uint16_t> read_columns(const route&);
+
+/// Updates may come without values that the route's rows are made of (unchanged TOAST).
+bool may_leave_out(const route&);
 
 /// Columns that expressions read whose value an UPDATE may leave out (unchanged TOAST), by name;
 /// none with REPLICA IDENTITY FULL.
 std::vector<std::string> columns_left_out(const route_shape&);
-
-/// Updates may come without values that the route's rows are made of (unchanged TOAST).
-bool may_leave_out(const route&);
 
 } // namespace leat

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "dataflow/error.hpp"
+#include "dataflow/merge.hpp"
 #include "dataflow/plan.hpp"
 #include "dataflow/route_shape.hpp"
 
@@ -42,7 +43,7 @@ router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, com
 }
 
 bool router::takes_part(const route& r, const std::vector<std::string>& sinks) const {
-  return leat::takes_part(r.sink, r.target, sinks);
+  return leat::takes_part(r.sink, r.progress_name(), sinks);
 }
 
 /// R5.7: the snapshot of such a route begins with its rows, and its changes come after them.
@@ -99,7 +100,7 @@ std::uint32_t router::last_generation(oid table) const {
   const auto* known = snapshots_.find(table);
   auto last = known == nullptr ? 0 : known->state().generation;
   for (const auto id : routes_of_table_.at(table))
-    last = std::max(last, sinks_[sink_of_route_[id]].at.last_generation(routes_[id]->target));
+    last = std::max(last, sinks_[sink_of_route_[id]].at.last_generation(routes_[id]->progress_name()));
   return last;
 }
 
@@ -125,7 +126,16 @@ route_ptr router::evolve(const route_ptr& before, const schema_ptr& schema) cons
                 "the table changed, and schema_changes = \"stop\": "
                     + describe(diff, *before->source(), *schema),
                 schema->qualified_name(), "set schema_changes = \"evolve\" to follow");
-  return evolve_route(*before, schema, diff);
+  auto next = evolve_route(*before, schema, diff);
+  if (next->record != before->record) {
+    auto named = std::make_shared<route>(*next);
+    named->record = before->record;
+    next = std::move(named);
+  }
+  if (!before->merged()) return next;
+  std::vector<const route*> others;
+  for (const auto id : before->beside) others.push_back(routes_[id].get());
+  return merged_anew(next, *before, others);
 }
 
 void router::adopt_schemas(const batch& rows, std::vector<output>& out) {
@@ -164,7 +174,7 @@ void router::adopt_schema(const schema_ptr& schema, commit_lsn used, std::vector
     const auto sink = sink_of_route_[id];
     sinks_[sink].wrote |= !same;
     const bool held = !same && used <= sinks_[sink].at.position
-                      && !sinks_[sink].fresh.contains(routes_[id]->target);
+                      && !sinks_[sink].fresh.contains(routes_[id]->progress_name());
     out.push_back({sink, route_changed{before, routes_[id], held}});
   }
   if (!same) read_anew(*old, schema, out);
@@ -184,7 +194,7 @@ void router::read_anew(const table_schema& before, const schema_ptr& now,
     const auto sources = read_columns(r);
     if (std::any_of(sources.begin(), sources.end(),
                     [&](std::uint16_t c) { return shows_other_values(diff, *now, c); }))
-      affected.push_back(r.sink + "/" + r.target);
+      affected.push_back(r.full_name());
   }
   std::vector<std::uint16_t> key;
   for (const auto k : before.key) key.push_back(diff.place[k].value_or(0xffff));
@@ -266,7 +276,7 @@ std::vector<router::output> router::take(const batch_ptr& rows) {
 /// A table without a key comes whole.
 bool router::chunk_held(const route& r, const sink_state& s, const chunk_emission& e) const {
   if (waits_for_rows(r) || e.chunk == 0) return false;
-  const auto last = s.at.last_chunk.find(r.target);
+  const auto last = s.at.last_chunk.find(r.progress_name());
   return last != s.at.last_chunk.end()
          && (std::uint64_t{e.generation} << 32 | e.chunk) <= last->second;
 }
@@ -314,6 +324,14 @@ std::vector<router::output> router::take(const std::vector<chunk_emission>& emis
     }
   }
   return out;
+}
+
+std::string router::snapshot_condition(oid table) const {
+  std::vector<route_ptr> routes;
+  const auto found = routes_of_table_.find(table);
+  if (found != routes_of_table_.end())
+    for (const auto id : found->second) routes.push_back(routes_[id]);
+  return condition_at_source(routes);
 }
 
 std::vector<bool> router::promised() const {

@@ -17,7 +17,7 @@ namespace leat {
 struct sink_start {
   std::string name;
   target_progress at;
-  /// Targets of routes that begin with this run: they are not ahead, wherever the sink stands.
+  /// Progress names of routes that begin with this run: they are not ahead, wherever the sink stands.
   std::set<std::string> fresh = {};
 };
 
@@ -63,6 +63,8 @@ class router {
   const std::vector<bool>& committing() const { return committing_; }
   /// Sinks that the last barrier called consistent.
   std::vector<bool> promised() const;
+  /// SQL that holds for the rows that a route of the table takes; empty: any row may be wanted.
+  std::string snapshot_condition(oid table) const;
   std::uint64_t changes_routed() const { return changes_routed_; }
 
  private:

@@ -12,6 +12,11 @@ namespace {
 
 bool came(cell c) { return c.has_value() || c.is_null(); }
 
+/// on_error = "dead_letter": an expression failed for the change at hand.
+struct row_refused {
+  std::string reason;
+};
+
 } // namespace
 
 shaping::shaping(route_ptr r) : route_(std::move(r)), shape_(*route_->shape) {
@@ -58,7 +63,10 @@ shaping::verdict shaping::test(sql::evaluation& e, const batch& rows, std::span<
   } catch (const sql::value_missing&) {
     return verdict::unknown;
   } catch (const sql::evaluation_error& failure) {
+    if (judging_old_) return verdict::unknown;
     if (shape_.options.on_error == expression_policy::null) return verdict::no;
+    if (shape_.options.on_error == expression_policy::dead_letter)
+      throw row_refused{std::string("where: ") + failure.what()};
     fail("where", rows, c, failure.what());
   }
 }
@@ -79,6 +87,8 @@ shaping::action shaping::decide_update(const batch& rows, const change& c) {
   const auto now = holds(rows, effective(rows, c), c);
   if (route_->mode == route_mode::append) return now == verdict::no ? action::drop : action::pass;
   if (!route_->key.empty()) {
+    if (now != verdict::unknown && was_left_out(rows, c))
+      return now == verdict::yes ? action::insert : action::drop;
     if (now == verdict::unknown) return action::ask;
     return now == verdict::yes ? action::pass : action::remove;
   }
@@ -103,19 +113,33 @@ shaping::action shaping::decide(const batch& rows, const change& c) {
     break;
   }
   const bool keyed = route_->mode == route_mode::upsert && !route_->key.empty();
-  return !keyed && holds(rows, rows.old_row(c), c) == verdict::no ? action::drop : action::pass;
+  if (keyed) return was_left_out(rows, c) ? action::drop : action::pass;
+  return holds(rows, rows.old_row(c), c) == verdict::no ? action::drop : action::pass;
+}
+
+/// The whole old row came and was not the target's. Its key may even be NULL.
+bool shaping::was_left_out(const batch& rows, const change& c) {
+  if (c.old_kind != old_row_kind::full) return false;
+  judging_old_ = true;
+  const auto before = holds(rows, rows.old_row(c), c);
+  judging_old_ = false;
+  return before == verdict::no;
 }
 
 shaping::result shaping::apply(const batch_ptr& rows, std::span<const std::uint32_t> changes) {
   actions_.clear();
   bool as_they_are = computed_.empty();
   const bool tests = where_ || !unless_.empty();
+  result out;
   for (const auto i : changes) {
-    actions_.push_back(tests ? decide(*rows, rows->changes[i]) : action::pass);
+    try {
+      actions_.push_back(tests ? decide(*rows, rows->changes[i]) : action::pass);
+    } catch (const row_refused& refused) {
+      actions_.push_back(refuse(*rows, rows->changes[i], refused.reason, out));
+    }
     as_they_are =
         as_they_are && (actions_.back() == action::pass || actions_.back() == action::drop);
   }
-  result out;
   if (as_they_are) {
     out.rows = rows;
     for (std::size_t n = 0; n < changes.size(); ++n)
@@ -125,8 +149,15 @@ shaping::result shaping::apply(const batch_ptr& rows, std::span<const std::uint3
   auto made = std::make_shared<batch>();
   made->tables = {route_->schema};
   made->transactions = rows->transactions;
-  for (std::size_t n = 0; n < changes.size(); ++n)
-    if (actions_[n] != action::drop) make(*made, *rows, rows->changes[changes[n]], actions_[n]);
+  for (std::size_t n = 0; n < changes.size(); ++n) {
+    const auto& c = rows->changes[changes[n]];
+    try {
+      if (actions_[n] != action::drop) make(*made, *rows, c, actions_[n]);
+    } catch (const row_refused& refused) {
+      const auto left = refuse(*rows, c, refused.reason, out);
+      if (left != action::drop) make(*made, *rows, c, left);
+    }
+  }
   for (std::uint32_t i = 0; i < made->changes.size(); ++i) out.changes.push_back(i);
   out.rows = std::move(made);
   return out;
@@ -138,6 +169,20 @@ void shaping::make(batch& out, const batch& rows, const change& c, action what) 
   next.table = 0;
   next.new_row = next.old_row = change::no_row;
   const auto old = rows.old_row(c);
+  if (c.kind == change_kind::truncate && route_->mode == route_mode::append) {
+    // What needs no row: where tables are merged, whose rows went.
+    const std::vector<cell> none(shape_.source->columns.size(),
+                                 batch::make_state(cell_state::absent));
+    next.new_row = add_row(out, rows, none, c, true, nullptr);
+    out.changes.push_back(next);
+    return;
+  }
+  if (what == action::remove_old) {
+    next.kind = change_kind::remove;
+    next.old_row = add_row(out, rows, old, c, true, nullptr);
+    if (key_came(out, next.old_row)) out.changes.push_back(next);
+    return;
+  }
   if (what == action::remove) {
     next.kind = change_kind::remove;
     if (!old.empty()) {
@@ -154,6 +199,12 @@ void shaping::make(batch& out, const batch& rows, const change& c, action what) 
     next.old_kind = old_row_kind::none;
   } else if (!old.empty()) {
     next.old_row = add_row(out, rows, old, c, true, nullptr);
+    // A key that could not be computed has no row.
+    if (!key_came(out, next.old_row)) {
+      if (c.kind == change_kind::remove) return;
+      next.old_row = change::no_row;
+      next.old_kind = old_row_kind::none;
+    }
   }
   if (c.new_row != change::no_row) {
     bool incomplete = false;
@@ -161,6 +212,50 @@ void shaping::make(batch& out, const batch& rows, const change& c, action what) 
     if (incomplete && route_->mode == route_mode::upsert) return make_ask(out, rows, c);
   }
   out.changes.push_back(next);
+}
+
+/// The letter shows the row as the source has it: of the route's columns some cannot be computed.
+shaping::action shaping::refuse(const batch& rows, const change& c, const std::string& reason,
+                                result& out) const {
+  const auto shown = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);
+  row_json key;
+  row_json row;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const auto& name = shape_.source->columns[i].name;
+    const auto text = shown[i].has_value() ? std::optional(rows.text(shown[i])) : std::nullopt;
+    if (!came(shown[i])) continue;
+    row.add(name, text);
+    const auto& keys = shape_.source->key;
+    if (std::find(keys.begin(), keys.end(), i) != keys.end()) key.add(name, text);
+  }
+  out.refused.push_back({route_->target, shape_.source->key.empty() ? std::string() : key.text(),
+                         row.text(), reason, rows.position_of(c)});
+  const bool left = c.kind == change_kind::update && route_->mode == route_mode::upsert
+                    && key_moves(rows, c);
+  return left ? action::remove_old : action::drop;
+}
+
+/// Columns that the route's key is made of differ between the old row and the new one.
+bool shaping::key_moves(const batch& rows, const change& c) const {
+  const auto old = rows.old_row(c);
+  const auto fresh = rows.new_row(c);
+  if (old.empty()) return false;
+  const auto differs = [&](std::uint16_t column) {
+    if (!came(old[column]) || !came(fresh[column])) return false;
+    return old[column].state() != fresh[column].state()
+           || rows.text(old[column]) != rows.text(fresh[column]);
+  };
+  return std::any_of(route_->key.begin(), route_->key.end(), [&](std::uint16_t k) {
+    const auto made_of = route_->origins(k);
+    return std::any_of(made_of.begin(), made_of.end(), differs);
+  });
+}
+
+bool shaping::key_came(const batch& out, std::uint32_t row) const {
+  return route_->mode == route_mode::append
+         || shape_.options.on_error != expression_policy::dead_letter
+         || std::all_of(route_->source_key.begin(), route_->source_key.end(),
+                        [&](std::uint16_t k) { return out.cells[row + k].has_value(); });
 }
 
 /// The key goes away, and what follows has cells that came for no row: the writer reports the key
@@ -217,6 +312,10 @@ cell shaping::computed(batch& out, std::size_t i, const batch& rows, std::span<c
   } catch (const sql::evaluation_error& failure) {
     if (shape_.options.on_error == expression_policy::null)
       return batch::make_state(cell_state::null);
+    if (shape_.options.on_error == expression_policy::dead_letter) {
+      if (old) return batch::make_state(cell_state::absent);
+      throw row_refused{"column " + shape_.options.computed[i].name + ": " + failure.what()};
+    }
     fail("column " + shape_.options.computed[i].name, rows, c, failure.what());
   }
 }

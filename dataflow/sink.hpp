@@ -15,6 +15,8 @@
 
 namespace leat {
 
+struct dead_letter;
+
 /// The progress record of a target (docs/progress-row.md): written with the data of an epoch in one
 /// target transaction, and what a restart believes.
 struct target_progress {
@@ -22,12 +24,12 @@ struct target_progress {
   epoch_id epoch = 0;                               ///< names the checkpoint the target stands at
   commit_lsn position{};                            ///< last transaction the target holds
   bool consistent = false;                          ///< R2
-  /// Target table -> generation of the last snapshot that was begun << 32 | number of the last chunk
-  /// of it that the table holds (R11); 0: none yet.
+  /// route::progress_name() -> generation of the last snapshot that was begun << 32 | number of the
+  /// last chunk of it that the table holds (R11); 0: none yet.
   std::map<std::string, std::uint64_t> last_chunk;
 
-  std::uint32_t last_generation(const std::string& table) const {
-    const auto found = last_chunk.find(table);
+  std::uint32_t last_generation(const std::string& name) const {
+    const auto found = last_chunk.find(name);
     return found == last_chunk.end() ? 0 : static_cast<std::uint32_t>(found->second >> 32);
   }
 };
@@ -100,6 +102,12 @@ class sink {
 
   /// Makes the route's table when missing, checks it otherwise, and gives its writer. The sink owns it.
   virtual writer& attach(const route_ptr&) = 0;
+
+  /// Writes a row that an expression of a route failed for into the sink's dead-letter table, in the
+  /// transaction of its epoch. Only where the file names such a table.
+  virtual void keep(const dead_letter&) {
+    throw error(error_kind::bug, "this sink keeps no dead letters", "", "report this");
+  }
 
   /// Ends the writing of an epoch: everything is in the open target transaction after it. Gives the rows
   /// that the source must send whole (R6).

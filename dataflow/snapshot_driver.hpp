@@ -27,6 +27,7 @@ struct read_request {
   schema_ptr table;
   chunk_bounds bounds;
   std::uint64_t storage = 0;
+  std::string condition = {}; ///< as in table_reader::read()
 };
 struct keys_request {
   request_ticket ticket{};

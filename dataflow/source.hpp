@@ -155,7 +155,9 @@ class table_reader {
   /// The table as the catalog has it now; null when it is gone.
   virtual schema_ptr describe(oid table) = 0;
   virtual chunk_plan plan(const table_schema&) = 0;
-  virtual chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage) = 0;
+  /// `condition`: rows that it does not hold for may be left out; it is SQL over the table's columns.
+  virtual chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage,
+                            const std::string& condition = {}) = 0;
   /// Rows of the given keys as a chunk of their own (R6). Keys are texts of `key` (indexes into
   /// columns).
   virtual chunk_result read_keys(const table_schema&, const std::vector<std::uint16_t>& key,

@@ -58,7 +58,8 @@ class reader final : public table_reader {
   visibility_probe probe() override;
   schema_ptr describe(oid table) override;
   chunk_plan plan(const table_schema&) override;
-  chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage) override;
+  chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage,
+                    const std::string& condition) override;
   chunk_result read_keys(const table_schema&, const std::vector<std::uint16_t>& key,
                          const std::vector<std::vector<std::string>>& keys) override;
   void cancel() noexcept override;
@@ -74,6 +75,8 @@ class reader final : public table_reader {
   std::optional<locked_table> lock(connection&, const table_schema&);
   bool is_still(const locked_table& now, const locked_table& was, const table_schema&,
                 std::optional<std::uint64_t> storage) const;
+  chunk_result read_where(const table_schema&, const chunk_bounds&, std::uint64_t storage,
+                          const std::string& condition);
   chunk_result read_rows_of(const table_schema&, const chunk_bounds&,
                             std::optional<std::uint64_t> storage,
                             const std::vector<std::uint16_t>& key, bool several,
@@ -101,6 +104,7 @@ class reader final : public table_reader {
 };
 
 constexpr std::string_view query_canceled = "57014";
+constexpr std::string_view data_exception = "22"; ///< class of division by zero and the like
 
 connection& reader::ready() {
   check_cancelled();
@@ -344,8 +348,21 @@ chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds
   return out;
 }
 
+/// Where the server cannot compute the condition for some row, leat says of which, or finds that the
+/// row is not asked for that part of it.
 chunk_result reader::read(const table_schema& schema, const chunk_bounds& bounds,
-                          std::uint64_t storage) {
+                          std::uint64_t storage, const std::string& condition) {
+  if (condition.empty()) return read_where(schema, bounds, storage, {});
+  try {
+    return read_where(schema, bounds, storage, condition);
+  } catch (const server_error& e) {
+    if (!e.sqlstate().starts_with(data_exception)) throw;
+    return read_where(schema, bounds, storage, {});
+  }
+}
+
+chunk_result reader::read_where(const table_schema& schema, const chunk_bounds& bounds,
+                                std::uint64_t storage, const std::string& condition) {
   return read_rows_of(schema, bounds, storage, schema.key, !schema.key.empty(),
                       [&](const locked_table&, const key_columns& key) {
                         std::string all;
@@ -353,6 +370,7 @@ chunk_result reader::read(const table_schema& schema, const chunk_bounds& bounds
                         if (!bounds.upper.empty()) add_condition(all, below(key, bounds.upper));
                         add_condition(all, lookup(options_.where, schema));
                         add_condition(all, lookup(options_.row_filter, schema));
+                        add_condition(all, condition);
                         return all;
                       });
 }

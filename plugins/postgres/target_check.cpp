@@ -73,7 +73,7 @@ class target_checker {
     }
     const auto before = problems_.size();
     may_write(place);
-    if (problems_.size() != before || progress_.owns(r.target)) return;
+    if (problems_.size() != before || progress_.owns_some_of(r.target)) return;
     if (session_.query("SELECT EXISTS (SELECT FROM " + place.quoted() + ")").boolean(0, 0))
       report("the target table holds rows that this pipeline has not written", place.quoted(),
              "TRUNCATE " + place.quoted() + ", or drop it, or name another target with `to`");

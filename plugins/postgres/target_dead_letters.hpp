@@ -32,9 +32,10 @@ class target_dead_letters {
              const std::function<void(std::size_t first, std::size_t count)>& send,
              const std::function<dead_letter(std::size_t)>& letter) const;
 
- private:
+  /// Within the open transaction. Only where letters are kept.
   void add(target_session&, const dead_letter&) const;
 
+ private:
   std::string pipeline_;
   std::string table_; ///< quoted; empty: none
 };

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "dataflow/schema_diff.hpp"
+#include "plugins/postgres/target_statements.hpp"
 
 namespace leat::postgres {
 
@@ -23,8 +24,15 @@ class alteration {
   }
 
   void drop_columns() {
-    for (const auto& c : before_.columns)
-      if (after_of(c) == nullptr) alter("DROP COLUMN " + quote_identifier(c.name));
+    for (const auto& c : before_.columns) {
+      if (after_of(c) != nullptr) continue;
+      if (!after_.shares(c.name))
+        alter("DROP COLUMN " + quote_identifier(c.name));
+      else // Rows of other sources have it still.
+        session_.query("UPDATE " + table_ + " AS t SET " + quote_identifier(c.name)
+                           + " = NULL WHERE " + own_rows_sql(after_, "t"),
+                       table_);
+    }
   }
 
   /// Over names in between, because columns may swap theirs.

@@ -66,7 +66,7 @@ target_keyed_writer::target_keyed_writer(target_transaction& transaction, route_
                                          const std::string& default_schema)
     : target_writer(transaction, r, default_schema), fold_(r), copied_(std::move(r)) {
   fold_.set_settled(false);
-  seen_ = transaction.progress().seen_table(target_route().target);
+  seen_ = transaction.progress().seen_table(target_route().progress_name());
   seeing_ = session().ask("SELECT to_regclass($1) IS NOT NULL", {seen_}).boolean(0, 0);
   reshaped();
 }

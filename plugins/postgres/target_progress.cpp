@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "dataflow/merge.hpp"
 #include "plugins/postgres/target_errors.hpp"
 
 namespace leat::postgres {
@@ -179,6 +181,13 @@ void target_progress_record::own(target_session& session, const std::string& tar
                   + " (pipeline, target) VALUES ($1, $2) ON CONFLICT DO NOTHING",
               {pipeline_, target}, tables_table_);
   tables_.try_emplace(target);
+}
+
+bool target_progress_record::owns_some_of(const std::string& target) const {
+  const auto of_several = target + std::string(record_separator);
+  return known_ && std::any_of(tables_.begin(), tables_.end(), [&](const auto& t) {
+           return t.first == target || t.first.starts_with(of_several);
+         });
 }
 
 table_record target_progress_record::table(const std::string& target) const {

@@ -38,8 +38,11 @@ class target_progress_record {
   void send(target_session&, const target_progress&);
   void written(const target_progress&);
 
-  /// Whether the rows of a target table are this pipeline's.
+  /// Whether the rows of a route are this pipeline's. `target` here and below:
+  /// route::progress_name().
   bool owns(const std::string& target) const { return known_ && tables_.contains(target); }
+  /// Whether rows of a target table are: of its one source, or of one of several.
+  bool owns_some_of(const std::string& target) const;
   /// Says that they are, in the transaction that is open.
   void own(target_session&, const std::string& target);
   /// As the target has it; all zero for a table that is not there.

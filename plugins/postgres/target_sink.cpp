@@ -42,6 +42,11 @@ class target_sink final : public sink {
     return *owned;
   }
 
+  void keep(const dead_letter& letter) override {
+    transaction_->begin();
+    letters_.add(*session_, letter);
+  }
+
   std::vector<missing_row> prepare() override {
     for (auto& [id, w] : writers_) w->flush();
     session_->finish();

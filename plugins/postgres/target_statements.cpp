@@ -93,7 +93,15 @@ table_shape shape_of(const route& r, const table_place& place, const real_table&
         {quote_identifier(c.name), there == nullptr ? "text" : there->cast, c.source, comparable});
   }
   shape.key.assign(r.key.begin(), r.key.end());
+  shape.own = own_rows_sql(r, "t");
   return shape;
+}
+
+std::string own_rows_sql(const route& r, const std::string& alias) {
+  std::string condition;
+  for (const auto& [column, text] : r.own_rows)
+    join(condition, " AND ", alias + "." + quote_identifier(column) + " = " + quote_literal(text));
+  return condition;
 }
 
 std::string upsert_sql(const table_shape& t) {
@@ -150,8 +158,8 @@ std::string remove_all_sql(const table_shape& t) {
   // TRUNCATE would lock readers out, and show an empty table to snapshots taken before it.
   if (t.soft)
     return "UPDATE " + t.table + " AS t SET " + quoted_deleted() + " = true WHERE NOT t."
-           + quoted_deleted();
-  return "DELETE FROM " + t.table;
+           + quoted_deleted() + (t.own.empty() ? "" : " AND " + t.own);
+  return "DELETE FROM " + t.table + " AS t" + (t.own.empty() ? "" : " WHERE " + t.own);
 }
 
 std::string copy_sql(const table_shape& t) {
@@ -191,8 +199,8 @@ std::string remove_unseen_sql(const table_shape& t, const std::string& seen) {
   std::string same;
   for (const auto i : t.key)
     join(same, " AND ", "s." + t.columns[i].name + " = t." + t.columns[i].name);
-  const auto where =
-      " WHERE NOT EXISTS (SELECT FROM " + seen + " AS s WHERE " + same + ")" + alive(t, "t");
+  const auto where = " WHERE NOT EXISTS (SELECT FROM " + seen + " AS s WHERE " + same + ")"
+                     + alive(t, "t") + (t.own.empty() ? "" : " AND " + t.own);
   if (t.soft) return "UPDATE " + t.table + " AS t SET " + quoted_deleted() + " = true" + where;
   return "DELETE FROM " + t.table + " AS t" + where;
 }

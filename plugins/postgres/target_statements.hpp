@@ -25,6 +25,7 @@ struct table_shape {
   std::vector<written_column> columns; ///< of the route, in order
   std::vector<std::size_t> key;        ///< indexes into columns
   bool soft = false;                   ///< rows are marked deleted instead of removed
+  std::string own; ///< condition on `t` for the source's rows where others are in the table; or empty
 };
 
 table_shape shape_of(const route&, const table_place&, const real_table&);
@@ -40,6 +41,9 @@ std::string remove_sql(const table_shape&);
 std::string update_sql(const table_shape&, const std::vector<std::size_t>& columns);
 /// $1 the row's number, then the key. Gives the number and the texts of the route's columns.
 std::string read_sql(const table_shape&);
+
+/// What tells the rows of the route's source from others', of the table under that alias.
+std::string own_rows_sql(const route&, const std::string& alias);
 
 /// Plain statements without parameters.
 std::string remove_all_sql(const table_shape&);

@@ -16,9 +16,9 @@ target_writer::target_writer(target_transaction& transaction, route_ptr r,
   if (place_.schema == default_schema && place_.name.starts_with("leat_progress"))
     refuse("a route's target has the name of leat's own table", place_.quoted(),
            "name another target with `to`");
-  const bool own = transaction_.progress().owns(route_->target);
+  const bool own = transaction_.progress().owns(route_->progress_name());
   if (!own || !read_table(session(), place_)) take_table();
-  record_ = transaction_.progress().table(route_->target);
+  record_ = transaction_.progress().table(route_->progress_name());
   read_shape();
   if (misfit_ && !own) throw *misfit_;
 }
@@ -31,7 +31,7 @@ void target_writer::take_table() {
     refuse_foreign_rows();
   else
     make_table();
-  transaction_.progress().own(session(), route_->target);
+  transaction_.progress().own(session(), route_->progress_name());
   if (!nested) session().query("COMMIT", place_.quoted());
 }
 
@@ -46,6 +46,7 @@ void target_writer::make_table() {
 }
 
 void target_writer::refuse_foreign_rows() {
+  if (transaction_.progress().owns_some_of(route_->target)) return;
   const auto any =
       session().query("SELECT EXISTS (SELECT FROM " + place_.quoted() + ")", place_.quoted());
   if (!any.boolean(0, 0)) return;
@@ -78,7 +79,7 @@ target_session& target_writer::begin() {
   if (misfit_) throw *misfit_;
   transaction_.begin();
   if (std::exchange(begun_due_, false)) {
-    transaction_.progress().send_snapshot(session(), route_->target, record_);
+    transaction_.progress().send_snapshot(session(), route_->progress_name(), record_);
     write_begun(record_.snapshot);
   }
   return session();
@@ -95,7 +96,7 @@ bool target_writer::note_finished(std::uint32_t generation) {
   begin();
   record_.snapshot = 0;
   record_.finished = generation;
-  transaction_.progress().send_snapshot(session(), route_->target, record_);
+  transaction_.progress().send_snapshot(session(), route_->progress_name(), record_);
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "plugins/sqlite/database.hpp"
+#include "plugins/sqlite/progress.hpp"
 #include "plugins/sqlite/table.hpp"
 
 namespace leat::sqlite {
@@ -31,10 +32,7 @@ std::vector<error> check_directory(const fs::path& file) {
 
 bool owned(const database& db, const std::string& pipeline, const std::string& target) {
   if (!table_exists(db, "leat_progress_table")) return false;
-  auto query = db.prepare("SELECT 1 FROM leat_progress_table WHERE pipeline = ?1 AND target = ?2");
-  query.bind(1, pipeline);
-  query.bind(2, target);
-  return query.step();
+  return owns_some_of(db, pipeline, target);
 }
 
 void check_table(const database& db, const std::string& pipeline, const route& r,

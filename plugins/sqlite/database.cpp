@@ -63,7 +63,9 @@ bool refuses_a_row(int code) {
 
 [[noreturn]] void raise(const std::filesystem::path& path, int code, const char* message,
                         std::string_view doing) {
-  const auto [retry, remedy] = advice_for(code & 0xff);
+  // A pragma's table that was interrupted while it was prepared says so by its text alone.
+  const bool interrupted = std::string_view(message) == "interrupted";
+  const auto [retry, remedy] = advice_for(interrupted ? SQLITE_INTERRUPT : code & 0xff);
   const auto what = "SQLite: " + std::string(message) + " while " + std::string(doing);
   if (refuses_a_row(code)) throw row_error(error_kind::sink, what, path.string(), remedy);
   throw error(error_kind::sink, what, path.string(), remedy, retry);

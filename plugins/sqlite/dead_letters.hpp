@@ -37,8 +37,10 @@ class dead_letters {
     }
   }
 
- private:
+  /// Within the open transaction. Needs a table.
   void add(const dead_letter&);
+
+ private:
 
   database& db_;
   std::string pipeline_;

@@ -51,6 +51,7 @@ struct difference {
   std::vector<renaming> renamed;
   std::vector<wanted_column> added;
   std::vector<std::string> dropped;
+  std::vector<std::string> emptied; ///< dropped, and other sources of the table have it still
   bool anew = false; ///< ALTER TABLE cannot do it
 };
 
@@ -71,8 +72,13 @@ difference compare(const route& before, const route& after, const std::vector<fo
   const auto leave = [&](const std::string& name) {
     return std::erase_if(left, [&](const auto& c) { return same_name(c.name, name); }) != 0;
   };
-  for (const auto& c : before.columns)
-    if (!was.stays(c, after) && leave(c.name)) d.dropped.push_back(c.name);
+  for (const auto& c : before.columns) {
+    if (was.stays(c, after)) continue;
+    if (after.shares(c.name))
+      d.emptied.push_back(c.name);
+    else if (leave(c.name))
+      d.dropped.push_back(c.name);
+  }
   for (const auto& c : after.columns) {
     const auto* from = was.of(c.source);
     if (from && from->name != c.name && leave(from->name))
@@ -150,6 +156,9 @@ void evolve(database& db, const route& before, const route& after) {
     else
       db.execute(alter + " DROP COLUMN " + name);
   }
+  for (const auto& name : d.emptied)
+    db.execute("UPDATE " + quote(after.target) + " SET " + quote(name) + " = NULL WHERE "
+               + own_rows(after));
   rename(db, after, d.renamed);
   for (const auto& c : d.added)
     db.execute(alter + " ADD COLUMN " + quote(c.name) + " " + std::string(type_name(c.kind)));

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "dataflow/error.hpp"
+#include "dataflow/merge.hpp"
 #include "plugins/sqlite/values.hpp"
 
 namespace leat::sqlite {
@@ -151,6 +152,20 @@ std::optional<table_record> progress_record::table(std::string_view target) cons
   record.finished = static_cast<std::uint32_t>(query.number(2));
   if (!query.is_null(3)) record.boundary = query.number(3);
   return record;
+}
+
+bool owns_some_of(const database& db, const std::string& pipeline, std::string_view target) {
+  auto query = db.prepare("SELECT 1 FROM leat_progress_table WHERE pipeline = ?1 AND (target = ?2 "
+                          "OR substr(target, 1, length(?3)) = ?3)");
+  const auto of_several = std::string(target) + std::string(record_separator);
+  query.bind(1, pipeline);
+  query.bind(2, target);
+  query.bind(3, of_several);
+  return query.step();
+}
+
+bool progress_record::owns_some_of(std::string_view target) const {
+  return sqlite::owns_some_of(db_, pipeline_, target);
 }
 
 void progress_record::set_snapshot(std::string_view target, const table_record& record) {

@@ -38,7 +38,10 @@ class progress_record {
 
   bool exists() const { return known_.has_value(); }
 
+  /// `target` here: route::progress_name().
   std::optional<table_record> table(std::string_view target) const;
+  /// Whether rows of the target table are this pipeline's: of its one source or of one of several.
+  bool owns_some_of(std::string_view target) const;
   /// Writes all of a record but last_chunk, which replace() writes.
   void set_snapshot(std::string_view target, const table_record&);
 
@@ -55,6 +58,9 @@ class progress_record {
   std::optional<target_progress> known_;
   std::optional<target_progress> written_;
 };
+
+/// As progress_record::owns_some_of(), of a file that may have no progress tables.
+bool owns_some_of(const database&, const std::string& pipeline, std::string_view target);
 
 /// The side table in which a snapshot after the first collects the keys that still exist (R12).
 std::string seen_table(std::string_view target);

@@ -6,8 +6,8 @@
 namespace leat::sqlite {
 
 seen_keys::seen_keys(database& db, const route& r)
-    : db_(db), route_(r), side_(quote(seen_table(r.target))),
-      collecting_(table_exists(db, seen_table(r.target))) {}
+    : db_(db), route_(r), side_(quote(seen_table(r.progress_name()))),
+      collecting_(table_exists(db, seen_table(r.progress_name()))) {}
 
 std::string seen_keys::key_columns(const std::string& before) const {
   std::string list;
@@ -44,7 +44,9 @@ void seen_keys::finish() {
     const auto name = quote(route_.columns[k].name);
     same += (same.empty() ? "" : " AND ") + ("seen." + name) + " = " + table + "." + name;
   }
-  const auto unseen = " WHERE NOT EXISTS (SELECT 1 FROM " + side_ + " AS seen WHERE " + same + ")";
+  const auto own = own_rows(route_);
+  const auto unseen = " WHERE NOT EXISTS (SELECT 1 FROM " + side_ + " AS seen WHERE " + same + ")"
+                      + (own.empty() ? "" : " AND " + own);
   if (route_.removal == delete_mode::hard) db_.execute("DELETE FROM " + table + unseen);
   if (route_.removal == delete_mode::soft)
     db_.execute("UPDATE " + table + " SET _leat_deleted = 1" + unseen + " AND _leat_deleted = 0");

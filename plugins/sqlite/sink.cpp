@@ -30,6 +30,11 @@ writer& sink::attach(const route_ptr& r) {
   return *w;
 }
 
+void sink::keep(const dead_letter& letter) {
+  session_->begin();
+  session_->letters.add(letter);
+}
+
 std::vector<missing_row> sink::prepare() {
   for (auto& [id, w] : writers_) w->flush();
   return std::exchange(session_->missing, {});

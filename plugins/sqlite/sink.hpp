@@ -25,6 +25,7 @@ class sink final : public leat::sink {
 
   std::optional<target_progress> open() override;
   writer& attach(const route_ptr&) override;
+  void keep(const dead_letter&) override;
   std::vector<missing_row> prepare() override;
   void commit(const target_progress& next) override;
   void cancel() noexcept override;

@@ -185,4 +185,14 @@ std::optional<error> misfit(const database& db, const route& r) {
   return std::nullopt;
 }
 
+std::string own_rows(const route& r) {
+  std::string condition;
+  for (const auto& [column, text] : r.own_rows) {
+    std::string literal = "'";
+    for (const char c : text) literal += c == '\'' ? std::string("''") : std::string(1, c);
+    condition += (condition.empty() ? "" : " AND ") + quote(column) + " = " + literal + "'";
+  }
+  return condition;
+}
+
 } // namespace leat::sqlite

@@ -50,6 +50,10 @@ bool same_name(std::string_view, std::string_view);
 /// does not write are allowed when they may be left out of an INSERT.
 std::optional<error> misfit(const database&, const route&);
 
+/// What holds for the rows of the route's source where others are in the table: `"source" = 'a'`;
+/// empty where none are.
+std::string own_rows(const route&);
+
 /// `<file>, table "name"`.
 std::string place_of(const database&, const route&);
 

@@ -67,14 +67,14 @@ void table_writer::use(route_ptr r) {
 void table_writer::take_table() {
   const auto& r = *route_;
   auto& db = session_.db;
-  const auto known = session_.progress.table(r.target);
+  const auto known = session_.progress.table(r.progress_name());
   const bool there = table_exists(db, r.target);
   if (there) misfit_ = misfit(db, r);
   if (known) {
     record_ = *known;
   } else {
     if (misfit_) throw error(*misfit_);
-    if (there && has_rows(db, r.target))
+    if (there && !session_.progress.owns_some_of(r.target) && has_rows(db, r.target))
       throw error(error_kind::sink,
                   "table \"" + r.target + "\" holds rows that this pipeline has not written",
                   place_of(db, r),

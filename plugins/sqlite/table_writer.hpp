@@ -53,7 +53,7 @@ class table_writer : public writer {
     if (state != cell_state::value) return s.bind_null(parameter);
     if (!bind_text(s, parameter, kinds_[column], text)) refuse(column, text, key());
   }
-  void save_record() { session_.progress.set_snapshot(route_->target, record_); }
+  void save_record() { session_.progress.set_snapshot(route_->progress_name(), record_); }
 
   session& session_;
   route_ptr route_;

@@ -134,9 +134,11 @@ class upsert_writer final : public table_writer {
 
   void truncate() {
     const auto table = "main." + quote(route_->target);
+    const auto own = own_rows(*route_);
     session_.db.execute(route_->removal == delete_mode::soft
                             ? "UPDATE " + table + " SET _leat_deleted = 1 WHERE _leat_deleted = 0"
-                            : "DELETE FROM " + table);
+                                  + (own.empty() ? "" : " AND " + own)
+                            : "DELETE FROM " + table + (own.empty() ? "" : " WHERE " + own));
   }
 
   void remove_keys(const std::vector<std::uint32_t>& found) {

@@ -50,9 +50,15 @@ class alteration {
 
   void run() {
     check_key();
-    for (const auto& c : old_)
-      if (c.source && after_of(c) == nullptr && real().find(c.name) != nullptr)
+    for (const auto& c : old_) {
+      if (!c.source || after_of(c) != nullptr || real().find(c.name) == nullptr) continue;
+      if (!after_.shares(c.name))
         alter("DROP COLUMN " + quote_identifier(c.name));
+      else // Rows of other sources have it still.
+        context_.sql.query("UPDATE " + quoted_ + " SET " + quote_identifier(c.name)
+                               + " = NULL WHERE " + own_rows(after_),
+                           quoted_);
+    }
     rename();
     for (const auto& c : new_) {
       const auto there = real();
@@ -149,8 +155,9 @@ bool same_comments(const route& before, const route& after) {
 }
 
 /// The target is asked what it has: after a restart nobody knows what the comments were. A key's cannot be
-/// changed.
+/// changed, and those of several sources would take turns.
 void follow_comments(target_context& context, const std::string& table, const route& r) {
+  if (!r.own_rows.empty()) return;
   const auto quoted = quoted_table(context.database(), table);
   const auto of_table = " WHERE TABLE_SCHEMA = " + mysql_client::quote(context.database())
                         + " AND TABLE_NAME = " + mysql_client::quote(table);

@@ -1,4 +1,5 @@
 #include "dataflow/crash_point.hpp"
+#include "dataflow/merge.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
 #include "plugins/starrocks/errors.hpp"
 
@@ -24,7 +25,7 @@ class multi_table_loads final : public epoch_loads {
     }
     if (services_.letters)
       for (const auto& [target, kept] : record_.tables())
-        tests_of(target).end_all();
+        tests_of(target.substr(0, target.find(record_separator))).end_all();
     return found;
   }
 

@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <thread>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "dataflow/merge.hpp"
 #include "plugins/starrocks/errors.hpp"
 #include "plugins/starrocks/table.hpp"
 
@@ -308,6 +310,13 @@ table_record progress_record::table(const std::string& target) const {
   table_record none;
   none.table = target;
   return none;
+}
+
+bool progress_record::owns_some_of(const std::string& target) const {
+  const auto of_several = target + std::string(record_separator);
+  return std::any_of(tables_.begin(), tables_.end(), [&](const auto& t) {
+    return t.first == target || t.first.starts_with(of_several);
+  });
 }
 
 void progress_record::set_snapshot(const std::string& target, std::uint32_t snapshot,

@@ -64,7 +64,10 @@ class progress_record {
 
   bool known() const { return known_; }
   epoch_id base() const { return expected_epoch_; }
+  /// `target` here and below: route::progress_name().
   bool owns(const std::string& target) const { return tables_.contains(target); }
+  /// Whether rows of a target table are this pipeline's: of its one source, or of one of several.
+  bool owns_some_of(const std::string& target) const;
   void own(const std::string& target);
   table_record table(const std::string& target) const;
   /// Writes which snapshot runs and which has ended, at once.

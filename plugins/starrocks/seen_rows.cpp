@@ -5,8 +5,8 @@ namespace leat::starrocks {
 seen_rows::seen_rows(target_context& context, route_ptr r,
                      const std::vector<wanted_column>& columns)
     : context_(context), route_(std::move(r)), columns_(columns),
-      table_(context.progress.seen_table(route_->target)) {
-  if (context_.progress.table(route_->target).snapshot > 1) collect();
+      table_(context.progress.seen_table(route_->progress_name())) {
+  if (context_.progress.table(route_->progress_name()).snapshot > 1) collect();
 }
 
 /// Columns of the side table have names of their own, so that a renamed key changes nothing there.
@@ -66,8 +66,9 @@ void seen_rows::remove_unseen() {
   for (std::size_t i = 0; i < keys.size(); ++i)
     same += (i == 0 ? "" : " AND ") + ("seen." + quote_identifier(keys[i].name)) + " = " + target
             + "." + quote_identifier(columns_[i].name);
-  const auto unseen = "NOT EXISTS (SELECT 1 FROM " + quoted_table(context_.database(), table_)
-                      + " AS seen WHERE " + same + ")";
+  const auto own = own_rows(*route_);
+  const auto unseen = (own.empty() ? "" : own + " AND ") + "NOT EXISTS (SELECT 1 FROM "
+                      + quoted_table(context_.database(), table_) + " AS seen WHERE " + same + ")";
   const auto flag = quote_identifier(deleted_column);
   if (route_->removal == delete_mode::soft)
     context_.sql.query("UPDATE " + target + " SET " + flag + " = TRUE WHERE " + flag

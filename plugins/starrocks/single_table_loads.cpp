@@ -1,4 +1,5 @@
 #include "dataflow/crash_point.hpp"
+#include "dataflow/merge.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
 #include "plugins/starrocks/errors.hpp"
 
@@ -16,7 +17,9 @@ class single_table_loads final : public epoch_loads {
   std::optional<target_progress> recover() override {
     auto found = finish_pending();
     for (const auto& [target, kept] : record_.tables())
-      for (const auto& table : {target, record_.seen_table(target)}) labels_of(table).end_all();
+      for (const auto& table :
+           {target.substr(0, target.find(record_separator)), record_.seen_table(target)})
+        labels_of(table).end_all();
     if (services_.letters) labels_of(services_.letters->table()).end_all();
     return found;
   }

@@ -41,6 +41,10 @@ class starrocks_sink final : public sink {
     return *owned;
   }
 
+  void keep(const dead_letter& letter) override {
+    context_.loads->bury(dead_letters::note(letter), letter.reason);
+  }
+
   std::vector<missing_row> prepare() override {
     std::vector<missing_row> missing;
     for (auto& [id, w] : writers_) {
@@ -113,7 +117,7 @@ class starrocks_sink final : public sink {
     const auto real = read_table(context_.sql, context_.database(), r.target);
     if (!real) return std::nullopt;
     const auto quoted = quoted_table(context_.database(), r.target);
-    if (!context_.progress.owns(r.target)
+    if (!context_.progress.owns_some_of(r.target)
         && !context_.sql.query("SELECT 1 AS one FROM " + quoted + " LIMIT 1", quoted).empty())
       return error(error_kind::sink,
                    "the target table holds rows that this pipeline has not written", quoted,

@@ -40,6 +40,11 @@ std::string key_list(const std::vector<wanted_column>& columns) {
   return list;
 }
 
+bool tells_apart(const route& r, std::size_t column) {
+  return std::any_of(r.own_rows.begin(), r.own_rows.end(),
+                     [&](const own_value& v) { return v.column == r.columns[column].name; });
+}
+
 } // namespace
 
 bool same_column(std::string_view a, std::string_view b) {
@@ -54,6 +59,14 @@ const real_column* real_table::find(std::string_view name) const {
   return at == columns.end() ? nullptr : &*at;
 }
 
+std::string own_rows(const route& r) {
+  std::string condition;
+  for (const auto& [column, text] : r.own_rows)
+    condition += (condition.empty() ? "" : " AND ") + quote_identifier(column) + " = "
+                 + mysql_client::quote(text);
+  return condition;
+}
+
 std::vector<wanted_column> wanted_columns(const route& r, const server_traits& server) {
   const bool append = r.mode == route_mode::append;
   std::vector<wanted_column> wanted;
@@ -61,11 +74,15 @@ std::vector<wanted_column> wanted_columns(const route& r, const server_traits& s
     wanted.push_back(own("_leat_lsn", "VARCHAR(17)", value_form::text, true));
     wanted.push_back(own("_leat_seq", "BIGINT", value_form::integer, true));
     wanted.push_back(own("_leat_op", "VARCHAR(1)", value_form::text, true));
+    // Chunks of two tables can have one H and one number.
+    for (std::size_t i = 0; i < r.columns.size(); ++i)
+      if (tells_apart(r, i)) wanted.push_back(of_route(r, i, true, server));
   } else {
     for (const auto k : r.key) wanted.push_back(of_route(r, k, true, server));
   }
   for (std::size_t i = 0; i < r.columns.size(); ++i)
-    if (append || !in_key(r, i)) wanted.push_back(of_route(r, i, false, server));
+    if (append ? !tells_apart(r, i) : !in_key(r, i))
+      wanted.push_back(of_route(r, i, false, server));
   if (append) {
     wanted.push_back(own("_leat_time", "DATETIME", value_form::timestamptz));
     auto missing = own("_leat_missing", "ARRAY<VARCHAR(1024)>", value_form::array);
@@ -128,7 +145,7 @@ std::string create_table_sql(const std::string& database, const route& r, const 
                              const starrocks_table_options& of_sink) {
   return create_table_sql(database, r.target, wanted_columns(r, server),
                           r.made_with ? *r.made_with : of_sink,
-                          r.schema->comment);
+                          r.own_rows.empty() ? r.schema->comment : std::string{});
 }
 
 std::optional<real_table> read_table(mysql_client& sql, const std::string& database,

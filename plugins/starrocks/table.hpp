@@ -43,6 +43,9 @@ struct real_table {
 /// The columns of the route's table: those of its key first, in key order, as StarRocks demands.
 std::vector<wanted_column> wanted_columns(const route&, const server_traits&);
 
+/// What holds for the rows of the route's source where others are in the table; empty where none are.
+std::string own_rows(const route&);
+
 /// `database`.`table`
 std::string quoted_table(const std::string& database, const std::string& table);
 

@@ -9,7 +9,7 @@ namespace leat::starrocks {
 table_writer::table_writer(target_context& context, route_ptr r)
     : context_(context), route_(std::move(r)), table_(route_->target),
       quoted_(quoted_table(context.database(), table_)) {
-  const bool own = context_.progress.owns(table_);
+  const bool own = context_.progress.owns(route_->progress_name());
   if (!own || !read_table(context_.sql, context_.database(), table_)) take_table();
   read_shape();
   if (misfit_ && !own) throw *misfit_;
@@ -17,7 +17,9 @@ table_writer::table_writer(target_context& context, route_ptr r)
 
 void table_writer::take_table() {
   const bool there = read_table(context_.sql, context_.database(), table_).has_value();
-  if (there) {
+  if (there && context_.progress.owns_some_of(table_)) {
+    // Another source of it made it.
+  } else if (there) {
     const auto any = context_.sql.query("SELECT 1 AS one FROM " + quoted_ + " LIMIT 1", quoted_);
     if (!any.empty())
       refuse("the target table holds rows that this pipeline has not written", quoted_,
@@ -27,7 +29,7 @@ void table_writer::take_table() {
                                         context_.options.starrocks.table),
                        quoted_);
   }
-  context_.progress.own(table_);
+  context_.progress.own(route_->progress_name());
 }
 
 void table_writer::read_shape() {

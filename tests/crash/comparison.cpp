@@ -9,6 +9,7 @@
 
 #include "tests/crash/action_log.hpp"
 #include "tests/crash/observer.hpp"
+#include "tests/crash/shaped_routes.hpp"
 
 namespace leat::test {
 
@@ -136,6 +137,11 @@ void compare_with_source(pg_session& source, target_reader& reader, const target
                   select(target.quoted("keyed_soft"), columns.target, "WHERE NOT _leat_deleted"))),
               problems);
   }
+  for (const auto& shaped : shaped_routes(without))
+    compare(shaped.target, sorted(source.query(shaped.select)),
+            sorted(reader.query("SELECT " + shaped.columns + " FROM " + shaped.target
+                                + (shaped.soft() ? " WHERE NOT _leat_deleted" : ""))),
+            problems);
   check_ledger(source, reader, problems);
   if (!problems.empty())
     throw torture_failure(target.name() + " differs from the source:" + problems);

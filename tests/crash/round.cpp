@@ -6,6 +6,7 @@
 
 #include "tests/crash/comparison.hpp"
 #include "tests/crash/observer.hpp"
+#include "tests/crash/shaped_routes.hpp"
 #include "tests/crash/starrocks_target.hpp"
 
 namespace leat::test {
@@ -67,6 +68,12 @@ level = "debug"
     route(fmt::format("{}", fmt::join(tables, ", ")), "");
     route("\"public.ledger\"", "to = \"ledger_log\"\nmode = \"append\"");
     route("\"public.keyed\"", "to = \"keyed_soft\"\ndelete = \"soft\"");
+    for (const auto& shaped : shaped_routes(without)) {
+      std::string from;
+      for (const auto& table : shaped.tables)
+        from += fmt::format("{}\"public.{}\"", from.empty() ? "" : ", ", table);
+      route(from, fmt::format("to = \"{}\"\n{}", shaped.target, shaped.lines));
+    }
   }
 }
 

@@ -95,6 +95,55 @@ TEST_F(Routes, OnErrorNullGivesNull) {
   EXPECT_EQ(lite("SELECT count(*) FROM item WHERE x IS NULL")[0][0], "1");
 }
 
+TEST_F(Routes, ARowThatAnExpressionFailsForBecomesADeadLetterOnce) {
+  text.sinks["lite"] += "\ndead_letter = \"bad\"";
+  text.routes = {"from = \"public.item\"\non_error = \"dead_letter\"\nwhere = \"100 / (id - 9) < 60\"\n"
+                 "columns = [\"id\", { name = \"x\", expr = \"100 / (id - 7)\" }]"};
+  start();
+  wait_until_caught_up();
+  expect_select("SELECT id, 100 / (id - 7) FROM item WHERE id NOT IN (7, 9) AND 100 / (id - 9) < 60",
+                "item", "id, x");
+  EXPECT_EQ(lite("SELECT \"key\", reason FROM bad"),
+            (text_rows{{"{\"id\":\"7\"}", "column x: division by zero"},
+                       {"{\"id\":\"9\"}", "where: division by zero"}}));
+  kill();
+  source("UPDATE item SET id = 7 WHERE id = 100 AND false; DELETE FROM item WHERE id = 7;"
+         "UPDATE item SET id = 7 WHERE id = 100");
+  start();
+  wait_until_caught_up();
+  stop();
+  EXPECT_EQ(lite("SELECT count(*) FROM bad")[0][0], "3") << "those of before, and the row that moved";
+  EXPECT_EQ(lite("SELECT count(*) FROM item WHERE id IN (7, 100)")[0][0], "0")
+      << "the key that it left is gone";
+}
+
+TEST_F(Routes, DeadLettersOfExpressionsNeedATable) {
+  text.routes = {"from = \"public.item\"\non_error = \"dead_letter\"\nwhere = \"1 / id > 0\""};
+  const auto refused = leat("plan");
+  EXPECT_EQ(refused.status.code, 2);
+  EXPECT_NE(refused.err.find("add dead_letter = "), std::string::npos) << refused.err;
+}
+
+TEST_F(Routes, AConditionThatTheServerFailsForStopsAndNamesTheRow) {
+  text.routes = {"from = \"public.item\"\nwhere = \"100 / (id - 7) > 0\""};
+  const auto ended = leat("run", {"--until", "caught-up"});
+  EXPECT_EQ(ended.status.code, 3) << ended.err;
+  EXPECT_NE(ended.err.find("division by zero"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("id = 7"), std::string::npos) << ended.err;
+}
+
+TEST_F(Routes, AnExpressionThatTheTableNoLongerFitsStopsAndNamesTheColumn) {
+  text.routes = {"from = \"public.item\"\nwhere = \"price > 60\""};
+  start();
+  wait_until_caught_up();
+  source("ALTER TABLE item DROP price; INSERT INTO item VALUES (900, 'after')");
+  const auto ended = wait_until_ended();
+  EXPECT_EQ(ended.status.code, 3) << ended.err;
+  EXPECT_NE(ended.err.find("an expression of the route no longer fits it"), std::string::npos)
+      << ended.err;
+  EXPECT_NE(ended.err.find("price"), std::string::npos) << ended.err;
+}
+
 TEST_F(Routes, PlanShowsExpressionsAndTheirTypes) {
   text.routes = {"from = \"public.item\"\nwhere = \"note IS NOT NULL\"\ncolumns = [\"id\", { name "
                  "= \"x\", expr = \"price * 2\" }]"};

@@ -75,6 +75,27 @@ TEST_F(TableReader, ReadsNoRowThatThePipelinesPredicateOrTheRowFilterLeavesOut) 
   EXPECT_EQ(r->read_keys(schema, schema.key, {{"3"}, {"99"}}).rows.rows, 1U);
 }
 
+TEST_F(TableReader, RowsThatNoRouteTakesStayAtTheServer) {
+  execute("CREATE TABLE t (id int PRIMARY KEY, v int);"
+          "INSERT INTO t SELECT i, i % 10 FROM generate_series(1, 100) i");
+  const auto schema = describe("t");
+  auto r = reader();
+  const auto storage = r->plan(schema).storage;
+  const auto condition = "(v = 1 -- one\n) OR (v = 2\n)";
+  EXPECT_EQ(r->read(schema, whole(), storage, condition).rows.rows, 20U);
+  EXPECT_EQ(r->read(schema, whole(), storage, condition).rows.rows, 20U) << "the second at once";
+  EXPECT_EQ(r->read_keys(schema, schema.key, {{"3"}, {"11"}}).rows.rows, 2U);
+}
+
+TEST_F(TableReader, AConditionThatTheServerFailsForLeavesNoRowOut) {
+  execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 50)");
+  const auto schema = describe("t");
+  auto r = reader();
+  const auto storage = r->plan(schema).storage;
+  EXPECT_EQ(r->read(schema, whole(), storage, "100 / (id - 7) > 0").rows.rows, 50U);
+  EXPECT_EQ(r->read(schema, whole(), storage, "id < 7").rows.rows, 6U) << "the connection goes on";
+}
+
 TEST_F(TableReader, ReadsTheRowsOfGivenKeysOnce) {
   execute(
       "CREATE EXTENSION citext; CREATE TABLE t (a citext, b char(3), v int, PRIMARY KEY (b, a));"

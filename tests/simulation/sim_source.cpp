@@ -44,7 +44,8 @@ class sim_reader : public table_reader {
     }
     return p;
   }
-  chunk_result read(const table_schema& t, const chunk_bounds& bounds, std::uint64_t) override {
+  chunk_result read(const table_schema& t, const chunk_bounds& bounds, std::uint64_t,
+                    const std::string&) override {
     use_connection("reader: chunk");
     chunk_result r;
     r.rows = start(bounds);

@@ -1,0 +1,44 @@
+#include "tests/crash/shaped_routes.hpp"
+
+#include <algorithm>
+
+namespace leat::test {
+
+std::vector<shaped_route> shaped_routes(const std::set<std::string>& without) {
+  std::vector<shaped_route> routes = {
+      // Most updates take a row in or out, and leave its large value alone.
+      {"toasted_odd",
+       {"toasted"},
+       "where = \"n % 2 = 1\"\n",
+       "SELECT id, n, mark, other, big FROM toasted WHERE n % 2 = 1",
+       "id, n, mark, other, big"},
+      {"keyed_made",
+       {"keyed"},
+       "where = \"flag IS NOT FALSE\"\nkey = [\"k\"]\n"
+       "columns = [{ name = \"k\", expr = \"id * 10\" }, \"v\", "
+       "{ name = \"label\", expr = \"coalesce(v, '?') || ':' || id\" }]\n",
+       "SELECT id * 10, v, coalesce(v, '?') || ':' || id FROM keyed WHERE flag IS NOT FALSE",
+       "k, v, label"},
+      {"pairs",
+       {"pairs_left", "pairs_right"},
+       "key = [\"side\", \"id\"]\n"
+       "columns = [\"id\", \"value\", { name = \"side\", expr = \"leat.table\" }]\n",
+       "SELECT 'pairs_left', id, value FROM pairs_left UNION ALL "
+       "SELECT 'pairs_right', id, value FROM pairs_right",
+       "side, id, value"},
+      {"money",
+       {"accounts_a", "accounts_b"},
+       "where = \"balance <> 1000\"\ndelete = \"soft\"\nkey = [\"of\", \"id\"]\n"
+       "columns = [{ name = \"of\", expr = \"right(leat.table, 1)\" }, \"id\", \"balance\"]\n",
+       "SELECT 'a', id, balance FROM accounts_a WHERE balance <> 1000 UNION ALL "
+       "SELECT 'b', id, balance FROM accounts_b WHERE balance <> 1000",
+       "of, id, balance"},
+  };
+  std::erase_if(routes, [&](const shaped_route& r) {
+    return std::any_of(r.tables.begin(), r.tables.end(),
+                       [&](const std::string& t) { return without.contains(t); });
+  });
+  return routes;
+}
+
+} // namespace leat::test
