@@ -1,6 +1,7 @@
 """SELECT, INSERT, UPDATE and DELETE: parsed as StarRocks', refused where its grammar refuses, run by DuckDB."""
 
 import re
+from functools import lru_cache
 
 import duckdb
 
@@ -21,8 +22,9 @@ SYSTEM_VARIABLES = {"version_comment": "StarRocks version {version}", "version":
                      "tx_read_only": "0"}
 
 
+@lru_cache(maxsize=512)
 def parse(sql: str):
-    """The statement's tree. Raises SyntaxRefused."""
+    """The statement's tree, which nobody changes. Raises SyntaxRefused."""
     import sqlglot
     from sqlglot import exp
 
@@ -106,16 +108,25 @@ class Queries:
     # ---- names
 
     def translate(self, tree, session) -> str:
-        return self.rewritten(tree, session).sql(dialect="duckdb")
+        """Relations stand in what is kept of a tree as "@n@"; what they are is put in each time."""
+        kept = tree.meta.setdefault("translations", {})
+        key = (session.db, session.user, self.version_text())
+        if key not in kept:
+            relations: list[tuple[str | None, str]] = []
+            kept[key] = (self.rewritten(tree, session, relations).sql(dialect="duckdb"), relations)
+        sql, relations = kept[key]
+        for number, (db, name) in enumerate(relations):
+            sql = sql.replace(f'"@{number}@"', f"({self.body(db, name)})")
+        return sql
 
-    def rewritten(self, tree, session):
+    def rewritten(self, tree, session, relations: list):
         from sqlglot import exp
 
         common = {cte.alias for cte in tree.find_all(exp.CTE)}
 
         def replace(node):
             if isinstance(node, exp.Table):
-                return node if not node.db and node.name in common else self.relation(node, session)
+                return node if not node.db and node.name in common else self.relation(node, session, relations)
             if isinstance(node, exp.Column) and node.args.get("db"):
                 node.set("db", None)
                 node.set("catalog", None)
@@ -146,24 +157,24 @@ class Queries:
     def version_text(self) -> str:
         return f"{self.cluster.settings.version} 0123456"
 
-    def relation(self, node, session):
-        import sqlglot
+    def relation(self, node, session, relations: list):
         from sqlglot import exp
 
         if isinstance(node.this, exp.Func):
             return node
-        db = node.db or session.db
-        alias = node.alias or node.name
-        if (db or "").lower() == "information_schema":
-            body = self.cluster.information_schema.sql(node.name.lower())
-        else:
-            table = self.catalog.need(db, node.name)
-            columns = ", ".join(quote_name(column.name) for column in table.columns)
-            body = f"SELECT {columns} FROM {table.physical}"
-        subquery = exp.Subquery(this=sqlglot.parse_one(body, read="duckdb"), alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+        alias = exp.TableAlias(this=exp.to_identifier(node.alias or node.name, quoted=True))
+        relations.append((node.db or session.db, node.name))
+        placed = exp.Table(this=exp.to_identifier(f"@{len(relations) - 1}@", quoted=True), alias=alias)
         if node.args.get("joins"):
-            subquery.set("joins", node.args["joins"])
-        return subquery
+            placed.set("joins", node.args["joins"])
+        return placed
+
+    def body(self, db: str | None, name: str) -> str:
+        if (db or "").lower() == "information_schema":
+            return self.cluster.information_schema.sql(name.lower())
+        table = self.catalog.need(db, name)
+        columns = ", ".join(quote_name(column.name) for column in table.columns)
+        return f"SELECT {columns} FROM {table.physical}"
 
     # ---- changes
 
