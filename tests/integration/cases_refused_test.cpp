@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/pipeline_fixture.hpp"
+#include "tests/support/pg_client.hpp"
 
 namespace leat::test {
 
@@ -60,7 +61,7 @@ TEST_F(RefusedCase, ASlotThatWasMadeForTwoPhases) {
 TEST_F(RefusedCase, ASlotThatAnotherConsumerReads) {
   source("CREATE TABLE item (id int PRIMARY KEY); CREATE PUBLICATION leat_shop FOR TABLE item");
   make_slot();
-  process other({server().bin() / "pg_recvlogical", "-d", server().conninfo(source_database),
+  process other({pg_client("pg_recvlogical"), "-d", server().conninfo(source_database),
                  "--slot", "leat_shop", "--start", "-o", "proto_version=1", "-o",
                  "publication_names=leat_shop", "-f", "/dev/null"});
   wait_until("the other consumer does not come",

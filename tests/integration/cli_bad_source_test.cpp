@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "tests/integration/cli_fixture.hpp"
+#include "tests/support/pg_client.hpp"
 
 namespace leat::test {
 
@@ -154,7 +155,7 @@ TEST_F(CliBadSource, SlotWithTwoPhase) {
 
 TEST_F(CliBadSource, SlotInUseByAnother) {
   make_slot("'pgoutput'");
-  process other({pg_bin() / "pg_recvlogical", "-d", server().conninfo(source_database), "-S",
+  process other({pg_client("pg_recvlogical"), "-d", server().conninfo(source_database), "-S",
                  "leat_shop", "--start", "-o", "proto_version=1", "-o",
                  "publication_names=leat_shop", "-f", "/dev/null"});
   wait_until("the slot is not taken", [&] {

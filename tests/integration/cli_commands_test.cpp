@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "tests/integration/cli_fixture.hpp"
+#include "tests/support/pg_client.hpp"
 
 namespace leat::test {
 
@@ -335,7 +336,7 @@ TEST_F(CliCommands, DropOfARunningPipelineIsRefused) {
 
 TEST_F(CliCommands, DropOfASlotInUseSaysByWhom) {
   catch_up();
-  process other({pg_bin() / "pg_recvlogical", "-d", server().conninfo(source_database), "-S",
+  process other({pg_client("pg_recvlogical"), "-d", server().conninfo(source_database), "-S",
                  "leat_shop", "--start", "-o", "proto_version=1", "-o",
                  "publication_names=leat_shop", "-f", "/dev/null"});
   wait_until("the slot is not taken", [&] {

@@ -355,9 +355,10 @@ TEST_F(TableReader, ALostConnectionIsTransientAndTheNextCallConnectsAgain) {
   const auto schema = describe("t");
   auto r = reader();
   const auto storage = r->plan(schema).storage;
-  const std::string others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
-                             "datname = 'shop' AND pid <> pg_backend_pid()";
-  execute(others);
+  const std::string others = " FROM pg_stat_activity WHERE datname = 'shop' AND pid <> "
+                             "pg_backend_pid()";
+  execute("SELECT pg_terminate_backend(pid)" + others);
+  while (value("SELECT count(*)" + others) != "0") std::this_thread::sleep_for(1ms);
   EXPECT_EQ(r->read(schema, whole(), storage).rows.rows, 1U);
 
   auto ddl = server().session("shop");
