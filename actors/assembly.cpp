@@ -4,6 +4,7 @@
 #include <random>
 
 #include "dataflow/error.hpp"
+#include "dataflow/planned_transforms.hpp"
 #include "dataflow/merge.hpp"
 
 namespace leat {
@@ -29,6 +30,17 @@ void cancel_list::clear() {
 std::map<std::string, std::string> fingerprints(const std::vector<route_ptr>& routes) {
   std::map<std::string, std::string> out;
   for (const auto& r : routes) out[r->full_name()] = route_fingerprint(*r);
+  return out;
+}
+
+std::map<operator_name, std::string> operators_of(const std::vector<route_ptr>& routes) {
+  std::map<operator_name, std::string> out;
+  for (const auto& r : routes)
+    for (std::size_t i = 0; r->chain && i < r->chain->steps.size(); ++i)
+      if (const auto& s = r->chain->steps[i]; s.gives.keeps_state)
+        out.emplace(operator_name{r->sink, r->progress_name(), r->schema->id,
+                                  static_cast<std::uint32_t>(i), s.is.name},
+                    s.is.type->fingerprint());
   return out;
 }
 
@@ -161,9 +173,11 @@ class assembler {
     } else {
       go_on(point, confirmed);
     }
+    start_operators(point);
     start_sinks();
     start_snapshots(point);
     save_start();
+    if (out_.operators) out_.operators->keep(operators_of(out_.plan.routes));
     open_streams();
     find_until(until);
     return std::move(out_);
@@ -217,6 +231,44 @@ class assembler {
 
   static bool contains(const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
+  }
+
+  /// R3: the state of transforms becomes what each target shows.
+  void start_operators(const restart_point& point) {
+    const auto wanted = operators_of(out_.plan.routes);
+    const auto log = store_.operators(!wanted.empty());
+    if (!log) return;
+    out_.operators = std::make_shared<operator_store>(log);
+    for (const auto& [name, kind] : wanted)
+      if (point.from && point.from->routes.contains(full_name_of(name))
+          && !out_.operators->holds(name))
+        refuse_operators("the state of transform " + name.transform + " for " + name.target
+                         + " is missing");
+    std::map<std::string, epoch_id> at;
+    for (const auto& s : out_.sinks) {
+      const bool remembers = s.target->keeps_progress();
+      at[s.name] = remembers ? s.progress.epoch : point.from ? point.from->epoch : 0;
+      const auto synced = out_.operators->synced(s.name);
+      if (remembers && synced && *synced < s.progress.epoch)
+        refuse_operators("the state of transforms is older than the target: it is of epoch "
+                         + std::to_string(*synced) + ", sink " + s.name + " stands at "
+                         + std::to_string(s.progress.epoch));
+      out_.operators->undo(s.name, at[s.name]);
+    }
+    out_.operators->make(wanted, at);
+  }
+
+  std::string full_name_of(const operator_name& name) const {
+    for (const auto& r : out_.plan.routes)
+      if (r->sink == name.sink && r->progress_name() == name.target && r->schema->id == name.table)
+        return r->full_name();
+    return {};
+  }
+
+  [[noreturn]] void refuse_operators(const std::string& what) const {
+    throw error(error_kind::state, what, "state " + (file_.state / "operators").string(),
+                "restore the whole state directory from one copy, or `leat resnapshot` the "
+                "tables whose routes have transforms with state");
   }
 
   void start_sinks() {

@@ -9,6 +9,7 @@
 
 #include "actors/connectors.hpp"
 #include "dataflow/pipeline_file.hpp"
+#include "dataflow/operator_state.hpp"
 #include "dataflow/plan.hpp"
 #include "dataflow/restart_point.hpp"
 #include "dataflow/router.hpp"
@@ -49,6 +50,7 @@ struct assembly {
   std::unique_ptr<snapshot_driver> snapshots;
   std::map<std::string, std::string> route_fingerprints;
   std::shared_ptr<spill_area> spill; ///< outlives the stream
+  std::shared_ptr<operator_store> operators; ///< null: no transform keeps state
   std::unique_ptr<change_stream> stream;
   std::vector<std::shared_ptr<table_reader>> readers;
   std::optional<wal_lsn> until;
@@ -58,6 +60,9 @@ struct assembly {
 /// Opens source, state and targets, and finds where to go on. Blocks; throws leat::error.
 assembly assemble(const pipeline_file&, state_store&, const std::string& until, cancel_list&,
                   const connectors& = built_in_connectors());
+
+/// The states that a plan's transforms keep, with what they are of.
+std::map<operator_name, std::string> operators_of(const std::vector<route_ptr>&);
 
 /// Tables as the plan needs them: those a checkpoint knows, as it knows them; others from the
 /// catalog.

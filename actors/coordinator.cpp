@@ -57,6 +57,7 @@ class coordinator_impl : public stage<coordinator_actor> {
   void release() override {
     peers_ = coordinator_peers{};
     setup_.store.reset();
+    setup_.operators.reset();
   }
 
  private:
@@ -187,6 +188,7 @@ class coordinator_impl : public stage<coordinator_actor> {
     const auto complete_epoch = ledger_.take_completed();
     if (!complete_epoch) return;
     setup_.store->prune(complete_epoch->epoch);
+    if (setup_.operators) setup_.operators->forget_before(complete_epoch->epoch);
     forget_begun(complete_epoch->epoch);
     post(peers_.router, epoch_completed{complete_epoch->epoch});
     confirmed_ = std::max(confirmed_, complete_epoch->passed);

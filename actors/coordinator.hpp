@@ -9,12 +9,14 @@
 #include "actors/log.hpp"
 #include "actors/messages.hpp"
 #include "actors/status_board.hpp"
+#include "dataflow/operator_state.hpp"
 #include "dataflow/state_store.hpp"
 
 namespace leat {
 
 struct coordinator_setup {
   std::shared_ptr<state_store> store;
+  std::shared_ptr<operator_store> operators; ///< null: no transform keeps state
   std::map<std::string, epoch_id> sinks; ///< sink -> epoch its target names
   epoch_id last_epoch = 0;               ///< the highest that was ever given
   std::map<std::string, std::chrono::milliseconds> paces; ///< sink -> sink::pace()

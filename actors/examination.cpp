@@ -32,6 +32,7 @@ state_view look_at_state(const pipeline_file& file) {
   view.identity = store->identity();
   const auto epochs = store->epochs();
   if (!epochs.empty()) view.newest = store->load(epochs.back());
+  if (const auto log = store->operators(false)) view.states = operator_store(log).sizes();
   if (view.newest) let_go_of_routes(*view.newest, store->resnapshots());
   return view;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dataflow/checkpoint.hpp"
+#include "dataflow/operator_state.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "dataflow/plan.hpp"
 
@@ -31,6 +32,7 @@ struct problem {
 struct state_view {
   std::optional<pipeline_identity> identity;
   std::optional<checkpoint> newest;
+  std::vector<operator_size> states; ///< of transforms
 };
 state_view look_at_state(const pipeline_file&);
 

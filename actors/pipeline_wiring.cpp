@@ -60,6 +60,7 @@ class wirer {
   coordinator_setup coordinator_parts() {
     coordinator_setup c;
     c.store = options_.store;
+    c.operators = parts_.operators;
     for (const auto& s : parts_.sinks) {
       c.sinks[s.name] = s.progress.epoch;
       c.paces[s.name] = s.target->pace();
@@ -84,6 +85,8 @@ class wirer {
     s.channel = static_cast<channel_id>(i);
     s.window = options_.sink_window;
     s.buffer_bytes = options_.sink_buffer;
+    s.operators = parts_.operators;
+    s.operators_at = opened.target->keeps_progress() ? opened.progress.epoch : parts_.start.epoch;
     s.coordinator = made_.coordinator;
     s.board = options_.board;
     s.runs = options_.runs;

@@ -73,7 +73,12 @@ std::string table_lines(const pipeline_status& s, std::int64_t now, bool all) {
 
 std::string sink_lines(const pipeline_status& s, std::int64_t now) {
   std::string out;
-  for (const auto& [name, k] : s.sinks) out += sink_line(name, s, now) + "\n";
+  for (const auto& [name, k] : s.sinks) {
+    out += sink_line(name, s, now) + "\n";
+    for (const auto& state : k.states)
+      out += fmt::format("  state of {} for {}: {} keys, {}\n", state.of.transform, state.of.target,
+                         state.keys, bytes_text(state.bytes));
+  }
   return out;
 }
 

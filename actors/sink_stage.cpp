@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "actors/caf.hpp"
 #include "dataflow/crash_point.hpp"
@@ -17,6 +18,9 @@ class sink_stage_impl : public stage<sink_actor> {
   sink_stage_impl(caf::actor_config& config, sink_setup setup)
       : stage(config), setup_(std::move(setup)) {
     gate_.open(setup_.channel, setup_.window);
+    if (setup_.operators)
+      states_ = std::make_unique<operator_states>(std::move(setup_.operators), setup_.name,
+                                                  setup_.operators_at);
     writers_.resize(setup_.routes.size(), nullptr);
     made_.resize(setup_.routes.size());
     for (const auto& r : setup_.routes)
@@ -46,6 +50,8 @@ class sink_stage_impl : public stage<sink_actor> {
  protected:
   void release() override {
     writers_.clear();
+    made_.clear();
+    states_.reset();
     setup_.target.reset();
     setup_.coordinator = nullptr;
     router_ = nullptr;
@@ -70,6 +76,8 @@ class sink_stage_impl : public stage<sink_actor> {
       }
       changes_ += s.changes.size();
     }
+    if (states_) states_->write();
+    last_commit_ = std::max(last_commit_, rows->rows->transactions.back().commit);
     std::size_t buffered = 0;
     for (const auto* w : writers_)
       if (w != nullptr) buffered += w->buffered();
@@ -90,8 +98,18 @@ class sink_stage_impl : public stage<sink_actor> {
     writers_[id]->write(rows, all);
   }
 
+  /// What a route's transforms still have, and the rows that they asked for.
+  void end_chain(route_id id, commit_lsn position) {
+    auto& chain = made_[id].chain;
+    if (!chain) return;
+    for (const auto& rows : chain->flush(position)) write(id, rows);
+    auto& asked = asked_[setup_.routes[id]->schema->id];
+    for (auto& key : chain->take_asked()) asked.push_back(std::move(key));
+  }
+
   void take(const route_changed& change) {
     auto* w = writers_[change.after->id];
+    end_chain(change.after->id, last_commit_);
     w->flush();
     if (change.held)
       attach_again(change.after);
@@ -112,7 +130,7 @@ class sink_stage_impl : public stage<sink_actor> {
     made.shape = inner->shape ? std::make_unique<shaping>(inner) : nullptr;
     made.chain = r->chain ? std::make_unique<transform_chain>(
                      r, [this](const route& of, std::size_t place, const std::string& name) {
-                       return state_of(of, place, name);
+                       return &states_->open(name_of(of, place, name));
                      })
                           : nullptr;
   }
@@ -130,10 +148,12 @@ class sink_stage_impl : public stage<sink_actor> {
       last = std::max(last, std::uint64_t{event.generation} << 32 | event.chunk);
     }
     if (event.what == snapshot_event::kind::chunk) return;
+    end_chain(event.route, last_commit_);
     w.flush();
     if (event.what == snapshot_event::kind::begun) {
       begun_[event.route] = event.generation;
       w.begin_snapshot(event.generation);
+      begin_states(*setup_.routes[event.route], event.generation);
     } else {
       begun_.erase(event.route);
       w.finish_snapshot(event.generation);
@@ -141,20 +161,23 @@ class sink_stage_impl : public stage<sink_actor> {
   }
 
   void take(const barrier& b) {
-    if (!b.commits) return;
-    for (route_id id = 0; id < made_.size(); ++id)
-      if (made_[id].chain)
-        for (const auto& rows : made_[id].chain->flush(b.position)) write(id, rows);
+    if (!b.commits) {
+      if (states_) states_->pass(b.epoch, false);
+      return;
+    }
+    for (route_id id = 0; id < made_.size(); ++id) end_chain(id, b.position);
+    if (states_) {
+      states_->pass(b.epoch, true);
+      crash_point("operators_synced");
+    }
     flush();
     prepared_ = b;
     sink_prepared message{setup_.name, b.epoch, {}};
     for (auto& row : setup_.target->prepare())
       message.missing[setup_.name][setup_.routes[row.route]->schema->id].push_back(
           key_at_source(*setup_.routes[row.route], row));
-    for (route_id id = 0; id < made_.size(); ++id)
-      if (made_[id].chain)
-        for (auto& key : made_[id].chain->take_asked())
-          message.missing[setup_.name][setup_.routes[id]->schema->id].push_back(std::move(key));
+    for (auto& [table, keys] : std::exchange(asked_, {}))
+      for (auto& key : keys) message.missing[setup_.name][table].push_back(std::move(key));
     if (!message.missing.empty()) ++missing_reports_;
     // The router cannot have known of these rows when it called the epoch consistent.
     if (missing_reports_ > b.missing_known) prepared_->consistent = false;
@@ -163,9 +186,19 @@ class sink_stage_impl : public stage<sink_actor> {
     wait_for(wait_reason::checkpoint);
   }
 
-  keyed_state* state_of(const route& r, std::size_t, const std::string& name) {
-    throw error(error_kind::usage, "transforms with state are not available in this version",
-                "transform " + name + " of the route to " + r.target, "take it out of the route");
+  static operator_name name_of(const route& r, std::size_t place, const std::string& transform) {
+    return {r.sink, r.progress_name(), r.schema->id, static_cast<std::uint32_t>(place), transform};
+  }
+
+  /// What transforms keep is of rows that are read again. A table without a key comes whole each time.
+  void begin_states(const route& r, std::uint32_t generation) {
+    if (!r.chain) return;
+    const bool anew = r.mode == route_mode::upsert && r.source()->key.empty();
+    for (std::size_t i = 0; i < r.chain->steps.size(); ++i)
+      if (const auto& step = r.chain->steps[i]; step.gives.keeps_state)
+        states_->begin_snapshot(name_of(r, i, step.is.name), generation, anew);
+    // What they remember of it in memory goes, too.
+    shape(setup_.routes[r.id]);
   }
 
   void take(const batch_ptr&) { misrouted(); }
@@ -221,6 +254,7 @@ class sink_stage_impl : public stage<sink_actor> {
       auto& shown = s.sinks[setup_.name];
       shown.progress = setup_.progress;
       shown.changes = changes_;
+      if (states_) shown.states = states_->sizes();
       shown.waits = waits_;
     });
   }
@@ -228,12 +262,15 @@ class sink_stage_impl : public stage<sink_actor> {
   sink_setup setup_;
   input_gate gate_;
   std::vector<writer*> writers_; ///< by route id; null for routes of other sinks
+  std::unique_ptr<operator_states> states_; ///< null: no transform keeps any
   /// What is made of a route's rows before they are written; null where nothing is.
   struct made_of_rows {
     std::unique_ptr<shaping> shape;
     std::unique_ptr<transform_chain> chain;
   };
   std::vector<made_of_rows> made_; ///< by route id
+  std::map<oid, std::vector<std::vector<std::string>>> asked_; ///< keys at the source, since the last barrier
+  commit_lsn last_commit_{};
   std::map<route_id, std::uint32_t> begun_;            ///< generations of the snapshots under way
   std::optional<barrier> prepared_;
   router_actor router_;

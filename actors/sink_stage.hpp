@@ -9,6 +9,7 @@
 #include "actors/status_board.hpp"
 #include "actors/wiring.hpp"
 #include "dataflow/input_gate.hpp"
+#include "dataflow/operator_state.hpp"
 #include "dataflow/sink.hpp"
 
 namespace leat {
@@ -19,6 +20,8 @@ struct sink_setup {
   std::vector<route_ptr>
       routes;               ///< all routes of the pipeline, by id; those of other sinks are ignored
   target_progress progress; ///< where the target stands; pipeline_id filled in
+  std::shared_ptr<operator_store> operators; ///< null: no transform keeps state
+  epoch_id operators_at = 0;                 ///< the barrier that it stands at
   channel_id channel = 0;
   credit_window window;
   std::size_t buffer_bytes =

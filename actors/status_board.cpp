@@ -100,6 +100,11 @@ std::string to_json(const pipeline_status& s, std::int64_t now) {
               {"changes", k.changes},
               {"waits_for", to_string(k.waits)}};
     if (k.pace.count() > 0) sink["epochs_at_least_ms"] = k.pace.count();
+    for (const auto& state : k.states)
+      sink["states"].push_back({{"target", state.of.target},
+                                {"transform", state.of.transform},
+                                {"keys", state.keys},
+                                {"bytes", state.bytes}});
     if (const auto lag = s.lag.of(name, now)) {
       sink["lag_bytes"] = lag->bytes;
       sink["lag_seconds"] = static_cast<double>(lag->microseconds) / 1e6;

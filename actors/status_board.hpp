@@ -10,6 +10,7 @@
 
 #include "actors/lag_meter.hpp"
 #include "dataflow/checkpoint.hpp"
+#include "dataflow/operator_state.hpp"
 #include "dataflow/sink.hpp"
 
 namespace leat {
@@ -50,6 +51,7 @@ struct sink_status {
   target_progress progress;
   wait_reason waits = wait_reason::none;
   std::uint64_t changes = 0;
+  std::vector<operator_size> states; ///< of transforms
   std::chrono::milliseconds pace{}; ///< epochs are to be this long at least; zero: any length
 };
 

@@ -51,6 +51,7 @@ pipeline_status stopped_status(const pipeline_file& file) {
     for (const auto& options : file.sinks)
       if (options.name == name) sink.connector = options.connector;
   }
+  for (const auto& each : state.states) s.sinks[each.of.sink].states.push_back(each);
   return s;
 }
 

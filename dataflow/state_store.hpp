@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataflow/checkpoint.hpp"
+#include "dataflow/key_value_store.hpp"
 
 namespace leat {
 
@@ -50,6 +51,9 @@ class state_store {
   virtual void prune(epoch_id oldest) = 0;
   /// Forgets checkpoints after `newest`, synced: a restart went back to it.
   virtual void truncate(epoch_id newest) = 0;
+
+  /// Where transforms keep their state; with `make` it is made when missing. Null: there is none.
+  virtual std::shared_ptr<key_value_store> operators(bool /*make*/) { return nullptr; }
 };
 
 } // namespace leat

@@ -9,6 +9,7 @@
 #include "state/chunk_lists.hpp"
 #include "state/database.hpp"
 #include "state/digest.hpp"
+#include "state/operator_database.hpp"
 
 namespace leat {
 
@@ -77,6 +78,7 @@ class checkpoint_store final : public state_store {
   void forget_resnapshots(const std::vector<std::uint64_t>& numbers) override;
   void prune(epoch_id oldest) override;
   void truncate(epoch_id newest) override;
+  std::shared_ptr<key_value_store> operators(bool make) override;
 
  private:
   struct known_schema {
@@ -104,6 +106,7 @@ class checkpoint_store final : public state_store {
   std::map<oid, known_schema> schemas_;
   std::map<oid, known_chunks> chunks_;
   std::uint64_t last_request_ = 0;
+  std::shared_ptr<key_value_store> operators_;
 };
 
 void checkpoint_store::check_format() {
@@ -281,6 +284,14 @@ void checkpoint_store::truncate(epoch_id newest) {
   std::vector<epoch_id> gone;
   for (auto it = named_.upper_bound(newest); it != named_.end(); ++it) gone.push_back(it->first);
   forget(gone, {}, true);
+}
+
+std::shared_ptr<key_value_store> checkpoint_store::operators(bool make) {
+  const auto directory = db_.directory() / "operators";
+  std::error_code failed;
+  if (!operators_ && (make || std::filesystem::exists(directory / "CURRENT", failed)))
+    operators_ = open_operator_database(directory, read_only_);
+  return operators_;
 }
 
 void checkpoint_store::forget(const std::vector<epoch_id>& gone, database_write changes,

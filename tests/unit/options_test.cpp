@@ -26,7 +26,8 @@ TEST(Options, AreDeclaredOnceEachWithASentence) {
   for (const option_section& section : option_sections()) {
     EXPECT_FALSE(section.sentence.empty()) << section.name;
     for (const option& declared : section.options) {
-      const std::string key = std::string(section.name) + "." + std::string(declared.name);
+      const std::string key = std::string(section.name) + "." + std::string(section.variant) + "."
+                              + std::string(declared.name);
       EXPECT_TRUE(seen.insert(key).second) << key;
       EXPECT_TRUE(declared.sentence.ends_with('.')) << key;
       EXPECT_EQ(declared.kind == option_kind::choice,

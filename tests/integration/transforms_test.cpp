@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "tests/support/pipeline_fixture.hpp"
+
+// Named transforms in pipelines from a real server into SQLite.
+
+namespace leat::test {
+namespace {
+
+class Transforms : public pipeline_fixture {
+ protected:
+  Transforms() { text.sinks.erase("pg"); }
+
+  /// configs/NAME as it stands but for its addresses, until it has caught up.
+  void run_shipped(const std::string& name, const std::string& sink) {
+    const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+    std::atomic<bool> done = false;
+    std::thread nudging([&] {
+      while (!done) {
+        source("SELECT pg_logical_emit_message(true, 'nudge', '')");
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
+    });
+    const auto ended =
+        bare_leat({"run", (root / "configs" / name).string(), "--until", "caught-up", "--set",
+                   "source.url=" + server().url(source_database), "--set",
+                   "sink." + sink + ".path=" + lite_path().string(), "--set",
+                   "pipeline.state=" + state_path().string(), "--set", "checkpoint.interval=50ms"});
+    done = true;
+    nudging.join();
+    EXPECT_EQ(ended.status.code, 0) << ended.err;
+  }
+};
+
+TEST_F(Transforms, MaskedHoldsPseudonymsThatJoin) {
+  ::setenv("PSEUDONYM_SALT", "a salt that a test may know", 1);
+  source("CREATE TABLE customers (id bigint PRIMARY KEY, email text, password_hash bytea, bio text);"
+         "ALTER TABLE customers ALTER bio SET STORAGE EXTERNAL;"
+         "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint, total numeric(12,2));"
+         "INSERT INTO customers VALUES (1, 'ada@example.com', 'x', repeat('b', 4000)),"
+         " (2, 'grace@example.com', 'y', NULL), (3, 'alan@example.com', 'z', 'c');"
+         "INSERT INTO orders VALUES (10, 1, 5), (11, 2, 6), (12, 3, 7)");
+  run_shipped("masked.toml", "dwh");
+  source("UPDATE customers SET email = 'ada@lovelace.org' WHERE id = 1;"
+         "UPDATE customers SET id = 4 WHERE id = 2;"
+         "UPDATE orders SET customer_id = 4 WHERE id = 11;"
+         "DELETE FROM customers WHERE id = 3");
+  run_shipped("masked.toml", "dwh");
+  EXPECT_EQ(lite("SELECT o.id, c.email, length(c.bio) FROM orders o JOIN customers c"
+                 " ON c.id = o.customer_id"),
+            (text_rows{{"10", "a**@lovelace.org", "4000"}, {"11", "g****@example.com", std::nullopt}}));
+  EXPECT_EQ(lite("SELECT count(*), max(length(id)) FROM customers"), (text_rows{{"2", "32"}}));
+  EXPECT_EQ(lite("SELECT count(*) FROM customers WHERE id IN ('1', '2', '3', '4')"),
+            (text_rows{{"0"}}));
+}
+
+TEST_F(Transforms, HistoryShowsTheValuesBefore) {
+  constexpr auto null = std::nullopt;
+  source("CREATE TABLE orders (id int PRIMARY KEY, state text, note text);"
+         "ALTER TABLE orders ALTER note SET STORAGE EXTERNAL;"
+         "INSERT INTO orders VALUES (1, 'new', repeat('n', 3000)), (2, 'new', NULL)");
+  run_shipped("history.toml", "history");
+  source("UPDATE orders SET state = 'paid' WHERE id = 1; DELETE FROM orders WHERE id = 2;"
+         "UPDATE orders SET state = 'sent' WHERE id = 1; INSERT INTO orders VALUES (3, 'new', 'x')");
+  run_shipped("history.toml", "history");
+  EXPECT_EQ(lite("SELECT _leat_seq, _leat_op, id, state, length(note), old_state, length(old_note),"
+                 " _leat_missing FROM orders_changes WHERE _leat_op <> 'r'"),
+            (text_rows{{"0", "u", "1", "paid", "3000", "new", "3000", null},
+                       {"1", "d", "2", "new", null, "new", null, null},
+                       {"2", "u", "1", "sent", "3000", "paid", "3000", null},
+                       {"3", "i", "3", "new", "1", null, null, null}}));
+  EXPECT_EQ(lite("SELECT id, state, _leat_deleted FROM orders"),
+            (text_rows{{"1", "sent", "0"}, {"2", "new", "1"}, {"3", "new", "0"}}));
+}
+
+TEST_F(Transforms, ChainsFollowRandomChangesOverRestarts) {
+  source("CREATE TABLE item (id int PRIMARY KEY, name text, tags jsonb, doc jsonb, note text);"
+         "ALTER TABLE item ALTER note SET STORAGE EXTERNAL; ALTER TABLE item ALTER tags SET STORAGE "
+         "EXTERNAL;"
+         "INSERT INTO item SELECT i, 'name ' || i, jsonb_build_array('a' || i, repeat('t', 3000)),"
+         " jsonb_build_object('city', 'c' || i % 7, 'n', i), repeat('n', 3000)"
+         " FROM generate_series(1, 120) i");
+  text.routes = {
+      "from = \"public.item\"\nto = \"deduped\"\ncolumns = [\"id\", \"name\", \"note\"]\n"
+      "transform = [\"last\", \"dd\"]",
+      "from = \"public.item\"\nto = \"tags\"\ncolumns = [\"id\", \"name\", \"tags\"]\ntransform = [\"ex\"]",
+      "from = \"public.item\"\nto = \"flat\"\ncolumns = [\"id\", \"doc\"]\ntransform = [\"fl\", \"up\"]",
+      "from = \"public.item\"\nto = \"hashed\"\ncolumns = [\"id\", \"note\"]\ntransform = [\"ha\"]"};
+  text.rest = "[transform.last]\ntype = \"remember\"\n[transform.dd]\ntype = \"dedup\"\n"
+              "[transform.ex]\ntype = \"explode\"\ncolumn = \"tags\"\n"
+              "[transform.fl]\ntype = \"flatten\"\ncolumn = \"doc\"\nfields = [\"city\", \"num=n::int\"]\n"
+              "[transform.up]\ntype = \"rename\"\npattern = \"^doc_\"\nreplacement = \"the_\"\n"
+              "[transform.ha]\ntype = \"hash\"\ncolumns = [\"id\"]\nsalt = \"longer than 8\"\n";
+  start();
+  wait_until_caught_up();
+  std::mt19937 dice(11);
+  for (int n = 0; n < 80; ++n) {
+    const auto id = std::to_string(1 + dice() % 130);
+    switch (dice() % 7) {
+    case 0:
+      source("UPDATE item SET name = name WHERE id = " + id);
+      break;
+    case 1:
+      source("UPDATE item SET name = name || '.' WHERE id = " + id);
+      break;
+    case 2:
+      source("DELETE FROM item WHERE id = " + id);
+      break;
+    case 3:
+      source("INSERT INTO item VALUES (" + id + ", 'new', '[]', '{\"n\": 7}', repeat('x', 4000)) ON "
+             "CONFLICT DO NOTHING");
+      break;
+    case 4:
+      source("UPDATE item SET tags = (SELECT jsonb_agg(repeat('y', 2000 + g)) FROM generate_series(1, "
+             + std::to_string(dice() % 4) + ") g) WHERE id = " + id);
+      break;
+    case 5:
+      source("UPDATE item SET doc = doc || '{\"city\": \"" + id + "\"}' WHERE id = " + id);
+      break;
+    default:
+      source("UPDATE item SET id = id + 200 WHERE id = " + id
+             + " AND NOT EXISTS (SELECT 1 FROM item i WHERE i.id = item.id + 200)");
+    }
+    if (n % 30 == 29) {
+      kill();
+      start();
+    }
+  }
+  wait_until_caught_up();
+  EXPECT_NE(status().find("\"transform\":\"dd\""), std::string::npos) << status();
+  stop();
+  const auto expect = [&](const std::string& wanted_sql, const std::string& found_sql) {
+    auto wanted = source_rows(wanted_sql);
+    std::sort(wanted.begin(), wanted.end());
+    auto found = lite(found_sql);
+    std::sort(found.begin(), found.end());
+    EXPECT_TRUE(found == wanted) << wanted_sql << ": " << found.size() << " for " << wanted.size();
+  };
+  expect("SELECT id, name, note FROM item", "SELECT id, name, note FROM deduped");
+  expect("SELECT id, name, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, 'null')) "
+         "WITH ORDINALITY e(value, n)",
+         "SELECT id, name, tags, tags_index FROM tags");
+  expect("SELECT id, doc->>'city', (doc->>'n')::int FROM item", "SELECT id, the_city, num FROM flat");
+  expect("SELECT count(*), count(note), sum(length(note)) FROM item",
+         "SELECT count(*), count(note), sum(length(note)) FROM hashed");
+}
+
+TEST_F(Transforms, StandInThePlanAndAreRefusedWhenTheyChange) {
+  source("CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALUES (1, 'abcdefgh')");
+  text.routes = {"from = \"public.item\"\ntransform = [\"short\"]"};
+  text.rest = "[transform.short]\ntype = \"mask\"\nmethod = \"keep_last\"\ncolumns = [\"name\"]\n";
+  const auto planned = leat("plan");
+  EXPECT_NE(planned.out.find("transform mask name: all but the last 4 by \"*\" (short)"),
+            std::string::npos)
+      << planned.out << planned.err;
+  catch_up();
+  EXPECT_EQ(lite("SELECT name FROM item"), (text_rows{{"****efgh"}}));
+  text.rest += "keep = 2\n";
+  const auto refused = leat("run", {"--until", "caught-up"});
+  EXPECT_EQ(refused.status.code, 2);
+  EXPECT_NE(refused.err.find("would now give other rows: transform"), std::string::npos) << refused.err;
+}
+
+TEST_F(Transforms, StateThatIsMissingEndsTheRun) {
+  source("CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALUES (1, 'a')");
+  text.routes = {"from = \"public.item\"\ntransform = [\"dd\"]"};
+  text.rest = "[transform.dd]\ntype = \"dedup\"\n";
+  catch_up();
+  std::filesystem::remove_all(state_path() / "operators");
+  const auto ended = leat("run", {"--until", "caught-up"});
+  EXPECT_EQ(ended.status.code, 5) << ended.err;
+  EXPECT_NE(ended.err.find("the state of transform dd for item is missing"), std::string::npos)
+      << ended.err;
+  EXPECT_NE(ended.err.find("leat resnapshot"), std::string::npos) << ended.err;
+}
+
+} // namespace
+} // namespace leat::test
