@@ -97,7 +97,8 @@ typedef struct leat_emission {
   uint32_t width;            /* of the rows; another than the output's is an error */
   uint32_t kind;
   uint32_t old_kind;
-  uint32_t from; /* number of the change that it comes of: its transaction and its place */
+  uint32_t from; /* number of the change that it comes of: its transaction and its place. They ascend;
+                  * in a route that appends a change is one row at most. */
 } leat_emission;
 
 /* --- Tables ---------------------------------------------------------------------------------- */

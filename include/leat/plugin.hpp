@@ -221,7 +221,10 @@ class setup {
   }
   schema input() const { return schema(context_->input); }
   /// Not in describe().
-  schema output() const { return schema(context_->output); }
+  schema output() const {
+    if (context_->output == nullptr) throw std::logic_error("there is no output yet");
+    return schema(context_->output);
+  }
 
  private:
   leat_context* context_;

@@ -40,6 +40,7 @@ void emitted_rows::keep(std::uint32_t i) {
   if (flushing_) throw std::string("there is no change to keep in flush()");
   if (i >= rows_->changes.size())
     throw "it keeps change " + number(i) + ", and the batch has " + number(rows_->changes.size());
+  in_order(i);
   if (!as_input_ && rows_->changes[i].kind != change_kind::truncate)
     throw std::string("it keeps a row, and its output has other columns than its input");
   add_change(rows_->changes[i]);
@@ -56,10 +57,16 @@ void emitted_rows::emit(const leat_emission& e) {
     throw "it emits a row of kind " + number(e.kind) + " with an old row of kind "
         + number(e.old_kind) + ", which do not exist";
   change c;
-  if (flushing_)
+  if (flushing_) {
     c.index = made_;
-  else
+  } else {
     c = rows_->changes[e.from];
+    in_order(e.from);
+    const bool was_read = c.kind == change_kind::read;
+    if (was_read != (e.kind == LEAT_READ) && (append_ || !was_read))
+      throw std::string("it emits a LEAT_READ of a change that is none, or something else of one "
+                        "into a route that appends");
+  }
   c.kind = static_cast<change_kind>(e.kind);
   c.old_kind = static_cast<old_row_kind>(e.old_kind);
   c.new_row = c.old_row = change::no_row;
@@ -81,6 +88,17 @@ void emitted_rows::emit(const leat_emission& e) {
     check_key("a row");
   }
   add_change(c);
+}
+
+/// Positions of a target go forward; a log has one row for each change.
+void emitted_rows::in_order(std::uint32_t from) {
+  if (made_ != 0 && from < last_)
+    throw "it emits a row of change " + number(from) + " behind one of change " + number(last_)
+        + ": rows keep their order";
+  if (made_ != 0 && append_ && from == last_)
+    throw "it emits two rows of change " + number(from)
+        + ", and the route appends: a change is one row there";
+  last_ = from;
 }
 
 std::uint32_t emitted_rows::add_row(const leat_value* values) {

@@ -25,6 +25,7 @@ class emitted_rows {
   void finish(batch& rows);
 
  private:
+  void in_order(std::uint32_t from);
   std::uint32_t add_row(const leat_value* values);
   cell add(const leat_value&, std::size_t column);
   /// Of the row just added.
@@ -53,6 +54,7 @@ class emitted_rows {
   std::size_t used_ = 0;
   std::vector<change> changes_; ///< the first `made_`
   std::size_t made_ = 0;
+  std::uint32_t last_ = 0; ///< change that the last one of them came of
 };
 
 } // namespace leat::shared_objects

@@ -33,7 +33,7 @@ std::string last_load_error() {
 std::string what_is_lacking(const leat_plugin& p, std::uint32_t own) {
   std::string out;
   if (p.revisions == nullptr) return out;
-  for (auto r = own; r < p.needs; ++r)
+  for (auto r = own; r < std::min(p.needs, p.revision); ++r)
     if (p.revisions[r] != nullptr)
       out += (out.empty() ? "" : "; ") + std::string(p.revisions[r]) + " (revision "
              + std::to_string(r + 1) + ")";

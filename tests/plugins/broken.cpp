@@ -83,6 +83,15 @@ int process(leat_context* c, void*, const leat_batch* b) {
   if (what == "wide row") emit_row(c, c->output->width + 1, LEAT_INSERT, 0, one);
   if (what == "no such change") c->host->keep(c, b->count);
   if (what == "from no change") emit_row(c, c->output->width, LEAT_INSERT, b->count, one);
+  if (what == "out of order") {
+    c->host->keep(c, 1);
+    c->host->keep(c, 0);
+  }
+  if (what == "twice") {
+    c->host->keep(c, 0);
+    emit_row(c, c->output->width, LEAT_INSERT, 0, one);
+  }
+  if (what == "reads") emit_row(c, c->output->width, LEAT_READ, 0, one);
   if (what == "no such kind") emit_row(c, c->output->width, 9, 0, one);
   if (what == "null key") emit_row(c, c->output->width, LEAT_INSERT, 0, leat_null());
   if (what == "remove without old") emit_row(c, c->output->width, LEAT_REMOVE, 0, one);

@@ -157,6 +157,16 @@ TEST_F(BrokenPlugins, RowsThatCannotBe) {
   expect_process_fails("drops a column", "keeps a row, and its output has other columns");
 }
 
+TEST_F(BrokenPlugins, RowsThatHaveNoPlace) {
+  expect_process_fails("out of order", "a row of change 0 behind one of change 1");
+  expect_process_fails("reads", "emits a LEAT_READ of a change that is none");
+  const auto t = make(sound("twice"), people(), route_mode::append);
+  auto rows = batch_builder(people());
+  rows.insert({1, "Ada", "030"});
+  EXPECT_THAT(error_of([&] { apply(*t, rows); }).what(),
+              HasSubstr("emits two rows of change 0, and the route appends"));
+}
+
 TEST_F(BrokenPlugins, FunctionsOutOfPlace) {
   expect_process_fails("state unasked", "calls put(), and its table does not say LEAT_KEEPS_STATE");
   expect_process_fails("describes in process", "calls pass_column() in process()");

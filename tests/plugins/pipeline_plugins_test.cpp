@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <thread>
 
 #include "tests/plugins/exported_symbols.hpp"
 #include "tests/plugins/plugin_page.hpp"
@@ -109,6 +111,26 @@ TEST_F(PipelinePlugins, TheFirstTenMinutesOfThePageGoAsItSays) {
             (text_rows{{"1", "AL", "UK"}, {"2", "GH", "US"}, {"3", "n", std::nullopt}}));
 }
 
+TEST_F(PipelinePlugins, AChangedTableIsDescribedAnew) {
+  take("lookup.so");
+  std::ofstream(directory() / "cities.csv") << "name 1,Bern\nnew,Wien\n";
+  text.routes = {"from = \"public.people\"\ntransform = \"city\""};
+  text.rest = "[transform.city]\nplugin = \"lookup.so\"\nfile = \"cities.csv\"\n"
+              "column = \"name\"\nadd = \"city\"\n";
+  start();
+  wait_until_caught_up();
+  source("ALTER TABLE people ADD COLUMN age int");
+  source("INSERT INTO people VALUES (200, 'new', '1', 41)");
+  source("ALTER TABLE people DROP COLUMN phone");
+  source("UPDATE people SET age = 42 WHERE id = 1");
+  wait_until_caught_up();
+  stop();
+  EXPECT_EQ(lite("SELECT id, name, city, age FROM people"),
+            lite_like(source_rows("SELECT id::text, name, CASE name WHEN 'name 1' THEN 'Bern' "
+                                  "WHEN 'new' THEN 'Wien' END, age::text FROM people")));
+  EXPECT_THAT(lite_columns("people"), testing::UnorderedElementsAre("id", "name", "city", "age"));
+}
+
 TEST_F(PipelinePlugins, ThePlanShowsThem) {
   take("redact.so");
   text.routes = {"from = \"public.people\"\ntransform = \"digits\""};
@@ -183,6 +205,123 @@ TEST_F(PipelinePlugins, StandardOutputStaysLeats) {
   EXPECT_EQ(ran.status.code, 0) << ran.err;
   EXPECT_THAT(ran.out, IsEmpty());
   EXPECT_THAT(ran.err, HasSubstr("printed by a plugin"));
+}
+
+/// What a route through `totals` must show after these statements.
+class orders_model {
+ public:
+  explicit orders_model(unsigned seed) : dice_(seed) {}
+
+  /// A statement at the source. The first five rows stay, so that no group ever ends.
+  std::string next() {
+    if (last_ < 5 || dice_() % 3 == 0) {
+      const order made{last_ < 5 ? last_ : pick(5), pick(1000)};
+      orders_[++last_] = made;
+      count(made, 1);
+      return "INSERT INTO orders VALUES (" + std::to_string(last_) + ", '" + name(made) + "', "
+             + std::to_string(made.cents) + ")";
+    }
+    const auto id = 1 + pick(last_);
+    const auto found = orders_.find(id);
+    if (found == orders_.end()) return "SELECT 1";
+    const auto where = " WHERE id = " + std::to_string(id);
+    auto& o = found->second;
+    count(o, -1);
+    if (id > 5 && dice_() % 4 == 0) {
+      orders_.erase(found);
+      return "DELETE FROM orders" + where;
+    }
+    if (id > 5) o.customer = pick(5);
+    o.cents = pick(1000);
+    count(o, 1);
+    return "UPDATE orders SET customer = '" + name(o) + "', cents = " + std::to_string(o.cents)
+           + where;
+  }
+
+  text_rows totals() const {
+    text_rows out;
+    for (const auto& [customer, t] : totals_)
+      out.push_back(
+          {customer, std::to_string(t.rows), std::to_string(t.cents), std::to_string(t.changes)});
+    return out;
+  }
+
+ private:
+  struct order {
+    int customer = 0;
+    int cents = 0;
+  };
+  struct total {
+    int rows = 0;
+    int cents = 0;
+    int changes = 0;
+  };
+  int pick(int below) { return static_cast<int>(dice_() % static_cast<unsigned>(below)); }
+  static std::string name(const order& o) { return "customer " + std::to_string(o.customer); }
+  void count(const order& o, int sign) {
+    auto& t = totals_[name(o)];
+    t.rows += sign;
+    t.cents += sign * o.cents;
+    ++t.changes;
+  }
+
+  std::mt19937 dice_;
+  int last_ = 0;
+  std::map<int, order> orders_;
+  std::map<std::string, total> totals_;
+};
+
+class PipelineTotals : public PipelinePlugins {
+ protected:
+  PipelineTotals() {
+    source("CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL, cents int NOT NULL)");
+    take("totals.so");
+    text.tables = R"(["public.orders"])";
+    text.routes = {"from = \"public.orders\"\nto = \"totals\"\ntransform = \"sum\""};
+    text.rest = "[transform.sum]\nplugin = \"./totals.so\"\ngroup = \"customer\"\n"
+                "amount = \"cents\"\n";
+  }
+};
+
+/// A change that came twice, or not at all, would be counted so for ever.
+TEST_F(PipelineTotals, AreRightAfterKillsAtAnyMoment) {
+  text.interval = "20ms";
+  start();
+  wait_until_caught_up();
+  orders_model model(11);
+  std::mt19937 dice(12);
+  for (int rounds = std::getenv("LEAT_TEST_FULL") == nullptr ? 6 : 100; rounds > 0; --rounds) {
+    auto session = server().session(source_database);
+    for (int n = 0; n < 80; ++n) session.execute(model.next());
+    std::this_thread::sleep_for(std::chrono::milliseconds(dice() % 60));
+    for (int n = 0; n < 20; ++n) session.execute(model.next());
+    kill();
+    start();
+  }
+  wait_until_caught_up();
+  stop();
+  EXPECT_EQ(lite("SELECT customer, rows, total, changes FROM totals"), model.totals());
+}
+
+/// Also those that the instance still has in memory when the state begins anew.
+TEST_F(PipelineTotals, BeginAnewWithASnapshotOfTheTable) {
+  text.interval = "1s";
+  orders_model model(13);
+  const auto change = [&] {
+    for (int n = 0; n < 60; ++n) source(model.next());
+  };
+  change();
+  start();
+  wait_until_caught_up();
+  change();
+  const auto asked = leat("resnapshot", {"public.orders"});
+  EXPECT_EQ(asked.status.code, 0) << asked.err;
+  change();
+  wait_until_caught_up();
+  stop();
+  EXPECT_EQ(lite("SELECT customer, rows, total FROM totals"),
+            lite_like(source_rows("SELECT customer, count(*)::text, sum(cents)::text FROM orders "
+                                  "GROUP BY customer")));
 }
 
 /// Objects and types that it shares with libraries have to be exported, and weak symbols of
