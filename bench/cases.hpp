@@ -12,6 +12,7 @@ void into_sqlite(const settings&, report&);
 void into_postgres(const settings&, report&);
 void latency(const settings&, report&);
 void into_starrocks(const settings&, report&);
+void starrocks_latency(const settings&, report&);
 
 /// (id bigint key, customer int, amount numeric, state text, note text, at timestamptz): about
 /// 100 bytes a row in COPY text.

@@ -17,14 +17,19 @@ int main(int argc, char** argv) {
       {"postgres", into_postgres},
       {"latency", latency},
       {"starrocks", into_starrocks},
+      {"starrocks_latency", starrocks_latency},
   };
   settings s;
   CLI::App app("leat end to end, beside its peers");
   app.add_option("--scale", s.scale, "factor on every number of rows")->check(CLI::PositiveNumber);
   app.add_option("--runs", s.runs, "runs of each; medians are shown")->check(CLI::Range(1, 99));
-  app.add_option("CASE", s.cases, "stream, snapshot, sqlite, postgres, latency, starrocks; all without one");
+  app.add_option(
+      "CASE", s.cases,
+      "stream, snapshot, sqlite, postgres, latency, starrocks, starrocks_latency; all without one");
   CLI11_PARSE(app, argc, argv);
-  if (s.cases.empty()) s.cases = {"stream", "snapshot", "sqlite", "postgres", "latency", "starrocks"};
+  if (s.cases.empty())
+    s.cases = {"stream",  "snapshot",  "sqlite",           "postgres",
+               "latency", "starrocks", "starrocks_latency"};
   for (const auto& name : s.cases)
     if (!cases.contains(name)) {
       std::fprintf(stderr, "no such case: %s\n", name.c_str());

@@ -1,5 +1,7 @@
 #include "bench/sink_hole.hpp"
 
+#include "bench/harness.hpp"
+
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -139,6 +141,7 @@ void sink_hole::swallow(int client, std::uint64_t length, char row_end, std::str
   }
   rows_ += rows;
   bytes_ += length;
+  last_ = now_seconds();
   const std::string body = R"({"Status": "OK", "Message": "", "ErrorURL": ""})";
   send_all(client, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
                    "Content-Length: "

@@ -24,6 +24,7 @@ class sink_hole {
   int port() const { return port_; }
   std::uint64_t rows() const { return rows_; } ///< row ends in the bodies that were swallowed
   std::uint64_t bytes() const { return bytes_; }
+  double last() const { return last_; } ///< when the last of them was read: seconds, CLOCK_REALTIME
 
  private:
   void accept_all();
@@ -36,6 +37,7 @@ class sink_hole {
   int frontend_port_;
   std::atomic<std::uint64_t> rows_{0};
   std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<double> last_{0};
   std::mutex guard_;
   std::vector<int> open_; ///< sockets of clients
   std::vector<std::thread> threads_;

@@ -121,7 +121,10 @@ void streams(const settings& s, report& out, const test::pg_server& source, cons
     insert_rows(source, name, rows, 1000, 32);
     const auto end = end_of_backlog(source, name);
     blackholes.push_back(blackhole.drain(end));
-    ours.push_back(leat.drain(end));
+    const auto began = now_seconds();
+    auto ours_now = leat.drain(end);
+    ours_now.wall = hole.last() - began; // as blackhole tells when its last row came
+    ours.push_back(ours_now);
     source.execute(
         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active");
     source.execute("DROP TABLE " + name);
@@ -215,6 +218,11 @@ void into_starrocks(const settings& s, report& out) {
     snapshots(s, out, source, double_, format);
     streams(s, out, source, double_, format);
   }
+}
+
+void starrocks_latency(const settings& s, report& out) {
+  const test::pg_server source(server_for_benchmarks());
+  const cluster double_;
   visible(s, out, source, double_);
   stopped_backends(s, out, source, double_);
 }
