@@ -66,7 +66,8 @@ bool differs_from_server(std::string_view name) {
 }
 
 bool joins_arrays(const std::string& name, const std::vector<node_ptr>& arguments) {
-  return name == "||" && arguments.size() == 2 && (arguments[0]->type.array || arguments[1]->type.array);
+  return name == "||" && arguments.size() == 2
+         && (arguments[0]->type.array || arguments[1]->type.array);
 }
 
 bool is_real(const node_ptr& n) { return n->type.id == type_id::float4 && !n->type.array; }

@@ -44,7 +44,8 @@ void shift(datum& out, arguments a, int direction) {
   if (!is_finite_timestamp(a[1]->i)) return out.set(a[1]->i);
   if (zone.months != 0 || zone.days != 0)
     throw evaluation_error("22023", "an interval as a time zone must not include months or days");
-  out.set(checked(static_cast<wide>(a[1]->i) + direction * static_cast<wide>(zone.microseconds / second) * second));
+  out.set(checked(static_cast<wide>(a[1]->i)
+                  + direction * static_cast<wide>(zone.microseconds / second) * second));
 }
 void to_offset(datum& out, arguments a, const call_info&) { shift(out, a, 1); }
 void from_offset(datum& out, arguments a, const call_info&) { shift(out, a, -1); }
@@ -76,8 +77,12 @@ void part_of_date(datum& out, arguments a, const call_info&) {
 void part_of_interval(datum& out, arguments a, const call_info&) {
   give_interval_part(out, a[0]->text, a[1]->span);
 }
-void part_of_time(datum& out, arguments a, const call_info&) { give_time_part(out, a[0]->text, a[1]->i); }
-void field_of_time(datum& out, arguments a, const call_info&) { give_time_field(out, a[0]->text, a[1]->i); }
+void part_of_time(datum& out, arguments a, const call_info&) {
+  give_time_part(out, a[0]->text, a[1]->i);
+}
+void field_of_time(datum& out, arguments a, const call_info&) {
+  give_time_field(out, a[0]->text, a[1]->i);
+}
 
 // times of day
 
@@ -103,8 +108,9 @@ void clock_at_date(datum& out, arguments a, const call_info&) { at_clock(out, a[
 } // namespace
 
 std::vector<function> clock_functions() {
-  const auto d = scalar(type_id::date), c = scalar(type_id::time_of_day), s = scalar(type_id::timestamp),
-             z = scalar(type_id::timestamptz), v = scalar(type_id::interval);
+  const auto d = scalar(type_id::date), c = scalar(type_id::time_of_day),
+             s = scalar(type_id::timestamp), z = scalar(type_id::timestamptz),
+             v = scalar(type_id::interval);
   const auto f = scalar(type_id::float8), t = scalar(type_id::text), n = scalar(type_id::numeric);
   std::vector<function> out = {
       {"timezone", {t, z}, s, to_wall_clock},

@@ -86,10 +86,14 @@ void concatenate(datum& out, arguments a, const call_info&) {
   const auto left = parse_json(a[0]->text, true);
   const auto right = parse_json(a[1]->text, true);
   const auto is_object = [](const json_value& v) { return v.what == kind::object; };
-  const auto is_scalar = [&](const json_value& v) { return !is_object(v) && v.what != kind::array; };
+  const auto is_scalar = [&](const json_value& v) {
+    return !is_object(v) && v.what != kind::array;
+  };
   const bool same_kind = is_object(left) == is_object(right);
-  if (same_kind && !is_scalar(left) && is_empty(left) && !is_scalar(right)) return out.set_own(std::string(right.raw));
-  if (same_kind && !is_scalar(right) && is_empty(right) && !is_scalar(left)) return out.set_own(std::string(left.raw));
+  if (same_kind && !is_scalar(left) && is_empty(left) && !is_scalar(right))
+    return out.set_own(std::string(right.raw));
+  if (same_kind && !is_scalar(right) && is_empty(right) && !is_scalar(left))
+    return out.set_own(std::string(left.raw));
   const bool objects = is_object(left) && is_object(right);
   std::string text(objects ? "{" : "[");
   const auto first = inner(left, !objects && is_object(left));

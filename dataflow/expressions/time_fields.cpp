@@ -169,7 +169,8 @@ void give_time_field(datum& out, std::string_view given, std::int64_t clock) {
   const auto field = singular(given);
   if (field == "epoch") return out.set(scaled(clock, 6));
   if (is_clock(field)) return out.set(clock_field(field, clock));
-  if (is_calendar(field) || field.starts_with("timezone")) unsupported(given, "time without time zone");
+  if (is_calendar(field) || field.starts_with("timezone"))
+    unsupported(given, "time without time zone");
   unknown(given, "time without time zone");
 }
 

@@ -54,11 +54,13 @@ std::filesystem::path file_of(std::filesystem::path directory, std::string_view 
 
 std::unique_ptr<const time_zone> load(std::string_view name) {
   if (!is_plain(name)) unknown(name);
-  // A name without a place is an abbreviation at PostgreSQL, as its settings have it; right/ counts leap seconds.
+  // A name without a place is an abbreviation at PostgreSQL, as its settings have it; right/ counts
+  // leap seconds.
   const auto lower = lower_ascii(name);
   if (name.find('/') == name.npos || lower.starts_with("right/") || lower.starts_with("posix/"))
-    throw evaluation_error("0A000", "leat takes time zones by the name of a place, like Europe/Berlin, not \""
-                                        + std::string(name) + "\"");
+    throw evaluation_error(
+        "0A000", "leat takes time zones by the name of a place, like Europe/Berlin, not \""
+                     + std::string(name) + "\"");
   std::ifstream file(file_of("/usr/share/zoneinfo", name), std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || bytes.empty()) unknown(name);
@@ -94,7 +96,8 @@ std::int64_t time_zone::day_of(const rule_day& r, std::int64_t year) {
   if (r.kind == '0') return january + r.day;
   if (r.kind == 'J') return january + r.day - 1 + (leap && r.day >= 60 ? 1 : 0);
   const auto first = days_from_civil({year, r.month, 1}) + days_to_2000;
-  const int first_weekday = static_cast<int>(((first + 4) % 7 + 7) % 7); // 1970-01-01 was a Thursday
+  const int first_weekday =
+      static_cast<int>(((first + 4) % 7 + 7) % 7); // 1970-01-01 was a Thursday
   int day = (r.day - first_weekday + 7) % 7 + (r.week - 1) * 7;
   while (day >= days_in_month(year, r.month)) day -= 7;
   return first + day;

@@ -8,9 +8,9 @@
 
 namespace leat::sql {
 
-/// A time zone of the system's tzdata: offsets east of Greenwich, in seconds, over seconds since 1970. The file is
-/// TZif (RFC 8536), which PostgreSQL on Debian reads as well, so both know the same rules. Beyond the file's last
-/// transition its POSIX rule holds.
+/// A time zone of the system's tzdata: offsets east of Greenwich, in seconds, over seconds since
+/// 1970. The file is TZif (RFC 8536), which PostgreSQL on Debian reads as well, so both know the
+/// same rules. Beyond the file's last transition its POSIX rule holds.
 class time_zone {
  public:
   struct transition {
@@ -23,8 +23,8 @@ class time_zone {
   explicit time_zone(std::string_view bytes);
 
   std::int32_t offset_at(std::int64_t utc) const;
-  /// Of a reading of the clock on the wall, as PostgreSQL takes it: one that the clock skips is read with the offset
-  /// from before, one that comes twice with that from after.
+  /// Of a reading of the clock on the wall, as PostgreSQL takes it: one that the clock skips is
+  /// read with the offset from before, one that comes twice with that from after.
   std::int32_t offset_of_local(std::int64_t local) const;
 
  private:
@@ -52,8 +52,9 @@ class time_zone {
   rule_day to_standard_;
 };
 
-/// The zone of that name ("Europe/Berlin", in any case); read once a process. Throws evaluation_error: unknown, or an
-/// abbreviation, which PostgreSQL takes for a fixed offset that depends on its settings.
+/// The zone of that name ("Europe/Berlin", in any case); read once a process. Throws
+/// evaluation_error: unknown, or an abbreviation, which PostgreSQL takes for a fixed offset that
+/// depends on its settings.
 const time_zone& find_time_zone(std::string_view name);
 
 /// UTC by one of its names.

@@ -11,7 +11,8 @@ namespace leat::sql {
 namespace {
 
 [[noreturn]] void bad_file() {
-  throw evaluation_error("22023", "a file of the system's time zones is not of the form TZif 2 or later");
+  throw evaluation_error("22023",
+                         "a file of the system's time zones is not of the form TZif 2 or later");
 }
 
 constexpr std::size_t header_size = 44;
@@ -63,7 +64,8 @@ struct counts {
 
 } // namespace
 
-/// Reads a POSIX rule from its front: "CET-1CEST,M3.5.0,M10.5.0/3". A text that is none ends with bad_file().
+/// Reads a POSIX rule from its front: "CET-1CEST,M3.5.0,M10.5.0/3". A text that is none ends with
+/// bad_file().
 class tz_rule_reader {
  public:
   tz_rule_reader(std::string_view text, time_zone& zone) : rest_(text), zone_(zone) {}
@@ -148,7 +150,8 @@ time_zone::time_zone(std::string_view bytes) {
     in.take(1);
   }
   in.take(now.bytes(8) - now.times * 9 - now.types * 6);
-  // Early times have the first type, unless a change leads to it; then the first that is no summer time.
+  // Early times have the first type, unless a change leads to it; then the first that is no summer
+  // time.
   std::size_t first = 0;
   if (std::find(which.begin(), which.end(), 0U) != which.end())
     while (first + 1 < now.types && summers[first]) ++first;

@@ -23,8 +23,7 @@ column_type text_of(std::uint64_t limit, std::string loss = {}) {
 }
 
 std::uint64_t characters_of(const column& c) {
-  if (c.modifier > modifier_header)
-    return static_cast<std::uint64_t>(c.modifier - modifier_header);
+  if (c.modifier > modifier_header) return static_cast<std::uint64_t>(c.modifier - modifier_header);
   return arguments_of(c.type_name).first;
 }
 
@@ -87,7 +86,11 @@ column_type array_type(const column& c) {
     name.resize(name.size() - 2);
     for (const auto& e : elements)
       if (e.source == name)
-        return {fmt::format("ARRAY<{}>", e.sql), value_form::array, 0, e.form, e.limit,
+        return {fmt::format("ARRAY<{}>", e.sql),
+                value_form::array,
+                0,
+                e.form,
+                e.limit,
                 "several dimensions and lower bounds other than 1: on_value.out_of_range"};
   }
   return text_of(longest_text, "kept as its text: StarRocks has no array of these");
@@ -160,8 +163,13 @@ column_type type_of(const column& c, bool in_key, const server_traits& server) {
   case value_class::json:
   case value_class::jsonb:
     if (in_key) return text_of(longest_text, "kept as its text: JSON cannot be in a key");
-    return {"JSON", value_form::json, 16U << 20, {}, 0,
-            "white space, order and duplicates of members; a bare null, and numbers beyond 64 bits or a double: "
+    return {"JSON",
+            value_form::json,
+            16U << 20,
+            {},
+            0,
+            "white space, order and duplicates of members; a bare null, and numbers beyond 64 bits "
+            "or a double: "
             "on_value.out_of_range"};
   case value_class::array:
     if (in_key) return text_of(longest_text, "kept as its text: ARRAY cannot be in a key");

@@ -110,7 +110,8 @@ bool is_bare_null(std::string_view document) {
 }
 
 misfit_kind append_document(std::string& out, const column_type& type, std::string_view text) {
-  if (text.size() > type.limit || is_bare_null(text) || !json_numbers_fit(text)) return misfit_kind::out_of_range;
+  if (text.size() > type.limit || is_bare_null(text) || !json_numbers_fit(text))
+    return misfit_kind::out_of_range;
   out += text;
   return misfit_kind::none;
 }

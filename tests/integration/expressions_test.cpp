@@ -271,15 +271,22 @@ std::string constant(const std::string& text) {
 
 TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {
   // A moment each two and a half hours of the days around changes, and some far away.
-  const auto rows = session_->query(
-      "WITH moments(t) AS (SELECT generate_series(timestamp '2024-03-30', timestamp '2024-04-01', '150 minutes') "
-      "UNION ALL SELECT generate_series(timestamp '2024-10-26', timestamp '2024-10-28', '150 minutes') "
-      "UNION ALL SELECT generate_series(timestamp '1880-01-01', timestamp '2120-01-01', '2999 days 3 hours 17 minutes')"
-      "UNION ALL VALUES (timestamp '0044-03-15 BC'), (timestamp '2500-07-01'), (timestamp '2500-03-28 02:30')), "
-      "zones AS (SELECT name FROM pg_timezone_names WHERE name LIKE '%/%' AND name NOT LIKE 'posix/%' ORDER BY name) "
-      "SELECT name, string_agg(extract(epoch FROM t)::bigint::text, ','), "
-      "string_agg(extract(epoch FROM (t AT TIME ZONE 'UTC') AT TIME ZONE name)::bigint::text, ','), "
-      "string_agg(extract(epoch FROM t AT TIME ZONE name)::bigint::text, ',') FROM zones, moments GROUP BY name");
+  const auto rows =
+      session_->query("WITH moments(t) AS (SELECT generate_series(timestamp '2024-03-30', "
+                      "timestamp '2024-04-01', '150 minutes') "
+                      "UNION ALL SELECT generate_series(timestamp '2024-10-26', timestamp "
+                      "'2024-10-28', '150 minutes') "
+                      "UNION ALL SELECT generate_series(timestamp '1880-01-01', timestamp "
+                      "'2120-01-01', '2999 days 3 hours 17 minutes')"
+                      "UNION ALL VALUES (timestamp '0044-03-15 BC'), (timestamp '2500-07-01'), "
+                      "(timestamp '2500-03-28 02:30')), "
+                      "zones AS (SELECT name FROM pg_timezone_names WHERE name LIKE '%/%' AND name "
+                      "NOT LIKE 'posix/%' ORDER BY name) "
+                      "SELECT name, string_agg(extract(epoch FROM t)::bigint::text, ','), "
+                      "string_agg(extract(epoch FROM (t AT TIME ZONE 'UTC') AT TIME ZONE "
+                      "name)::bigint::text, ','), "
+                      "string_agg(extract(epoch FROM t AT TIME ZONE name)::bigint::text, ',') FROM "
+                      "zones, moments GROUP BY name");
   ASSERT_GT(rows.size(), 300u);
   const auto numbers = [](const std::string& list) {
     std::vector<std::int64_t> out;
@@ -292,27 +299,50 @@ TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {
     const auto moments = numbers(*r[1]), walls = numbers(*r[2]), instants = numbers(*r[3]);
     for (std::size_t i = 0; i < moments.size(); ++i) {
       ASSERT_EQ(moments[i] + zone.offset_at(moments[i]), walls[i]) << *r[0] << " at " << moments[i];
-      ASSERT_EQ(moments[i] - zone.offset_of_local(moments[i]), instants[i]) << *r[0] << ", local " << moments[i];
+      ASSERT_EQ(moments[i] - zone.offset_of_local(moments[i]), instants[i])
+          << *r[0] << ", local " << moments[i];
     }
   }
 }
 
 TEST_F(Expressions, GiveWhatPostgresqlGivesOfRareThings) {
-  for (const char* text :
-       {"ARRAY[1] || NULL", "NULL::int[] || 1", "NULL::int[] || NULL::int[]", "1 || ARRAY[2]", "ARRAY[1] || '{2,3}'",
-        "ARRAY[1] || ARRAY[2::bigint]", "ARRAY['a'] || 'b'::text", "ARRAY['a'] || NULL::text", "'{}'::int[] || '{}'::int[]",
-        R"('{"a": 1, "b": 2}'::jsonb || '{"b": {"c": 3}, "aa": 0}')", R"('[1]'::jsonb || '[]')", R"('1'::jsonb || '{}')",
-        R"('{}'::jsonb || '2')", R"('[]'::jsonb || '{"a": 1}')", R"('{"a": 1}'::jsonb || '[1, 2]')",
-        R"('"x"'::jsonb || 'null')", R"('{}'::jsonb || '[]')", R"('[]'::jsonb || '3')", R"('x' || '[1]'::jsonb::text)",
-        "('2024-02-29 12:34:56.789+02'::timestamptz)::time", "('infinity'::timestamptz)::time", "'24:00:00'::time::interval",
-        "time '23:59:59.9' + interval '1 day 00:00:00.2'", "time(2) '23:59:59.999'", "date '2024-02-29' + time '24:00:00'",
-        "extract(epoch from time '12:34:56.789')",
-        "to_char(date '2024-02-29', 'TZ OF')", "to_char(timestamp '0044-03-15 BC', 'YYYY BC CC IYYY')",
-        "to_char(timestamp 'infinity', 'YYYY')", "to_char(timestamp '2024-02-29', '')",
-        "to_char(timestamp '2024-12-30', 'IYYY-IW-ID IDDD FMIDDDth')", "to_char(timestamp '2011-11-11', 'DDTH FMMMth MIth YYYYth')",
-        "timestamp '2024-03-31 02:30:00' AT TIME ZONE 'Europe/Berlin'", "timestamp '2024-10-27 02:30:00' AT TIME ZONE 'Europe/Berlin'",
-        "timestamptz '2024-07-01 12:00:00+00' AT TIME ZONE interval '-03:30'"}) {
-    const auto wanted = session_->value(std::string("SELECT coalesce((") + text + ")::text, 'NULL')");
+  for (const char* text : {"ARRAY[1] || NULL",
+                           "NULL::int[] || 1",
+                           "NULL::int[] || NULL::int[]",
+                           "1 || ARRAY[2]",
+                           "ARRAY[1] || '{2,3}'",
+                           "ARRAY[1] || ARRAY[2::bigint]",
+                           "ARRAY['a'] || 'b'::text",
+                           "ARRAY['a'] || NULL::text",
+                           "'{}'::int[] || '{}'::int[]",
+                           R"('{"a": 1, "b": 2}'::jsonb || '{"b": {"c": 3}, "aa": 0}')",
+                           R"('[1]'::jsonb || '[]')",
+                           R"('1'::jsonb || '{}')",
+                           R"('{}'::jsonb || '2')",
+                           R"('[]'::jsonb || '{"a": 1}')",
+                           R"('{"a": 1}'::jsonb || '[1, 2]')",
+                           R"('"x"'::jsonb || 'null')",
+                           R"('{}'::jsonb || '[]')",
+                           R"('[]'::jsonb || '3')",
+                           R"('x' || '[1]'::jsonb::text)",
+                           "('2024-02-29 12:34:56.789+02'::timestamptz)::time",
+                           "('infinity'::timestamptz)::time",
+                           "'24:00:00'::time::interval",
+                           "time '23:59:59.9' + interval '1 day 00:00:00.2'",
+                           "time(2) '23:59:59.999'",
+                           "date '2024-02-29' + time '24:00:00'",
+                           "extract(epoch from time '12:34:56.789')",
+                           "to_char(date '2024-02-29', 'TZ OF')",
+                           "to_char(timestamp '0044-03-15 BC', 'YYYY BC CC IYYY')",
+                           "to_char(timestamp 'infinity', 'YYYY')",
+                           "to_char(timestamp '2024-02-29', '')",
+                           "to_char(timestamp '2024-12-30', 'IYYY-IW-ID IDDD FMIDDDth')",
+                           "to_char(timestamp '2011-11-11', 'DDTH FMMMth MIth YYYYth')",
+                           "timestamp '2024-03-31 02:30:00' AT TIME ZONE 'Europe/Berlin'",
+                           "timestamp '2024-10-27 02:30:00' AT TIME ZONE 'Europe/Berlin'",
+                           "timestamptz '2024-07-01 12:00:00+00' AT TIME ZONE interval '-03:30'"}) {
+    const auto wanted =
+        session_->value(std::string("SELECT coalesce((") + text + ")::text, 'NULL')");
     EXPECT_EQ(constant(text), wanted) << text;
   }
 }

@@ -4,7 +4,8 @@
 
 #include "tests/integration/starrocks_pipeline_fixture.hpp"
 
-// The files of configs/ that name StarRocks, run as they stand but for addresses and names of databases.
+// The files of configs/ that name StarRocks, run as they stand but for addresses and names of
+// databases.
 
 namespace leat::test {
 namespace {
@@ -79,7 +80,8 @@ class StarrocksConfigs : public starrocks_pipeline {
 
 TEST_F(StarrocksConfigs, TenTablesComeThroughOneSlot) {
   run_shipped("starrocks.toml");
-  source("UPDATE orders SET state = 'done' WHERE id < 5; DELETE FROM items WHERE order_id = 7; DELETE FROM events WHERE id = 1;"
+  source("UPDATE orders SET state = 'done' WHERE id < 5; DELETE FROM items WHERE order_id = 7; "
+         "DELETE FROM events WHERE id = 1;"
          "UPDATE customers SET email = NULL WHERE id = 2");
   run_shipped("starrocks.toml");
   for (const auto& [table, columns] : std::vector<std::pair<std::string, std::string>>{
@@ -99,11 +101,11 @@ TEST_F(StarrocksConfigs, TenTablesComeThroughOneSlot) {
   EXPECT_EQ(rows_of("id, state, placed_on", "orders").substr(0, 17), "1|done|2024-03-31");
   // 30 rows of the snapshot, and one for the deletion.
   EXPECT_EQ(rows_of("count(*) AS n", "events_log", "n"), "31");
-  EXPECT_TRUE(ask("SELECT column_name FROM information_schema.columns WHERE table_schema = '" + database_
-                  + "' AND column_name = 'password_hash'")
+  EXPECT_TRUE(ask("SELECT column_name FROM information_schema.columns WHERE table_schema = '"
+                  + database_ + "' AND column_name = 'password_hash'")
                   .empty());
-  EXPECT_TRUE(ask("SELECT table_name FROM information_schema.tables WHERE table_schema = '" + database_
-                  + "' AND table_name = 'audit_log'")
+  EXPECT_TRUE(ask("SELECT table_name FROM information_schema.tables WHERE table_schema = '"
+                  + database_ + "' AND table_name = 'audit_log'")
                   .empty());
   EXPECT_EQ(server().value("SELECT count(*) FROM pg_replication_slots"), "1");
 }
@@ -111,16 +113,20 @@ TEST_F(StarrocksConfigs, TenTablesComeThroughOneSlot) {
 TEST_F(StarrocksConfigs, OneTableIsSplitIntoTwo) {
   const auto compare = [&] {
     EXPECT_EQ(rows_of("id, customer_id, state, cents", "orders_open"),
-              source_text("SELECT id, customer_id, state, (total * 100)::bigint FROM orders WHERE state IN ('new', "
+              source_text("SELECT id, customer_id, state, (total * 100)::bigint FROM orders WHERE "
+                          "state IN ('new', "
                           "'paid') ORDER BY id"));
     EXPECT_EQ(rows_of("id, customer, cents, month", "orders_closed"),
-              source_text("SELECT id, 'C' || lpad(customer_id::text, 8, '0'), (coalesce(total, 0) * 100)::bigint, "
-                          "date_trunc('month', placed_at AT TIME ZONE 'UTC')::date FROM orders WHERE state NOT IN "
+              source_text("SELECT id, 'C' || lpad(customer_id::text, 8, '0'), (coalesce(total, 0) "
+                          "* 100)::bigint, "
+                          "date_trunc('month', placed_at AT TIME ZONE 'UTC')::date FROM orders "
+                          "WHERE state NOT IN "
                           "('new', 'paid') ORDER BY id"));
   };
   run_shipped("starrocks_fan_out.toml");
   compare();
-  source("UPDATE orders SET state = 'done', total = NULL WHERE state = 'paid'; UPDATE orders SET state = 'new' WHERE id = 2;"
+  source("UPDATE orders SET state = 'done', total = NULL WHERE state = 'paid'; UPDATE orders SET "
+         "state = 'new' WHERE id = 2;"
          "DELETE FROM orders WHERE id = 3");
   run_shipped("starrocks_fan_out.toml");
   compare();

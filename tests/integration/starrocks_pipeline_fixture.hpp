@@ -19,7 +19,9 @@ class starrocks_pipeline : public pipeline_fixture {
     text.routes = {"from = \"public.*\"\nsink = \"dwh\""};
     text.interval = "200ms";
   }
-  ~starrocks_pipeline() override { sql_.query("DROP DATABASE IF EXISTS `" + database_ + "` FORCE"); }
+  ~starrocks_pipeline() override {
+    sql_.query("DROP DATABASE IF EXISTS `" + database_ + "` FORCE");
+  }
 
   static starrocks_cluster& cluster() { return starrocks_cluster::shared(); }
   static starrocks::mysql_settings sql_settings() {
@@ -44,8 +46,8 @@ class starrocks_pipeline : public pipeline_fixture {
   std::string rows_of(const std::string& columns, const std::string& table,
                       const std::string& order = "id") {
     std::string all;
-    const auto found = ask("SELECT " + columns + " FROM `" + database_ + "`.`" + table
-                           + "` ORDER BY " + order);
+    const auto found =
+        ask("SELECT " + columns + " FROM `" + database_ + "`.`" + table + "` ORDER BY " + order);
     for (const auto& r : found.rows) {
       if (!all.empty()) all += ' ';
       for (std::size_t i = 0; i < r.size(); ++i) all += (i ? "|" : "") + r[i].value_or("NULL");

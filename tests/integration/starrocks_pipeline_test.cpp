@@ -8,7 +8,8 @@ namespace {
 using testing::HasSubstr;
 
 /// PostgreSQL through the leat binary, in both ways of committing.
-class StarrocksPipeline : public starrocks_pipeline, public ::testing::WithParamInterface<atomicity> {
+class StarrocksPipeline : public starrocks_pipeline,
+                          public ::testing::WithParamInterface<atomicity> {
  protected:
   StarrocksPipeline() {
     text.sinks = {{"dwh", sink_lines()
@@ -19,7 +20,8 @@ class StarrocksPipeline : public starrocks_pipeline, public ::testing::WithParam
 
 TEST_P(StarrocksPipeline, ASnapshotAStreamAndARestartLeaveTheSameRows) {
   source("CREATE TABLE shop (id int PRIMARY KEY, name text, at timestamptz);"
-         "INSERT INTO shop SELECT i, 'n' || i, '2024-01-01 00:00:00.5+00' FROM generate_series(1, 200) i");
+         "INSERT INTO shop SELECT i, 'n' || i, '2024-01-01 00:00:00.5+00' FROM generate_series(1, "
+         "200) i");
   ASSERT_EQ(catch_up().status.code, 0);
   EXPECT_EQ(rows_of("count(*) AS n", "shop", "n"), "200");
   source("UPDATE shop SET name = 'x' WHERE id <= 2; DELETE FROM shop WHERE id > 3");
@@ -35,12 +37,13 @@ TEST_P(StarrocksPipeline, ASnapshotAStreamAndARestartLeaveTheSameRows) {
 }
 
 TEST_P(StarrocksPipeline, SnapshotAndStreamGiveEqualValues) {
-  source("CREATE TABLE v (id int PRIMARY KEY, b boolean, f float8, n numeric(20,5), u numeric, t "
-         "text, y bytea, d date, ts timestamp, tz timestamptz, g uuid, j jsonb, a int[], ta text[]);"
-         "INSERT INTO v VALUES (1, true, 0.1, 1.10, 12345678901234567890.5, E'a\\n\"\\\\\"', "
-         "'\\x00ff', '2024-02-29', '2024-02-29 01:02:03.123456', '2024-02-29 01:02:03+02', "
-         "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"k\": [1, \"Таблица\"]}', '{1,NULL}', "
-         "'{\"a,b\",\"\"}')");
+  source(
+      "CREATE TABLE v (id int PRIMARY KEY, b boolean, f float8, n numeric(20,5), u numeric, t "
+      "text, y bytea, d date, ts timestamp, tz timestamptz, g uuid, j jsonb, a int[], ta text[]);"
+      "INSERT INTO v VALUES (1, true, 0.1, 1.10, 12345678901234567890.5, E'a\\n\"\\\\\"', "
+      "'\\x00ff', '2024-02-29', '2024-02-29 01:02:03.123456', '2024-02-29 01:02:03+02', "
+      "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"k\": [1, \"Таблица\"]}', '{1,NULL}', "
+      "'{\"a,b\",\"\"}')");
   start();
   wait_until_caught_up();
   source("INSERT INTO v SELECT 2, b, f, n, u, t, y, d, ts, tz, g, j, a, ta FROM v");

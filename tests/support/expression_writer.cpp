@@ -18,11 +18,12 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-const std::vector<type_id> types{
-    type_id::boolean,  type_id::int2,   type_id::int4,      type_id::int8,
-    type_id::numeric,  type_id::float4, type_id::float8,    type_id::text,
-    type_id::bytea,    type_id::date,   type_id::time_of_day, type_id::timestamp, type_id::timestamptz,
-    type_id::interval, type_id::uuid,   type_id::json,      type_id::jsonb};
+const std::vector<type_id> types{type_id::boolean,     type_id::int2,        type_id::int4,
+                                 type_id::int8,        type_id::numeric,     type_id::float4,
+                                 type_id::float8,      type_id::text,        type_id::bytea,
+                                 type_id::date,        type_id::time_of_day, type_id::timestamp,
+                                 type_id::timestamptz, type_id::interval,    type_id::uuid,
+                                 type_id::json,        type_id::jsonb};
 
 const std::vector<std::string>& values_of(type_id id) {
   using list = std::vector<std::string>;
@@ -64,7 +65,8 @@ const std::vector<std::string>& values_of(type_id id) {
               "1970-01-01 00:00:00", "0044-03-15 10:00:00 BC",     "infinity",
               "-infinity",           "2023-06-30 05:06:07.5",      "2024-03-31 02:30:00",
               "2024-10-27 02:30:00", "2045-07-01 12:00:00",        "1890-01-01 00:00:00"},
-      clocks{"00:00:00", "24:00:00", "12:34:56.789012", "23:59:59.999999", "05:00:00", "13:01:00.5"},
+      clocks{"00:00:00",        "24:00:00", "12:34:56.789012",
+             "23:59:59.999999", "05:00:00", "13:01:00.5"},
       spans{"00:00:00",
             "1 day",
             "-1 days",
@@ -193,20 +195,26 @@ std::string expression_writer::argument(const sql::function& f, std::size_t i, i
   if (name == "timezone" && i == 0)
     return f.parameters[0].id == type_id::interval
                ? one_of({"05:30", "-08:00:00", "00:00:01.5", "1 day"}) + "::interval"
-               : one_of({"UTC", "Europe/Berlin", "America/New_York", "asia/kolkata", "Australia/Lord_Howe",
-                         "Africa/Casablanca", "Pacific/Apia", "Etc/GMT+3", "America/Sao_Paulo"});
-  // The server computes these late, since they are stable there: a NULL out of constants would come before errors here.
+               : one_of({"UTC", "Europe/Berlin", "America/New_York", "asia/kolkata",
+                         "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia", "Etc/GMT+3",
+                         "America/Sao_Paulo"});
+  // The server computes these late, since they are stable there: a NULL out of constants would come
+  // before errors here.
   if (name == "to_char" && i == 0) {
     const std::string moment = f.parameters[0].id == type_id::timestamp     ? "ts"
                                : f.parameters[0].id == type_id::timestamptz ? "tz"
                                                                             : "da";
-    return moment == "da" || roll(2) == 0 ? moment : "(" + moment + " + " + leaf(scalar(type_id::interval)) + ")";
+    return moment == "da" || roll(2) == 0
+               ? moment
+               : "(" + moment + " + " + leaf(scalar(type_id::interval)) + ")";
   }
   if (name == "to_char" && i == 1)
-    return one_of({"YYYY-MM-DD HH24:MI:SS.US", "YYYY-MM-DD\"T\"HH24:MI:SSOF", "DD.MM.YY", "FMDay, FMDD. FMMonth YYYY",
-                   "Day DY Dy Month MON Mon RM", "day mon rm", "IYYY-\"W\"IW-ID", "HH12:MI AM p.m.", "FMHH:MI a.m.",
-                   "Q CC J DDD WW W D", "DDth FMDDth DTH", "Y,YYY YYY YY Y I IY IYY BC b.c.", "SSSS SSSSS MS FF1 FF3 FF6",
-                   "TZ tz TZH:TZM", "YYYYMMDD", "\"quo\\\"ted\" \\\"x", "FMYYYY-FMMM-FMDD", "Größe", "IDDD FMIDDD fmmm"});
+    return one_of({"YYYY-MM-DD HH24:MI:SS.US", "YYYY-MM-DD\"T\"HH24:MI:SSOF", "DD.MM.YY",
+                   "FMDay, FMDD. FMMonth YYYY", "Day DY Dy Month MON Mon RM", "day mon rm",
+                   "IYYY-\"W\"IW-ID", "HH12:MI AM p.m.", "FMHH:MI a.m.", "Q CC J DDD WW W D",
+                   "DDth FMDDth DTH", "Y,YYY YYY YY Y I IY IYY BC b.c.",
+                   "SSSS SSSSS MS FF1 FF3 FF6", "TZ tz TZH:TZM", "YYYYMMDD", "\"quo\\\"ted\" \\\"x",
+                   "FMYYYY-FMMM-FMDD", "Größe", "IDDD FMIDDD fmmm"});
   if ((name == "encode" || name == "decode") && i == 1) return one_of({"hex", "base64", "escape"});
   if (pattern && i == 1 && name.find("~~") != std::string::npos)
     return one_of({"%a%", "a_c", "", "%", "_", "abc", "A%", "%\\%", "%ö%", "%,%,_"});
@@ -317,9 +325,10 @@ std::string expression_writer::from_cast(const sql_type& t, int depth) {
     const auto from = scalar(pick(types));
     if (from.id == t.id || !sql::can_cast(from, t, sql::cast_context::explicitly)) continue;
     // The spellings of dates and intervals that PostgreSQL reads are many.
-    const bool free_text = from.id == type_id::text
-                           && (t.id == type_id::date || t.id == type_id::time_of_day || t.id == type_id::timestamp
-                               || t.id == type_id::timestamptz || t.id == type_id::interval);
+    const bool free_text =
+        from.id == type_id::text
+        && (t.id == type_id::date || t.id == type_id::time_of_day || t.id == type_id::timestamp
+            || t.id == type_id::timestamptz || t.id == type_id::interval);
     if (free_text || (t.id == type_id::time_of_day && from.id == type_id::timestamptz)) continue;
     std::string name = sql::name_of(t);
     if (t.id == type_id::numeric && roll(2) == 0) name = "numeric(8,2)";

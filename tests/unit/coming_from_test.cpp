@@ -9,7 +9,8 @@
 
 #include "dataflow/options.hpp"
 
-// docs/coming-from.md names keys of the pipeline file: in the second column of its tables, as section.key.
+// docs/coming-from.md names keys of the pipeline file: in the second column of its tables, as
+// section.key.
 
 namespace leat {
 namespace {
@@ -21,7 +22,8 @@ std::vector<std::string> second_columns() {
     if (!line.starts_with("|") || line.starts_with("|---")) continue;
     const auto first = line.find(" | ", 1);
     const auto second = line.find('|', first + 3);
-    if (first != line.npos && second != line.npos) cells.push_back(line.substr(first + 3, second - first - 3));
+    if (first != line.npos && second != line.npos)
+      cells.push_back(line.substr(first + 3, second - first - 3));
   }
   return cells;
 }
@@ -37,7 +39,8 @@ TEST(ComingFrom, NamesKeysThatThereAre) {
   std::size_t keys = 0;
   for (const auto& cell : second_columns())
     for (std::sregex_iterator at(cell.begin(), cell.end(), quoted), end; at != end; ++at, ++keys)
-      EXPECT_TRUE(is_key((*at)[1])) << "docs/coming-from.md names " << (*at)[1] << ", which is no key";
+      EXPECT_TRUE(is_key((*at)[1]))
+          << "docs/coming-from.md names " << (*at)[1] << ", which is no key";
   EXPECT_GT(keys, 80u);
 }
 
