@@ -167,13 +167,13 @@ class assembler {
     if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
     const auto confirmed = source_->prepare(out_.identity, out_.plan.tables);
     store_.set_identity(out_.identity);
+    start_operators(point); // before a checkpoint knows their routes
     if (known == nullptr) {
       out_.start = first_checkpoint(confirmed, out_.plan, out_.sinks);
       store_.save(out_.start);
     } else {
       go_on(point, confirmed);
     }
-    start_operators(point);
     start_sinks();
     start_snapshots(point);
     save_start();
@@ -254,6 +254,7 @@ class assembler {
                          + std::to_string(*synced) + ", sink " + s.name + " stands at "
                          + std::to_string(s.progress.epoch));
       out_.operators->undo(s.name, at[s.name]);
+      out_.operators->stands_at(s.name, remembers ? s.progress.epoch : operator_store::any);
     }
     out_.operators->make(wanted, at);
   }
@@ -295,7 +296,7 @@ class assembler {
       if (r->sink != sink) continue;
       const auto s = out_.start.snapshots.find(r->schema->id);
       const bool unbegun =
-          s != out_.start.snapshots.end() && waits_for(*r, s->second)
+          s != out_.start.snapshots.end() && waits_for(*r, s->second) && !is_lookup(s->second)
           && progress_of(sink).last_generation(r->progress_name()) < s->second.generation;
       if (unbegun || !out_.start.routes.contains(r->full_name())) out.insert(r->progress_name());
     }
@@ -327,7 +328,9 @@ class assembler {
     std::vector<std::string> left;
     for (const auto& r : before) {
       const auto& held = progress_of(r->sink);
-      if (!held.consistent || held.last_generation(r->progress_name()) < state.generation)
+      const bool unbegun = !is_lookup(state)
+                           && held.last_generation(r->progress_name()) < state.generation;
+      if (!held.consistent || unbegun)
         left.push_back(r->full_name());
     }
     if (left.size() == before.size()) return;

@@ -88,6 +88,15 @@ std::vector<std::string> expressions_of(const route& r) {
   return lines;
 }
 
+/// "merged with 2 other tables: its rows have shard = 1"
+std::string merge_of(const route& r) {
+  std::string told;
+  for (const auto& [column, text] : r.own_rows)
+    told += (told.empty() ? "" : " and ") + column + " = " + text;
+  return fmt::format("merged with {} other {}: its rows have {}", r.beside.size(),
+                     r.beside.size() == 1 ? "table" : "tables", told);
+}
+
 std::vector<std::string> transforms_of(const route& r) {
   std::vector<std::string> lines;
   if (!r.chain) return lines;
@@ -104,6 +113,7 @@ void print_route(const planned_route& planned) {
              text_of(r.mode), text_of(r.removal),
              key.empty() ? "no key" : "key " + join_names(key, "and"));
   for (const auto& line : expressions_of(r)) fmt::print("  {}\n", line);
+  if (r.merged()) fmt::print("  {}\n", merge_of(r));
   for (const auto& line : transforms_of(r)) fmt::print("  transform {}\n", line);
   if (!planned.ddl.empty()) fmt::print("{}\n", planned.ddl);
   for (const auto& c : planned.columns)

@@ -242,7 +242,9 @@ class drafter {
            r.mode == route_mode::append ? "such a row is kept, and the column named in "
                                           "_leat_missing; REPLICA IDENTITY FULL brings them"
                                         : "such a row is read at the source again; REPLICA "
-                                          "IDENTITY FULL, or leaving the column out, saves that");
+                                          "IDENTITY FULL, or leaving the column out, saves that; a "
+                                          "`remember` transform does so for columns that are written "
+                                          "as they are");
   }
 
   void merge_routes() {

@@ -73,6 +73,10 @@ std::vector<router::output> router::start() {
     const auto* table = snapshots_.find(r->schema->id);
     if (table == nullptr || !table->tracking() || !takes_part(*r, table->state().sinks)) continue;
     if (waits_for_rows(*r)) continue;
+    const auto& held = sinks_[sink_of_route_[r->id]].at;
+    if (is_lookup(table->state())
+        && held.last_generation(r->progress_name()) != table->state().generation)
+      continue;
     out.push_back(
         {sink_of_route_[r->id],
          snapshot_event{snapshot_event::kind::begun, r->id, table->state().generation, 0}});

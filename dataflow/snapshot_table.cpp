@@ -17,6 +17,12 @@ bool takes_part(std::string_view sink, std::string_view target,
   return sinks.empty() || std::any_of(sinks.begin(), sinks.end(), names);
 }
 
+/// Generations are for targets, or for all; add_missing() alone names a sink.
+bool is_lookup(const table_snapshot& s) {
+  return s.phase != snapshot_phase::finished && s.sinks.size() == 1
+         && s.sinks.front().find('/') == std::string::npos;
+}
+
 snapshot_table::snapshot_table(schema_ptr schema, std::uint32_t generation,
                                std::vector<std::string> sinks, std::size_t key_bytes,
                                std::shared_ptr<spill_area> spill)

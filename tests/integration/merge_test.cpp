@@ -53,6 +53,12 @@ TEST_F(Merges, OneTargetHoldsTheRowsOfAllSources) {
   stop();
 }
 
+TEST_F(Merges, PlanSaysWhatTellsTheRowsOfASource) {
+  const auto planned = leat("plan").out;
+  EXPECT_NE(planned.find("merged with 1 other table: its rows have shard = 2"), std::string::npos)
+      << planned;
+}
+
 TEST_F(Merges, ATruncateRemovesTheRowsOfItsSource) {
   start();
   wait_until_caught_up();

@@ -368,6 +368,21 @@ TEST_F(Router, ASinkThatMissesRowsIsNoCutUntilTheyHaveCome) {
   EXPECT_EQ(cut(1000), (strings{"one: items finished 1", "one: barrier consistent commits"}));
 }
 
+TEST_F(Router, ALookUpBeginsNoGenerationAtATargetThatHadNoPartInIt) {
+  auto one = standing_at(0, false);
+  one.last_chunk = {{"items", std::uint64_t{2} << 32 | 1}, {"copy", std::uint64_t{1} << 32 | 1}};
+  auto copy = to("one", items());
+  copy.target = "copy";
+  start({to("one", items()), copy}, {{"one", one}});
+  snapshots_.restore(items(), [] {
+    table_snapshot s;
+    s.generation = 2;
+    s.sinks = {"one"};
+    return s;
+  }());
+  EXPECT_EQ(said(router_->start()), strings{"one: items begun 2"});
+}
+
 TEST_F(Router, ASnapshotOnceMoreTakesBackWhatReadersWerePromised) {
   start({to("one", items()), to("two", others())},
         {{"one", standing_at(0)}, {"two", standing_at(0)}});
