@@ -237,6 +237,7 @@ class sink_stage_impl : public stage<sink_actor> {
     setup_.target->commit(next);
     crash_point("target_commit_after");
     setup_.progress = std::move(next);
+    if (states_) states_->committed(b.epoch);
     prepared_.reset();
     gate_.hold(false);
     post(setup_.coordinator, sink_committed{setup_.name, b.epoch, setup_.target->pace()});

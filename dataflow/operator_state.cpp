@@ -152,20 +152,34 @@ void operator_store::undo(const std::string& sink, epoch_id epoch) {
   }
 }
 
+void operator_store::stands_at(const std::string& sink, epoch_id epoch) {
+  const std::scoped_lock lock(mutex_);
+  auto& at = stands_[sink];
+  at = std::max(at, epoch);
+}
+
+epoch_id operator_store::stand_of(const std::string& sink) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = stands_.find(sink);
+  return found == stands_.end() ? 0 : found->second;
+}
+
 void operator_store::forget_before(epoch_id oldest) {
   std::set<std::string> sinks;
   for (const auto& [name, space] : all_spaces(*log_)) sinks.insert(name.sink);
   key_value_write gone;
   for (const auto& sink : sinks) {
+    // A snapshot that begins empties a state, also in an epoch in which its sink commits nothing.
+    const auto last = std::min(oldest, stand_of(sink));
     const auto first = undo_prefix(sink, 0);
-    const auto end = undo_prefix(sink, oldest);
-    bool any = false;
+    const auto end = undo_prefix(sink, last);
+    bool found = false;
     log_->scan(first, end, false, [&](std::string_view, std::string_view) {
-      any = true;
+      found = true;
       return false;
     });
-    if (any) gone.ranges.emplace_back(first, end);
-    log_->scan(garbage_prefix(sink, 0), garbage_prefix(sink, oldest), false,
+    if (found) gone.ranges.emplace_back(first, end);
+    log_->scan(garbage_prefix(sink, 0), garbage_prefix(sink, last), false,
                [&](std::string_view key, std::string_view value) {
                  gone.removals.emplace_back(key);
                  const auto [id, generation] = decode_garbage(value);
@@ -227,23 +241,30 @@ void operator_states::begin_snapshot(const operator_name& name, std::uint32_t ge
   if (always || of.record.snapshot != generation) begin_anew(of, generation);
 }
 
+std::map<std::string, operator_states::pending, std::less<>>::iterator
+operator_states::entry(const space& of, std::string_view key) {
+  const auto [at, fresh] =
+      pending_.try_emplace(data_key(of.record.id, of.record.generation, key));
+  if (!fresh) return at;
+  at->second.now = at->second.before = store_->log().get(at->first);
+  pending_bytes_ += at->first.size() + 2 * (at->second.now ? at->second.now->size() : 0);
+  return at;
+}
+
 std::optional<std::string> operator_states::get(const space& of, std::string_view key) {
-  const auto whole = data_key(of.record.id, of.record.generation, key);
-  const auto found = pending_.find(whole);
-  return found == pending_.end() ? store_->log().get(whole) : found->second.now;
+  auto value = entry(of, key)->second.now;
+  if (pending_bytes_ >= largest_write) write();
+  return value;
 }
 
 void operator_states::set(space& of, std::string_view key, std::optional<std::string_view> value) {
-  auto whole = data_key(of.record.id, of.record.generation, key);
-  const auto [at, fresh] = pending_.try_emplace(std::move(whole));
-  auto& p = at->second;
-  if (fresh) p.now = p.before = store_->log().get(at->first);
-  account(of.record, at->first, p.now, value);
-  pending_bytes_ += at->first.size() + (p.before ? p.before->size() : 0) + (value ? value->size() : 0);
+  const auto at = entry(of, key);
+  account(of.record, at->first, at->second.now, value);
+  pending_bytes_ += value ? value->size() : 0;
   if (value)
-    p.now.emplace(*value);
+    at->second.now.emplace(*value);
   else
-    p.now.reset();
+    at->second.now.reset();
   of.changed = true;
   if (pending_bytes_ >= largest_write) write();
 }
@@ -268,7 +289,7 @@ void operator_states::write() {
       changes.puts.emplace_back(name_key(name), encode(of->record));
   pending_.clear();
   pending_bytes_ = 0;
-  store_->log().write(changes, false);
+  if (!changes.puts.empty() || !changes.removals.empty()) store_->log().write(changes, false);
 }
 
 void operator_states::begin_anew(space& of, std::uint32_t snapshot) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,13 +54,21 @@ class operator_store {
   void keep(const std::map<operator_name, std::string>&);
   std::vector<operator_size> sizes() const;
 
-  /// No restart goes back before `oldest`: what undoing needed is forgotten. From any thread.
+  /// The sink's target names this epoch, or none at all (`any`). From any thread.
+  void stands_at(const std::string& sink, epoch_id);
+  static constexpr epoch_id any = ~epoch_id{0};
+  /// No restart goes back before `oldest`: what undoing needed is forgotten, up to where each sink's
+  /// target stands. From any thread.
   void forget_before(epoch_id oldest);
 
   key_value_store& log() { return *log_; }
 
  private:
   std::shared_ptr<key_value_store> log_;
+  epoch_id stand_of(const std::string& sink);
+
+  std::mutex mutex_;
+  std::map<std::string, epoch_id> stands_; ///< by sink
 };
 
 /// The states of one sink's transforms, used by the sink's thread.
@@ -83,6 +92,7 @@ class operator_states {
   /// The sink has passed a barrier; `synced`: its target may commit it, so that the state has to be
   /// durable.
   void pass(epoch_id barrier, bool synced);
+  void committed(epoch_id epoch) { store_->stands_at(sink_, epoch); }
 
   std::vector<operator_size> sizes() const;
 
@@ -91,11 +101,14 @@ class operator_states {
   class handle;
   friend class handle;
 
+  struct pending;
   std::optional<std::string> get(const space&, std::string_view key);
   void set(space&, std::string_view key, std::optional<std::string_view> value);
   /// Empties it; what it held goes when no restart needs it.
   void begin_anew(space&, std::uint32_t snapshot);
   std::string undo_key();
+  /// A key's entry, read when it is not there yet: most that are read are written next.
+  std::map<std::string, pending, std::less<>>::iterator entry(const space&, std::string_view key);
 
   struct pending {
     std::optional<std::string> before;

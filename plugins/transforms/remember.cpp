@@ -55,8 +55,11 @@ class remember final : public transform {
     case change_kind::truncate:
       place_.state->clear();
       break;
-    case change_kind::insert:
     case change_kind::read:
+      // A log gets rows of chunks also where the stream has brought a later one (R11).
+      if (place_.mode == route_mode::append && place_.state->get(key_of(rows, c.new_row))) break;
+      [[fallthrough]];
+    case change_kind::insert:
       store(rows, c.new_row, key_of(rows, c.new_row), rows.transaction_of(c).commit);
       break;
     case change_kind::update:

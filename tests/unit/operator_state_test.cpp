@@ -32,8 +32,14 @@ class OperatorState : public testing::Test {
   keyed_state& run(epoch_id at, const std::string& kind = "count") {
     open();
     store_->undo("dwh", at);
+    store_->stands_at("dwh", operator_store::any);
     store_->make({{counts, kind}, {others, "other"}}, {{"dwh", at}});
     states_ = std::make_unique<operator_states>(store_, "dwh", at);
+    return states_->open(counts);
+  }
+
+  keyed_state& run_again() {
+    states_ = std::make_unique<operator_states>(store_, "dwh", 1);
     return states_->open(counts);
   }
 
@@ -137,6 +143,20 @@ TEST_F(OperatorState, OfARouteThatIsGoneIsRemoved) {
   operator_states after(store_, "dwh", 1);
   EXPECT_EQ(after.open(counts).get("a"), std::nullopt);
   EXPECT_THAT(after.open(others).get("b"), Optional(std::string("1")));
+}
+
+TEST_F(OperatorState, KeepsWhatUndoingNeedsOfASinkThatHasNotCommitted) {
+  auto* state = &run(0);
+  state->put("a", "1");
+  states_->pass(1, true);
+  store_ = std::make_shared<operator_store>(std::shared_ptr<key_value_store>(store_, &store_->log()));
+  store_->stands_at("dwh", 1);
+  states_ = std::make_unique<operator_states>(store_, "dwh", 1);
+  states_->open(counts).put("a", "2");
+  states_->pass(2, false);
+  store_->forget_before(3);
+  store_->undo("dwh", 1);
+  EXPECT_THAT(run_again().get("a"), Optional(std::string("1")));
 }
 
 TEST_F(OperatorState, ForgetsWhatUndoingNeededOnceNoRestartDoes) {

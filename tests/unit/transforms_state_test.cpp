@@ -129,6 +129,15 @@ TEST(Remember, GivesLogsNothingOfALaterRow) {
   EXPECT_THAT(chain.run(b), ElementsAre("r 1|later|later", "u 1|a|~"));
 }
 
+TEST(Remember, KeepsWhatTheStreamBroughtToALog) {
+  chain_at_work chain(log_of(items()), {transform_section("remember")});
+  batch_builder b(items());
+  b.begin(40).insert({1, "new", "new"});
+  b.chunk(50, 1).read({1, "older", "older"});
+  b.begin(60).update({1, "a", unchanged});
+  EXPECT_THAT(chain.run(b), ElementsAre("i 1|new|new", "r 1|older|older", "u 1|a|new <- 1|new|new"));
+}
+
 TEST(Remember, ShowsOldValuesBesideTheNewOnes) {
   chain_at_work chain(log_of(items()), {transform_section("remember").set("before", {"old_"})});
   EXPECT_THAT(chain.columns(), ElementsAre("id", "name", "body", "old_id", "old_name", "old_body"));
