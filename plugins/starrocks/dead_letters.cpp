@@ -24,6 +24,7 @@ wanted_column made(const char* name, const char* type, bool key = false) {
 void dead_letters::make(mysql_client& sql, const std::string& database,
                         const starrocks_table_options& options) const {
   starrocks_table_options own;
+  own.buckets = 1;
   own.properties = options.properties;
   const std::vector<wanted_column> columns{
       made("pipeline", "VARCHAR(40)", true), made("id", "VARCHAR(32)", true),

@@ -27,12 +27,10 @@ void seen_rows::collect() {
 
 void seen_rows::start() {
   drop();
+  auto options = options_for(context_.traits, context_.options.starrocks.table);
+  options.order_by.clear();
   context_.sql.query(create_table_sql(context_.database(), table_, key_columns(),
-                                      [&] {
-                                        auto o = context_.options.starrocks.table;
-                                        o.order_by.clear();
-                                        return o;
-                                      }()),
+                                      options),
                      table_);
   collect();
 }

@@ -141,10 +141,16 @@ std::string create_table_sql(const std::string& database, const std::string& tab
   return sql;
 }
 
+starrocks_table_options options_for(const server_traits& server, starrocks_table_options options) {
+  constexpr std::uint64_t usual_buckets = 10;
+  if (options.buckets == 0 && !server.has_own_buckets()) options.buckets = usual_buckets;
+  return options;
+}
+
 std::string create_table_sql(const std::string& database, const route& r, const server_traits& server,
                              const starrocks_table_options& of_sink) {
   return create_table_sql(database, r.target, wanted_columns(r, server),
-                          r.made_with ? *r.made_with : of_sink,
+                          options_for(server, r.made_with ? *r.made_with : of_sink),
                           r.own_rows.empty() ? r.schema->comment : std::string{});
 }
 

@@ -43,6 +43,10 @@ struct server_traits {
   std::uint32_t minor = 0;
   std::uint32_t patch = 0;
   bool has_wide_decimal() const { return major >= 4; }
+  /// Chooses the number of buckets itself.
+  bool has_own_buckets() const {
+    return major > 2 || (major == 2 && (minor > 5 || (minor == 5 && patch >= 7)));
+  }
   bool has_json_compression() const {
     return major > 3 || (major == 3 && (minor > 2 || (minor == 2 && patch >= 7)));
   }

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include "plugins/starrocks/http_client.hpp"
+#include "plugins/starrocks/load_api.hpp"
 #include "tests/integration/starrocks_fixture.hpp"
 
 namespace leat::test {
@@ -205,6 +207,23 @@ TEST_P(StarrocksDeadLetters, LeaveNoTrialOpen) {
     if (t.at("db") == database_) {
       EXPECT_TRUE(t.at("state") == "VISIBLE" || t.at("state") == "ABORTED") << t;
     }
+}
+
+TEST_P(StarrocksDeadLetters, ATrialThatACrashHasLeftOpenIsEnded) {
+  begin();
+  starrocks::http_settings settings;
+  settings.frontends = cluster().http;
+  settings.user = cluster().user;
+  settings.password = cluster().password;
+  starrocks::http_client http(settings);
+  starrocks::load_api api(http, database_);
+  const starrocks::load_name trial{starrocks::label_of("shop", database_, "items", 0, 0), "items"};
+  ASSERT_TRUE(api.begin(trial).ok());
+  ASSERT_TRUE(api.load(trial, "items", {{"format", "json"}}, "{\"id\": 1}\n").ok());
+  ASSERT_TRUE(api.prepare(trial).ok());
+  restart();
+  EXPECT_EQ(api.state(trial.label), starrocks::load_state::aborted);
+  EXPECT_EQ(ids(), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksDeadLetters,

@@ -92,6 +92,21 @@ TEST_F(StarrocksTables, AreMadeAsTheirRouteSays) {
                              HasSubstr("\"enable_persistent_index\" = \"true\"")));
 }
 
+TEST_F(StarrocksTables, HaveBucketsWhereTheServerChoosesNone) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double plays other versions";
+  cluster().control("/quirk", {{"version", "2.5.6"}});
+  mode_ = atomicity::table;
+  auto o = options();
+  o.dead_letter = "leat_dead_letter";
+  open(o);
+  attach_items();
+  EXPECT_THAT(shown(), HasSubstr("BUCKETS 10"));
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  writer_->begin_snapshot(2);
+  EXPECT_EQ(items_rows(), "1|a|x");
+}
+
 TEST_F(StarrocksTables, NamesAndValuesCannotBreakOut) {
   const std::string hostile = "we\"ird 'x`y; -- /* \\ %41";
   const std::string column = "a\"b`c',d:e\\f\ng Таблица";
