@@ -7,8 +7,18 @@ namespace leat::sql {
 
 namespace {
 
+/// AT TIME ZONE: its zone is an argument.
+bool names_its_zone(const node& n) {
+  const auto is_moment = [](type_id id) {
+    return id == type_id::timestamp || id == type_id::timestamptz;
+  };
+  return n.arguments.size() == 2 && is_moment(n.type.id) && is_moment(n.arguments[1]->type.id)
+         && n.type.id != n.arguments[1]->type.id;
+}
+
 /// To PostgreSQL such a call is not immutable: it fails for rows that reach it only.
 bool depends_on_zone(const node& n) {
+  if (names_its_zone(n)) return false;
   const auto zoned = [](const sql_type& t) { return t.id == type_id::timestamptz; };
   return zoned(n.type) || std::any_of(n.arguments.begin(), n.arguments.end(), [&](const auto& a) {
            return zoned(a->type);
