@@ -6,12 +6,13 @@ namespace leat::test {
 
 std::vector<shaped_route> shaped_routes(const std::set<std::string>& without) {
   std::vector<shaped_route> routes = {
-      // Most updates take a row in or out, and leave its large value alone.
+      // Most updates take a row in or out. Without its large value, which would have to be looked up
+      // all the time: then no target is ever a cut.
       {"toasted_odd",
        {"toasted"},
-       "where = \"n % 2 = 1\"\n",
-       "SELECT id, n, mark, other, big FROM toasted WHERE n % 2 = 1",
-       "id, n, mark, other, big"},
+       "where = \"n % 2 = 1\"\nexclude = [\"big\"]\n",
+       "SELECT id, n, mark, other FROM toasted WHERE n % 2 = 1",
+       "id, n, mark, other"},
       {"keyed_made",
        {"keyed"},
        "where = \"flag IS NOT FALSE\"\nkey = [\"k\"]\n"
