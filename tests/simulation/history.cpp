@@ -139,6 +139,7 @@ void history::kill() {
   world_.trace("kill");
   ++seen_.kills;
   tear_down();
+  world_.store->lose_tail(random_);
 }
 
 bool history::message() {

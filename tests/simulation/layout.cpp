@@ -15,7 +15,22 @@ layout::layout(model::random& r, const std::filesystem::path& scratch, bool colu
     sinks_.push_back({.name = name,
                       .soft = r.chance(4),
                       .left_log = r.chance(3),
-                      .bag_log = r.chance(4)});
+                      .bag_log = r.chance(4),
+                      .part = r.chance(3),
+                      .both = r.chance(3)});
+    if (sinks_.size() == 3) break; // this one comes and goes
+    choose_transforms(r, sinks_.back());
+  }
+}
+
+void layout::choose_transforms(model::random& r, sink_layout& s) {
+  for (auto& list : s.transforms) {
+    if (!r.chance(3)) continue;
+    const bool log = &list == &s.transforms[2];
+    if (!log && r.chance(2))
+      list.push_back("count_" + s.name + (&list == s.transforms ? "_left" : "_right"));
+    if (r.chance(2)) list.emplace_back("remember");
+    if (!log && r.chance(2)) list.emplace_back("dedup");
   }
 }
 
@@ -34,21 +49,53 @@ pipeline_file layout::file() const {
 }
 
 void layout::add_routes(pipeline_file& f, const sink_layout& s) const {
-  const auto add = [&](const char* from, const char* to, route_mode mode, delete_mode removal) {
+  const auto add = [&](const char* from, const char* to, route_mode mode, delete_mode removal,
+                       const std::vector<std::string>& transforms = {}) {
     route_options route;
     route.from = {from};
     route.to = to;
     route.sink = s.name;
     route.mode = mode;
     route.removal = removal;
+    route.transforms = transforms;
+    for (const auto& name : transforms) {
+      transform_options o;
+      o.name = name;
+      o.type = name.substr(0, name.find('_'));
+      f.transforms.push_back(o);
+    }
     f.routes.push_back(route);
   };
-  add("public.left", "left", route_mode::upsert, s.soft ? delete_mode::soft : delete_mode::hard);
-  add("public.right", "right", route_mode::upsert, delete_mode::hard);
-  if (s.left_log) add("public.left", "left_log", route_mode::append, delete_mode::hard);
+  add("public.left", "left", route_mode::upsert, s.soft ? delete_mode::soft : delete_mode::hard,
+      s.transforms[0]);
+  add("public.right", "right", route_mode::upsert, delete_mode::hard, s.transforms[1]);
+  add_shaped_routes(f, s);
+  if (s.left_log) add("public.left", "left_log", route_mode::append, delete_mode::hard,
+                       s.transforms[2]);
   if (!bag_) return;
   add("public.bag", "bag", route_mode::upsert, delete_mode::hard);
   if (s.bag_log) add("public.bag", "bag_log", route_mode::append, delete_mode::hard);
+}
+
+/// Expressions stop where a column that they read is renamed, and merges where one is at all.
+void layout::add_shaped_routes(pipeline_file& f, const sink_layout& s) const {
+  if (columns_change_) return;
+  route_options route;
+  route.sink = s.name;
+  if (s.part) {
+    route.from = {"public.left"};
+    route.to = "part";
+    route.where = "value % 2 = 0";
+    f.routes.push_back(route);
+  }
+  if (!s.both) return;
+  route.from = {"public.left", "public.right"};
+  route.to = "both";
+  route.where = {};
+  route.columns = {"*", "side"};
+  route.computed = {{"side", "leat.table", ""}};
+  route.key = {"side", "id"};
+  f.routes.push_back(route);
 }
 
 /// Tables of routes that are new to leat: what was appended is no history any more, and columns may

@@ -26,8 +26,14 @@ class layout {
     bool soft = false;     ///< `left` keeps deleted rows
     bool left_log = false; ///< routes of mode append
     bool bag_log = false;
+    bool part = false; ///< `part`: rows of left with an even value
+    bool both = false; ///< `both`: left and right merged
+    /// Of `left`, `right` and `left_log`: transforms, in their order.
+    std::vector<std::string> transforms[3] = {};
   };
+  static void choose_transforms(model::random&, sink_layout&);
   void add_routes(pipeline_file&, const sink_layout&) const;
+  void add_shaped_routes(pipeline_file&, const sink_layout&) const;
   void drop_stale_tables(world&) const;
 
   bool columns_change_; ///< at the source

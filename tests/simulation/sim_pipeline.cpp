@@ -5,6 +5,8 @@
 #include "actors/failure.hpp"
 #include "actors/pipeline_wiring.hpp"
 #include "dataflow/error.hpp"
+#include "plugins/transforms/built_in.hpp"
+#include "tests/simulation/counting_transform.hpp"
 #include "tests/simulation/sim_source.hpp"
 #include "tests/simulation/strict_sink.hpp"
 
@@ -17,6 +19,9 @@ sim_pipeline::sim_pipeline(world& w, model::random& r, test::sim_system& system,
       [&](const pipeline_file&) { return std::make_unique<sim_source>(world_, random_); },
       [&](const pipeline_file&, const sink_options& o) {
         return std::make_unique<strict_sink>(world_, o.name);
+      },
+      [&](const transform_options& o) {
+        return o.type == "count" ? make_counting(world_, o) : transforms::make_built_in(o);
       }};
   spawn(assemble(file, *world_.store, "", cancels_, doubles), system);
 }

@@ -1,7 +1,9 @@
 #include "tests/simulation/strict_sink.hpp"
 
+#include <algorithm>
 #include <charconv>
 
+#include "dataflow/route_shape.hpp"
 #include "tests/simulation/sim_source.hpp"
 #include "tests/simulation/target_check.hpp"
 
@@ -27,6 +29,7 @@ sent_row read_row(const batch& b, const change& c, std::span<const cell> cells) 
   sent_row out;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto which = b.schema_of(c).columns[i].number;
+    if (which >= first_computed_number) continue;
     const auto text = b.text(cells[i]);
     if (which == key_number) out.key = text;
     if (which == value_number) out.value = cells[i].state();
@@ -103,6 +106,7 @@ class strict_sink::strict_writer : public writer {
         t.fresh.clear();
         t.begun.clear();
         t.snapshot_rows.clear();
+        sink_.world_.open_counts[sink_.name_][route_->target].clear();
       }
       t.generation = generation;
       t.finished = false;
@@ -142,7 +146,7 @@ class strict_sink::strict_writer : public writer {
                        + std::to_string(number));
   }
 
-  target_table& table() { return sink_.open_tables_[route_->target]; }
+  target_table& table() { return sink_.open_tables_[route_->progress_name()]; }
   bool keyless() const { return route_->mode == route_mode::upsert && route_->key.empty(); }
   bool soft() const { return route_->removal == delete_mode::soft; }
 
@@ -192,7 +196,14 @@ class strict_sink::strict_writer : public writer {
   void miss(const std::string& key) {
     trace("misses " + key, 0);
     table().rows.erase(key);
-    sink_.missing_.push_back({route_->id, {key}});
+    missing_row row{route_->id, {}};
+    for (const auto k : route_->key) {
+      const auto own = std::find_if(
+          route_->own_rows.begin(), route_->own_rows.end(),
+          [&](const own_value& v) { return v.column == route_->columns[k].name; });
+      row.key.push_back(own == route_->own_rows.end() ? key : own->text);
+    }
+    sink_.missing_.push_back(std::move(row));
   }
 
   /// R5.7: rows from before stay until the snapshot is finished, and no change touches them.
@@ -249,6 +260,7 @@ std::optional<target_progress> strict_sink::open() {
     auto& stored = world_.targets[name_];
     stored.attached.clear();
     open_tables_ = stored.tables;
+    world_.open_counts[name_] = stored.counts;
     known_ = stored.progress;
   });
   if (phase_ == phase::fresh) phase_ = phase::open;
@@ -266,8 +278,9 @@ writer& strict_sink::attach(const route_ptr& r) {
 
 void strict_sink::take_table(const route& r) {
   auto& stored = world_.targets[name_];
-  stored.attached.insert(r.target);
-  auto& t = open_tables_[r.target];
+  stored.attached.insert(r.progress_name());
+  auto& t = open_tables_[r.progress_name()];
+  t.even_alone = r.shape && r.shape->where;
   if (t.columns.empty()) t.columns = columns_of(r);
   t.source = sim_database::table_of(r.schema->id);
   t.mode = r.mode;
@@ -295,7 +308,10 @@ void strict_sink::commit(const target_progress& next) {
     if (next.pipeline_id.empty()) world_.violate("a commit without a pipeline id");
     if (next.epoch <= now.epoch) world_.violate("a target's epoch does not grow");
     if (next.position < now.position) world_.violate("a target goes back");
-    if (now.consistent && !next.consistent && !world_.read_anew)
+    // A row that begins to match is looked up when an update left a value of it alone.
+    const bool looks_up = std::ranges::any_of(
+        stored.attached, [&](const auto& t) { return open_tables_[t].even_alone; });
+    if (now.consistent && !next.consistent && !world_.read_anew && !looks_up)
       world_.violate("a target that was consistent takes it back");
     if (!world_.store->load(next.epoch))
       world_.violate("an epoch is committed before its checkpoint is saved");
@@ -305,6 +321,7 @@ void strict_sink::commit(const target_progress& next) {
     check(next);
     if (next.consistent) settle();
     stored.tables = open_tables_;
+    stored.counts = world_.open_counts[name_];
     stored.progress = next;
     known_ = next;
   });

@@ -36,6 +36,7 @@ struct log_row {
 struct target_table {
   std::size_t source = 0; ///< number of the source's table
   route_mode mode = route_mode::upsert;
+  bool even_alone = false; ///< its route takes rows with an even value
   std::vector<std::pair<std::int16_t, std::string>> columns; ///< number at the source, name
   std::uint32_t generation = 0;
   bool finished = true;
@@ -71,6 +72,7 @@ struct target {
   std::map<std::string, std::size_t> log_from;
   /// Table -> the generation that it has to reach, since somebody asked for it (R12).
   std::map<std::string, std::uint32_t> due;
+  std::map<std::string, std::map<std::string, std::string>> counts; ///< of counting transforms, by table
 };
 
 /// Everything outside the actors of one simulated pipeline: what is durable, what breaks, and what
@@ -81,6 +83,8 @@ struct world {
   sim_database database;
   std::shared_ptr<memory_store> store = std::make_shared<memory_store>(*this);
   std::map<std::string, target> targets; ///< by sink
+  /// As target::counts, by sink: in the open transaction.
+  std::map<std::string, std::map<std::string, std::map<std::string, std::string>>> open_counts;
   wal_lsn confirmed{};                   ///< of the slot
   bool slot_made = false;
   std::size_t streams_from = 0; ///< transactions that are not streamed in this life
