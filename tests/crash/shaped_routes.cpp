@@ -34,6 +34,17 @@ std::vector<shaped_route> shaped_routes(const std::set<std::string>& without) {
        "SELECT 'a', id, balance FROM accounts_a WHERE balance <> 1000 UNION ALL "
        "SELECT 'b', id, balance FROM accounts_b WHERE balance <> 1000",
        "of, id, balance"},
+      // State that is lost, or that a replay meets, fills a wrong value or drops a change.
+      {"toasted_kept",
+       {"toasted"},
+       "transform = [\"last\", \"changes\"]\n",
+       "SELECT id, n, mark, other, big FROM toasted",
+       "id, n, mark, other, big"},
+      {"keyed_kept",
+       {"keyed"},
+       "columns = [\"id\", \"v\", { name = \"half\", expr = \"id / 2\" }]\ntransform = [\"changes\"]\n",
+       "SELECT id, v, id / 2 FROM keyed",
+       "id, v, half"},
   };
   std::erase_if(routes, [&](const shaped_route& r) {
     return std::any_of(r.tables.begin(), r.tables.end(),
