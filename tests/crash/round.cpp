@@ -50,7 +50,7 @@ level = "debug"
 )",
                       (directory / "state").string(), dice.between(20, 200),
                       dice.pick<int>({64, 128, 256}), source.url(database), excluded,
-                      dice.between(15, 300) * slowness, dice.between(1, 3));
+                      dice.between(15, 300), dice.between(1, 3));
   file << shaped_transforms;
   for (const auto& sink : sinks) {
     file << "[sink." << sink->name() << "]\n" << sink->options();
