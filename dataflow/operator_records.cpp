@@ -100,7 +100,9 @@ std::string encode_number(std::uint64_t n) {
   return out;
 }
 
-std::uint64_t decode_number(std::string_view bytes) { return reader(bytes).number<std::uint64_t>(); }
+std::uint64_t decode_number(std::string_view bytes) {
+  return reader(bytes).number<std::uint64_t>();
+}
 
 std::string encode_garbage(std::uint32_t id, std::uint32_t generation) {
   std::string out;
@@ -157,7 +159,9 @@ std::string undo_prefix(const std::string& sink, epoch_id epoch) {
   return numbered(of_sink('u', sink), epoch);
 }
 
-std::string undo_end(const std::string& sink) { return of_sink('u', sink) + std::string(9, '\xff'); }
+std::string undo_end(const std::string& sink) {
+  return of_sink('u', sink) + std::string(9, '\xff');
+}
 
 std::string garbage_prefix(const std::string& sink, epoch_id epoch) {
   return numbered(of_sink('g', sink), epoch);

@@ -48,7 +48,8 @@ bool operator_store::holds(const operator_name& name) const {
 
 std::vector<operator_size> operator_store::sizes() const {
   std::vector<operator_size> out;
-  for (const auto& [name, space] : all_spaces(*log_)) out.push_back({name, space.keys, space.bytes});
+  for (const auto& [name, space] : all_spaces(*log_))
+    out.push_back({name, space.keys, space.bytes});
   return out;
 }
 
@@ -127,7 +128,8 @@ void operator_store::undo(const std::string& sink, epoch_id epoch) {
                  if (record.whole) {
                    const auto before = decode_space(record.before.value_or(""));
                    if (names.contains(before.id)) spaces[record.key] = before;
-                 } else if (const auto of = names.find(space_of_data(record.key)); of != names.end()) {
+                 } else if (const auto of = names.find(space_of_data(record.key));
+                            of != names.end()) {
                    account(space_of(of->second), record.key, current(record.key), record.before);
                    values[record.key] = record.before;
                  }
@@ -243,8 +245,7 @@ void operator_states::begin_snapshot(const operator_name& name, std::uint32_t ge
 
 std::map<std::string, operator_states::pending, std::less<>>::iterator
 operator_states::entry(const space& of, std::string_view key) {
-  const auto [at, fresh] =
-      pending_.try_emplace(data_key(of.record.id, of.record.generation, key));
+  const auto [at, fresh] = pending_.try_emplace(data_key(of.record.id, of.record.generation, key));
   if (!fresh) return at;
   at->second.now = at->second.before = store_->log().get(at->first);
   pending_bytes_ += at->first.size() + 2 * (at->second.now ? at->second.now->size() : 0);
@@ -310,10 +311,9 @@ void operator_states::pass(epoch_id barrier, bool synced) {
   write();
   after_ = barrier;
   if (synced && !spaces_.empty())
-    store_->log().write({.ranges = {},
-                         .removals = {},
-                         .puts = {{barrier_key(sink_), encode_number(barrier)}}},
-                        true);
+    store_->log().write(
+        {.ranges = {}, .removals = {}, .puts = {{barrier_key(sink_), encode_number(barrier)}}},
+        true);
 }
 
 std::vector<operator_size> operator_states::sizes() const {

@@ -117,8 +117,9 @@ option_section hash_section() {
       {columns_option("Columns to make pseudonyms of; they become text."),
        {.name = "salt",
         .kind = kind::string,
-        .sentence = "Secret that pseudonyms are keyed with, at least 8 bytes, from the environment: "
-                    "\"${VAR}\".",
+        .sentence =
+            "Secret that pseudonyms are keyed with, at least 8 bytes, from the environment: "
+            "\"${VAR}\".",
         .store = into_values,
         .not_beside = {"salt_file"}},
        {.name = "salt_file",
@@ -172,7 +173,8 @@ option_section dedup_section() {
 option_section remember_section() {
   return of_type(
       "remember",
-      "Keeps the last row of each key in its state: fills large values that an update left out, and "
+      "Keeps the last row of each key in its state: fills large values that an update left out, "
+      "and "
       "shows whole old rows in mode append, without REPLICA IDENTITY FULL.",
       {{.name = "before",
         .kind = kind::string,
@@ -219,7 +221,8 @@ option_section explode_section() {
       "explode",
       "Makes a row of each element of an array; the key is that of the row and the element's "
       "number. Keeps the number of elements in its state.",
-      {column_option("Column with the array: an array of SQL or JSON; it becomes text, the element."),
+      {column_option(
+           "Column with the array: an array of SQL or JSON; it becomes text, the element."),
        {.name = "index",
         .kind = kind::string,
         .sentence = "Name of the column with the element's number, from 1; the column's name and "
@@ -235,9 +238,8 @@ std::vector<std::string_view> transform_types() {
 }
 
 std::vector<option_section> transform_sections() {
-  return {any_transform(),  mask_section(),  hash_section(),
-          rename_section(), dedup_section(), remember_section(),
-          flatten_section(), explode_section()};
+  return {any_transform(), mask_section(),     hash_section(),    rename_section(),
+          dedup_section(), remember_section(), flatten_section(), explode_section()};
 }
 
 } // namespace leat

@@ -32,7 +32,8 @@ bool tells(const route& inner, const origin_list& origins, const std::vector<std
   return key_through(inner, origins, key, std::vector<std::string>(key.size())).has_value();
 }
 
-/// Columns keep their numbers, or get some that stay theirs, so that changes of the table are followed.
+/// Columns keep their numbers, or get some that stay theirs, so that changes of the table are
+/// followed.
 void number_columns(table_schema& rows, const table_schema& input, std::size_t step) {
   const bool numbered = std::all_of(input.columns.begin(), input.columns.end(),
                                     [](const column& c) { return c.number != 0; });
@@ -66,13 +67,16 @@ void check_output(const transform_output& out, const transform_input& in) {
                           : "it leaves two columns called `" + c.name + "`",
            "give columns different names");
   for (const auto& f : out.from)
-    if (f && *f >= in.rows->columns.size()) fail("it passes on a column that there is not", "correct the transform");
+    if (f && *f >= in.rows->columns.size())
+      fail("it passes on a column that there is not", "correct the transform");
   for (const auto k : rows.key) {
-    if (k >= rows.columns.size()) fail("its key names a column that there is not", "correct the transform");
+    if (k >= rows.columns.size())
+      fail("its key names a column that there is not", "correct the transform");
     const bool comes = rows.identity == replica_identity::full || rows.columns[k].identity;
     if (in.mode == route_mode::upsert && !comes)
       fail("column `" + rows.columns[k].name
-               + "` of its key is not made of the replica identity alone, so deletes do not bring it",
+               + "` of its key is not made of the replica identity alone, so deletes do not bring "
+                 "it",
            "ALTER TABLE ... REPLICA IDENTITY FULL, or take columns of the primary key");
   }
 }
@@ -90,8 +94,8 @@ key_through(const route& inner, const std::vector<std::optional<std::uint16_t>>&
             const std::vector<std::uint16_t>& key, const std::vector<std::string>& texts) {
   std::vector<std::string> wanted;
   for (const auto column : inner.source_key) {
-    const auto at = std::find_if(key.begin(), key.end(),
-                                 [&](std::uint16_t k) { return origins[k] == column; });
+    const auto at =
+        std::find_if(key.begin(), key.end(), [&](std::uint16_t k) { return origins[k] == column; });
     if (at == key.end()) return std::nullopt;
     wanted.push_back(texts.at(static_cast<std::size_t>(at - key.begin())));
   }

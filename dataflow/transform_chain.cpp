@@ -85,7 +85,8 @@ void transform_chain::ask_for_incomplete(batch& rows, const planned_transforms::
     c.old_kind = old_row_kind::key;
     c.old_row = first;
     for (std::size_t i = 0; i < fresh.size(); ++i)
-      if (!came(rows.cells[first + i])) rows.cells[first + i] = batch::make_state(cell_state::absent);
+      if (!came(rows.cells[first + i]))
+        rows.cells[first + i] = batch::make_state(cell_state::absent);
     next.push_back(c);
   }
   rows.changes = std::move(next);

@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t digest_size = 8;
 constexpr std::size_t entry_size = 2 + digest_size;
 
-/// What it keeps of a key: the digests of the chosen columns as they went out last, after their names.
-/// One compares with the last of the same key only, so that 64 bits are plenty.
+/// What it keeps of a key: the digests of the chosen columns as they went out last, after their
+/// names. One compares with the last of the same key only, so that 64 bits are plenty.
 class dedup final : public transform {
  public:
   dedup(const transform_place& p, std::vector<std::uint16_t> columns)
@@ -120,6 +120,8 @@ class dedup_type final : public transform_type {
 
 } // namespace
 
-transform_type_ptr make_dedup(const transform_options& o) { return std::make_shared<dedup_type>(o); }
+transform_type_ptr make_dedup(const transform_options& o) {
+  return std::make_shared<dedup_type>(o);
+}
 
 } // namespace leat::transforms

@@ -62,8 +62,7 @@ std::optional<element_list> json_elements(std::string_view text) {
 
 std::optional<element_list> array_elements(std::string_view text) {
   // Bounds stand before an array that does not begin at 1: "[0:1]={a,b}".
-  if (text.starts_with('['))
-    text.remove_prefix(std::min(text.find('{'), text.size()));
+  if (text.starts_with('[')) text.remove_prefix(std::min(text.find('{'), text.size()));
   if (text.size() < 2 || text.front() != '{' || text.back() != '}') return std::nullopt;
   element_list out;
   for (const auto part : split(text.substr(1, text.size() - 2), "{", "}")) {

@@ -10,7 +10,8 @@ namespace leat::transforms {
 
 namespace {
 
-/// Rows by the key of the whole and the element's number. It keeps how many elements went out of each.
+/// Rows by the key of the whole and the element's number. It keeps how many elements went out of
+/// each.
 class explode final : public transform {
  public:
   explode(const transform_place& p, std::uint16_t column)
@@ -27,7 +28,8 @@ class explode final : public transform {
   using row = std::vector<cell>;
 
   row copy(const batch& rows, std::uint32_t first) const {
-    return {rows.cells.begin() + first, rows.cells.begin() + first + static_cast<std::ptrdiff_t>(width_)};
+    return {rows.cells.begin() + first,
+            rows.cells.begin() + first + static_cast<std::ptrdiff_t>(width_)};
   }
 
   std::string key_of(const batch& rows, const row& cells) const {
@@ -64,16 +66,18 @@ class explode final : public transform {
         held = move(rows, c, old, old_key, fresh, next);
     }
     const auto whole = fresh[column_];
-    if (!whole.has_value() && !whole.is_null()) return take_unchanged(rows, c, fresh, key, held, next);
+    if (!whole.has_value() && !whole.is_null())
+      return take_unchanged(rows, c, fresh, key, held, next);
     const auto elements = elements_of(rows, fresh, whole);
     for (std::size_t i = 0; i < elements.size(); ++i) {
       auto made = c;
       made.old_row = change::no_row;
       made.old_kind = old_row_kind::none;
-      const auto value = elements[i] ? rows.add_value(*elements[i])
-                                     : batch::make_state(cell_state::null);
+      const auto value =
+          elements[i] ? rows.add_value(*elements[i]) : batch::make_state(cell_state::null);
       made.new_row = add(rows, fresh, value, i + 1);
-      if (made.kind == change_kind::update && i >= held.value_or(0)) made.kind = change_kind::insert;
+      if (made.kind == change_kind::update && i >= held.value_or(0))
+        made.kind = change_kind::insert;
       next.push_back(made);
     }
     remove(rows, c, fresh, elements.size() + 1, held.value_or(0), next);

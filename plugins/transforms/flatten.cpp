@@ -53,11 +53,13 @@ std::string expression_of(const field& f, const column& from) {
   std::string path = "{";
   for (const auto& p : f.path) {
     path += path.size() == 1 ? "\"" : ",\"";
-    for (const char c : p) path += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+    for (const char c : p)
+      path += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
     path += '"';
   }
   const bool is_json = from.kind == value_class::json || from.kind == value_class::jsonb;
-  auto text = quoted(from.name, '"') + (is_json ? "" : "::json") + " #>> " + quoted(path + "}", '\'');
+  auto text =
+      quoted(from.name, '"') + (is_json ? "" : "::json") + " #>> " + quoted(path + "}", '\'');
   return f.type.empty() ? text : "(" + text + ")::" + f.type;
 }
 
@@ -89,7 +91,8 @@ class flatten final : public transform {
       if (i != column_ || keep_) out.push_back(cells[i]);
     const auto whole = cells[column_];
     for (auto& f : fields_)
-      out.push_back(whole.has_value() ? member(rows, c, cells, f) : batch::make_state(whole.state()));
+      out.push_back(whole.has_value() ? member(rows, c, cells, f)
+                                      : batch::make_state(whole.state()));
     return first;
   }
 
@@ -190,7 +193,8 @@ class flatten_type final : public transform_type {
     std::vector<sql::expression_ptr> out;
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       try {
-        out.push_back(sql::expression::compile(expression_of(fields_[i], rows.columns[from]), rows, {}));
+        out.push_back(
+            sql::expression::compile(expression_of(fields_[i], rows.columns[from]), rows, {}));
       } catch (const error& e) {
         throw error(e.kind(), e.what(), "fields, " + shown_[i], e.remedy());
       }

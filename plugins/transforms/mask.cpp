@@ -11,7 +11,11 @@ namespace {
 /// Bytes of the character that begins at `at`.
 std::size_t width(std::string_view text, std::size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+  const std::size_t n = lead < 0x80    ? 1
+                        : lead >= 0xf0 ? 4
+                        : lead >= 0xe0 ? 3
+                        : lead >= 0xc0 ? 2
+                                       : 1;
   return std::min(n, text.size() - at);
 }
 
@@ -21,8 +25,8 @@ std::size_t length(std::string_view text) {
   return n;
 }
 
-/// All characters but the first and the last so many become `with`. A text that would be shown whole
-/// is hidden whole.
+/// All characters but the first and the last so many become `with`. A text that would be shown
+/// whole is hidden whole.
 void hide(std::string_view text, std::size_t first, std::size_t last, std::string_view with,
           std::string& out) {
   const auto n = length(text);

@@ -127,7 +127,8 @@ class remember final : public transform {
     c.old_kind = old_row_kind::key;
     c.old_row = fresh;
     for (std::size_t i = 0; i < width_; ++i)
-      if (!came(rows.cells[fresh + i])) rows.cells[fresh + i] = batch::make_state(cell_state::absent);
+      if (!came(rows.cells[fresh + i]))
+        rows.cells[fresh + i] = batch::make_state(cell_state::absent);
     next.push_back(c);
   }
 

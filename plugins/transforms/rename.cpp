@@ -29,7 +29,8 @@ std::string snake_case(const std::string& name) {
       continue;
     }
     const bool after_word = i > 0 && (lower(name[i - 1]) || digit(name[i - 1]));
-    const bool before_word = i > 0 && upper(name[i - 1]) && i + 1 < name.size() && lower(name[i + 1]);
+    const bool before_word =
+        i > 0 && upper(name[i - 1]) && i + 1 < name.size() && lower(name[i + 1]);
     if (upper(c) && (after_word || before_word) && out.back() != '_') out += '_';
     out += c;
   }
@@ -44,8 +45,8 @@ class rename final : public transform {
 class rename_type final : public transform_type {
  public:
   explicit rename_type(const transform_options& o)
-      : columns_(texts_of(o, "columns")), case_(text_of(o, "case")), pattern_(text_of(o, "pattern")),
-        replacement_(text_of(o, "replacement")) {
+      : columns_(texts_of(o, "columns")), case_(text_of(o, "case")),
+        pattern_(text_of(o, "pattern")), replacement_(text_of(o, "replacement")) {
     if (case_ == "keep" && pattern_.empty())
       throw error(error_kind::usage, "nothing says what to rename to", "",
                   "add case = \"lower\" or \"snake\", or pattern and replacement");

@@ -39,21 +39,23 @@ class Transforms : public pipeline_fixture {
 
 TEST_F(Transforms, MaskedHoldsPseudonymsThatJoin) {
   ::setenv("PSEUDONYM_SALT", "a salt that a test may know", 1);
-  source("CREATE TABLE customers (id bigint PRIMARY KEY, email text, password_hash bytea, bio text);"
-         "ALTER TABLE customers ALTER bio SET STORAGE EXTERNAL;"
-         "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint, total numeric(12,2));"
-         "INSERT INTO customers VALUES (1, 'ada@example.com', 'x', repeat('b', 4000)),"
-         " (2, 'grace@example.com', 'y', NULL), (3, 'alan@example.com', 'z', 'c');"
-         "INSERT INTO orders VALUES (10, 1, 5), (11, 2, 6), (12, 3, 7)");
+  source(
+      "CREATE TABLE customers (id bigint PRIMARY KEY, email text, password_hash bytea, bio text);"
+      "ALTER TABLE customers ALTER bio SET STORAGE EXTERNAL;"
+      "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint, total numeric(12,2));"
+      "INSERT INTO customers VALUES (1, 'ada@example.com', 'x', repeat('b', 4000)),"
+      " (2, 'grace@example.com', 'y', NULL), (3, 'alan@example.com', 'z', 'c');"
+      "INSERT INTO orders VALUES (10, 1, 5), (11, 2, 6), (12, 3, 7)");
   run_shipped("masked.toml", "dwh");
   source("UPDATE customers SET email = 'ada@lovelace.org' WHERE id = 1;"
          "UPDATE customers SET id = 4 WHERE id = 2;"
          "UPDATE orders SET customer_id = 4 WHERE id = 11;"
          "DELETE FROM customers WHERE id = 3");
   run_shipped("masked.toml", "dwh");
-  EXPECT_EQ(lite("SELECT o.id, c.email, length(c.bio) FROM orders o JOIN customers c"
-                 " ON c.id = o.customer_id"),
-            (text_rows{{"10", "a**@lovelace.org", "4000"}, {"11", "g****@example.com", std::nullopt}}));
+  EXPECT_EQ(
+      lite("SELECT o.id, c.email, length(c.bio) FROM orders o JOIN customers c"
+           " ON c.id = o.customer_id"),
+      (text_rows{{"10", "a**@lovelace.org", "4000"}, {"11", "g****@example.com", std::nullopt}}));
   EXPECT_EQ(lite("SELECT count(*), max(length(id)) FROM customers"), (text_rows{{"2", "32"}}));
   EXPECT_EQ(lite("SELECT count(*) FROM customers WHERE id IN ('1', '2', '3', '4')"),
             (text_rows{{"0"}}));
@@ -65,8 +67,9 @@ TEST_F(Transforms, HistoryShowsTheValuesBefore) {
          "ALTER TABLE orders ALTER note SET STORAGE EXTERNAL;"
          "INSERT INTO orders VALUES (1, 'new', repeat('n', 3000)), (2, 'new', NULL)");
   run_shipped("history.toml", "history");
-  source("UPDATE orders SET state = 'paid' WHERE id = 1; DELETE FROM orders WHERE id = 2;"
-         "UPDATE orders SET state = 'sent' WHERE id = 1; INSERT INTO orders VALUES (3, 'new', 'x')");
+  source(
+      "UPDATE orders SET state = 'paid' WHERE id = 1; DELETE FROM orders WHERE id = 2;"
+      "UPDATE orders SET state = 'sent' WHERE id = 1; INSERT INTO orders VALUES (3, 'new', 'x')");
   run_shipped("history.toml", "history");
   EXPECT_EQ(lite("SELECT _leat_seq, _leat_op, id, state, length(note), old_state, length(old_note),"
                  " _leat_missing FROM orders_changes WHERE _leat_op <> 'r'"),
@@ -79,23 +82,28 @@ TEST_F(Transforms, HistoryShowsTheValuesBefore) {
 }
 
 TEST_F(Transforms, ChainsFollowRandomChangesOverRestarts) {
-  source("CREATE TABLE item (id int PRIMARY KEY, name text, tags jsonb, doc jsonb, note text);"
-         "ALTER TABLE item ALTER note SET STORAGE EXTERNAL; ALTER TABLE item ALTER tags SET STORAGE "
-         "EXTERNAL;"
-         "INSERT INTO item SELECT i, 'name ' || i, jsonb_build_array('a' || i, repeat('t', 3000)),"
-         " jsonb_build_object('city', 'c' || i % 7, 'n', i), repeat('n', 3000)"
-         " FROM generate_series(1, 120) i");
+  source(
+      "CREATE TABLE item (id int PRIMARY KEY, name text, tags jsonb, doc jsonb, note text);"
+      "ALTER TABLE item ALTER note SET STORAGE EXTERNAL; ALTER TABLE item ALTER tags SET STORAGE "
+      "EXTERNAL;"
+      "INSERT INTO item SELECT i, 'name ' || i, jsonb_build_array('a' || i, repeat('t', 3000)),"
+      " jsonb_build_object('city', 'c' || i % 7, 'n', i), repeat('n', 3000)"
+      " FROM generate_series(1, 120) i");
   text.routes = {
       "from = \"public.item\"\nto = \"deduped\"\ncolumns = [\"id\", \"name\", \"note\"]\n"
       "transform = [\"last\", \"dd\"]",
-      "from = \"public.item\"\nto = \"tags\"\ncolumns = [\"id\", \"name\", \"tags\"]\ntransform = [\"ex\"]",
-      "from = \"public.item\"\nto = \"flat\"\ncolumns = [\"id\", \"doc\"]\ntransform = [\"fl\", \"up\"]",
-      "from = \"public.item\"\nto = \"hashed\"\ncolumns = [\"id\", \"note\"]\ntransform = [\"ha\"]"};
-  text.rest = "[transform.last]\ntype = \"remember\"\n[transform.dd]\ntype = \"dedup\"\n"
-              "[transform.ex]\ntype = \"explode\"\ncolumn = \"tags\"\n"
-              "[transform.fl]\ntype = \"flatten\"\ncolumn = \"doc\"\nfields = [\"city\", \"num=n::int\"]\n"
-              "[transform.up]\ntype = \"rename\"\npattern = \"^doc_\"\nreplacement = \"the_\"\n"
-              "[transform.ha]\ntype = \"hash\"\ncolumns = [\"id\"]\nsalt = \"longer than 8\"\n";
+      "from = \"public.item\"\nto = \"tags\"\ncolumns = [\"id\", \"name\", \"tags\"]\ntransform = "
+      "[\"ex\"]",
+      "from = \"public.item\"\nto = \"flat\"\ncolumns = [\"id\", \"doc\"]\ntransform = [\"fl\", "
+      "\"up\"]",
+      "from = \"public.item\"\nto = \"hashed\"\ncolumns = [\"id\", \"note\"]\ntransform = "
+      "[\"ha\"]"};
+  text.rest =
+      "[transform.last]\ntype = \"remember\"\n[transform.dd]\ntype = \"dedup\"\n"
+      "[transform.ex]\ntype = \"explode\"\ncolumn = \"tags\"\n"
+      "[transform.fl]\ntype = \"flatten\"\ncolumn = \"doc\"\nfields = [\"city\", \"num=n::int\"]\n"
+      "[transform.up]\ntype = \"rename\"\npattern = \"^doc_\"\nreplacement = \"the_\"\n"
+      "[transform.ha]\ntype = \"hash\"\ncolumns = [\"id\"]\nsalt = \"longer than 8\"\n";
   start();
   wait_until_caught_up();
   std::mt19937 dice(11);
@@ -112,12 +120,14 @@ TEST_F(Transforms, ChainsFollowRandomChangesOverRestarts) {
       source("DELETE FROM item WHERE id = " + id);
       break;
     case 3:
-      source("INSERT INTO item VALUES (" + id + ", 'new', '[]', '{\"n\": 7}', repeat('x', 4000)) ON "
-             "CONFLICT DO NOTHING");
+      source("INSERT INTO item VALUES (" + id
+             + ", 'new', '[]', '{\"n\": 7}', repeat('x', 4000)) ON "
+               "CONFLICT DO NOTHING");
       break;
     case 4:
-      source("UPDATE item SET tags = (SELECT jsonb_agg(repeat('y', 2000 + g)) FROM generate_series(1, "
-             + std::to_string(dice() % 4) + ") g) WHERE id = " + id);
+      source(
+          "UPDATE item SET tags = (SELECT jsonb_agg(repeat('y', 2000 + g)) FROM generate_series(1, "
+          + std::to_string(dice() % 4) + ") g) WHERE id = " + id);
       break;
     case 5:
       source("UPDATE item SET doc = doc || '{\"city\": \"" + id + "\"}' WHERE id = " + id);
@@ -145,13 +155,15 @@ TEST_F(Transforms, ChainsFollowRandomChangesOverRestarts) {
   expect("SELECT id, name, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, 'null')) "
          "WITH ORDINALITY e(value, n)",
          "SELECT id, name, tags, tags_index FROM tags");
-  expect("SELECT id, doc->>'city', (doc->>'n')::int FROM item", "SELECT id, the_city, num FROM flat");
+  expect("SELECT id, doc->>'city', (doc->>'n')::int FROM item",
+         "SELECT id, the_city, num FROM flat");
   expect("SELECT count(*), count(note), sum(length(note)) FROM item",
          "SELECT count(*), count(note), sum(length(note)) FROM hashed");
 }
 
 TEST_F(Transforms, StandInThePlanAndAreRefusedWhenTheyChange) {
-  source("CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALUES (1, 'abcdefgh')");
+  source(
+      "CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALUES (1, 'abcdefgh')");
   text.routes = {"from = \"public.item\"\ntransform = [\"short\"]"};
   text.rest = "[transform.short]\ntype = \"mask\"\nmethod = \"keep_last\"\ncolumns = [\"name\"]\n";
   const auto planned = leat("plan");
@@ -163,7 +175,8 @@ TEST_F(Transforms, StandInThePlanAndAreRefusedWhenTheyChange) {
   text.rest += "keep = 2\n";
   const auto refused = leat("run", {"--until", "caught-up"});
   EXPECT_EQ(refused.status.code, 2);
-  EXPECT_NE(refused.err.find("would now give other rows: transform"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("would now give other rows: transform"), std::string::npos)
+      << refused.err;
 }
 
 TEST_F(Transforms, StateThatIsMissingEndsTheRun) {

@@ -58,8 +58,7 @@ class counting final : public transform {
     }
     if (c.kind != change_kind::read) {
       const auto at = rows.position_of(c);
-      if (last_ && at <= *last_)
-        world_.violate("a change came twice to " + sink_ + "/" + table_);
+      if (last_ && at <= *last_) world_.violate("a change came twice to " + sink_ + "/" + table_);
       last_ = at;
     }
     const auto row = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);

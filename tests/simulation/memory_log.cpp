@@ -10,9 +10,8 @@ std::optional<std::string> memory_log::get(std::string_view key) const {
   return found->second;
 }
 
-void memory_log::scan(
-    std::string_view from, std::string_view to, bool descending,
-    const std::function<bool(std::string_view, std::string_view)>& look) const {
+void memory_log::scan(std::string_view from, std::string_view to, bool descending,
+                      const std::function<bool(std::string_view, std::string_view)>& look) const {
   const auto begin = all_.lower_bound(from);
   const auto end = all_.lower_bound(to);
   if (descending) {

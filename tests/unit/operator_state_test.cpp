@@ -24,7 +24,8 @@ class OperatorState : public testing::Test {
   std::shared_ptr<operator_store> open() {
     states_.reset();
     store_.reset();
-    store_ = std::make_shared<operator_store>(open_operator_database(directory_.path() / "o", false));
+    store_ =
+        std::make_shared<operator_store>(open_operator_database(directory_.path() / "o", false));
     return store_;
   }
 
@@ -121,7 +122,8 @@ TEST_F(OperatorState, BeginsAnewWithASnapshotOnce) {
   states_->pass(1, true);
   state = &run(1);
   states_->begin_snapshot(counts, 1, false);
-  EXPECT_THAT(state->get("a"), Optional(std::string("2"))) << "the snapshot goes on after a restart";
+  EXPECT_THAT(state->get("a"), Optional(std::string("2")))
+      << "the snapshot goes on after a restart";
   states_->begin_snapshot(counts, 2, false);
   EXPECT_EQ(state->get("a"), std::nullopt);
 }
@@ -149,7 +151,8 @@ TEST_F(OperatorState, KeepsWhatUndoingNeedsOfASinkThatHasNotCommitted) {
   auto* state = &run(0);
   state->put("a", "1");
   states_->pass(1, true);
-  store_ = std::make_shared<operator_store>(std::shared_ptr<key_value_store>(store_, &store_->log()));
+  store_ =
+      std::make_shared<operator_store>(std::shared_ptr<key_value_store>(store_, &store_->log()));
   store_->stands_at("dwh", 1);
   states_ = std::make_unique<operator_states>(store_, "dwh", 1);
   states_->open(counts).put("a", "2");
@@ -178,7 +181,9 @@ TEST_F(OperatorState, ForgetsWhatUndoingNeededOnceNoRestartDoes) {
 /// Random histories: whatever is undone, the state is what a copy at that barrier says.
 TEST_F(OperatorState, IsThatOfAnyBarrierThatWasNotForgotten) {
   std::mt19937 random(7);
-  const auto below = [&](std::uint32_t n) { return std::uniform_int_distribution<std::uint32_t>(0, n - 1)(random); };
+  const auto below = [&](std::uint32_t n) {
+    return std::uniform_int_distribution<std::uint32_t>(0, n - 1)(random);
+  };
   using contents = std::map<std::string, std::string>;
   std::map<epoch_id, contents> at{{0, {}}};
   contents now;

@@ -49,13 +49,16 @@ TEST_F(Dedup, DropsAnUpdateThatChangesNothing) {
 }
 
 TEST_F(Dedup, TakesAValueThatWasLeftAloneForTheSame) {
-  EXPECT_THAT(all_.run(change().insert({1, "a", "x"}).update({1, "a", unchanged}).update({1, "b", unchanged})),
-              ElementsAre("i 1|a|x", "u 1|b|~"));
+  EXPECT_THAT(
+      all_.run(
+          change().insert({1, "a", "x"}).update({1, "a", unchanged}).update({1, "b", unchanged})),
+      ElementsAre("i 1|a|x", "u 1|b|~"));
 }
 
 TEST_F(Dedup, LooksAtTheChosenColumnsOnly) {
-  EXPECT_THAT(names_.run(change().insert({1, "a", "x"}).update({1, "a", "y"}).update({1, nullptr, "y"})),
-              ElementsAre("i 1|a|x", "u 1|NULL|y"));
+  EXPECT_THAT(
+      names_.run(change().insert({1, "a", "x"}).update({1, "a", "y"}).update({1, nullptr, "y"})),
+      ElementsAre("i 1|a|x", "u 1|NULL|y"));
 }
 
 TEST_F(Dedup, PassesWhatItKnowsNothingOf) {
@@ -65,14 +68,23 @@ TEST_F(Dedup, PassesWhatItKnowsNothingOf) {
 }
 
 TEST_F(Dedup, PassesRowsOfSnapshotsAndForgetsRowsThatGo) {
-  EXPECT_THAT(all_.run(change().read({1, "a", "x"}).read({1, "a", "x"}).remove({1, absent, absent})
-                           .update({1, "a", "x"}).truncate().update({1, "a", "x"})),
+  EXPECT_THAT(all_.run(change()
+                           .read({1, "a", "x"})
+                           .read({1, "a", "x"})
+                           .remove({1, absent, absent})
+                           .update({1, "a", "x"})
+                           .truncate()
+                           .update({1, "a", "x"})),
               ElementsAre("r 1|a|x", "r 1|a|x", "d 1|-|-", "u 1|a|x", "t", "u 1|a|x"));
 }
 
 TEST_F(Dedup, FollowsAKeyThatMoves) {
-  EXPECT_THAT(all_.run(change().insert({1, "a", "x"}).update({1, absent, absent}, {2, "a", "x"})
-                           .update({2, "a", "x"}).insert({1, "a", "x"}).update({1, "a", "x"})),
+  EXPECT_THAT(all_.run(change()
+                           .insert({1, "a", "x"})
+                           .update({1, absent, absent}, {2, "a", "x"})
+                           .update({2, "a", "x"})
+                           .insert({1, "a", "x"})
+                           .update({1, "a", "x"})),
               ElementsAre("i 1|a|x", "u 2|a|x <- 1|-|-", "i 1|a|x"));
 }
 
@@ -83,8 +95,11 @@ TEST_F(Dedup, NeedsAKey) {
 
 TEST(Remember, FillsWhatAnUpdateLeftOut) {
   chain_at_work chain(items(), {transform_section("remember")});
-  EXPECT_THAT(chain.run(change().insert({1, "a", "large"}).update({1, "b", unchanged})
-                            .update({1, unchanged, nullptr}).update({1, "c", unchanged})),
+  EXPECT_THAT(chain.run(change()
+                            .insert({1, "a", "large"})
+                            .update({1, "b", unchanged})
+                            .update({1, unchanged, nullptr})
+                            .update({1, "c", unchanged})),
               ElementsAre("i 1|a|large", "u 1|b|large", "u 1|b|NULL", "u 1|c|NULL"));
   EXPECT_THAT(chain.asked(), IsEmpty());
 }
@@ -117,8 +132,10 @@ TEST(Remember, FillsARowThatMovesFromAnEarlierOne) {
 
 TEST(Remember, GivesLogsTheWholeOldRow) {
   chain_at_work chain(log_of(items()), {transform_section("remember")});
-  EXPECT_THAT(chain.run(change().insert({1, "a", "x"}).update({1, "b", unchanged}).remove({1, absent, absent})),
-              ElementsAre("i 1|a|x", "u 1|b|x <- 1|a|x", "d 1|b|x"));
+  EXPECT_THAT(
+      chain.run(
+          change().insert({1, "a", "x"}).update({1, "b", unchanged}).remove({1, absent, absent})),
+      ElementsAre("i 1|a|x", "u 1|b|x <- 1|a|x", "d 1|b|x"));
 }
 
 TEST(Remember, GivesLogsNothingOfALaterRow) {
@@ -135,15 +152,17 @@ TEST(Remember, KeepsWhatTheStreamBroughtToALog) {
   b.begin(40).insert({1, "new", "new"});
   b.chunk(50, 1).read({1, "older", "older"});
   b.begin(60).update({1, "a", unchanged});
-  EXPECT_THAT(chain.run(b), ElementsAre("i 1|new|new", "r 1|older|older", "u 1|a|new <- 1|new|new"));
+  EXPECT_THAT(chain.run(b),
+              ElementsAre("i 1|new|new", "r 1|older|older", "u 1|a|new <- 1|new|new"));
 }
 
 TEST(Remember, ShowsOldValuesBesideTheNewOnes) {
   chain_at_work chain(log_of(items()), {transform_section("remember").set("before", {"old_"})});
   EXPECT_THAT(chain.columns(), ElementsAre("id", "name", "body", "old_id", "old_name", "old_body"));
-  EXPECT_THAT(chain.run(change().insert({1, "a", "x"}).update({1, "b", unchanged}).remove({1, absent, absent})),
-              ElementsAre("i 1|a|x|NULL|NULL|NULL", "u 1|b|x|1|a|x <- 1|a|x|1|a|x",
-                          "d 1|b|x|1|b|x"));
+  EXPECT_THAT(
+      chain.run(
+          change().insert({1, "a", "x"}).update({1, "b", unchanged}).remove({1, absent, absent})),
+      ElementsAre("i 1|a|x|NULL|NULL|NULL", "u 1|b|x|1|a|x <- 1|a|x|1|a|x", "d 1|b|x|1|b|x"));
 }
 
 TEST(Remember, KeepsRowsReadableWhenColumnsComeAndGo) {
@@ -190,8 +209,9 @@ class Explode : public testing::Test {
 TEST_F(Explode, MakesARowOfEachElement) {
   EXPECT_THAT(chain_.columns(), ElementsAre("id", "goods", "who", "goods_index"));
   EXPECT_THAT(chain_.planned().key, ElementsAre(0, 3));
-  EXPECT_THAT(chain_.run(cart().insert({1, R"(["a, b", {"n": [1, 2]}, null, 1.50])", "x"})),
-              ElementsAre("i 1|a, b|x|1", "i 1|{\"n\": [1, 2]}|x|2", "i 1|NULL|x|3", "i 1|1.50|x|4"));
+  EXPECT_THAT(
+      chain_.run(cart().insert({1, R"(["a, b", {"n": [1, 2]}, null, 1.50])", "x"})),
+      ElementsAre("i 1|a, b|x|1", "i 1|{\"n\": [1, 2]}|x|2", "i 1|NULL|x|3", "i 1|1.50|x|4"));
 }
 
 TEST_F(Explode, AnUpdateReplacesTheElements) {
@@ -205,7 +225,8 @@ TEST_F(Explode, AnUpdateReplacesTheElements) {
 
 TEST_F(Explode, AnArrayThatWasLeftAloneKeepsItsElements) {
   chain_.run(cart().insert({1, R"(["a", "b"])", "x"}));
-  EXPECT_THAT(chain_.run(cart().update({1, unchanged, "y"})), ElementsAre("u 1|~|y|1", "u 1|~|y|2"));
+  EXPECT_THAT(chain_.run(cart().update({1, unchanged, "y"})),
+              ElementsAre("u 1|~|y|1", "u 1|~|y|2"));
   EXPECT_THAT(chain_.run(cart().update({2, unchanged, "y"})), IsEmpty());
   EXPECT_THAT(chain_.asked(), ElementsAre(ElementsAre("2")));
 }

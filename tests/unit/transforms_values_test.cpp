@@ -77,20 +77,20 @@ TEST(Mask, LeavesNullAndUnchangedValuesAndMasksOldRows) {
 }
 
 TEST(Mask, OfAColumnThatIsNotThereNamesTheNearest) {
-  EXPECT_THAT(refusal([] { chain_at_work(people(), {mask_of({"emial"}, "fixed")}); }),
-              HasSubstr("there is no column `emial` | transform mask, columns | did you mean `email`?"));
+  EXPECT_THAT(
+      refusal([] { chain_at_work(people(), {mask_of({"emial"}, "fixed")}); }),
+      HasSubstr("there is no column `emial` | transform mask, columns | did you mean `email`?"));
 }
 
 TEST(Mask, RefusesAnExpressionThatIsNone) {
-  EXPECT_THAT(refusal([] {
-                masked(mask_of({"email"}, "pattern").set("pattern", {"("}), "a");
-              }),
+  EXPECT_THAT(refusal([] { masked(mask_of({"email"}, "pattern").set("pattern", {"("}), "a"); }),
               HasSubstr("the expression is not one"));
 }
 
 TEST(Hash, GivesEqualPseudonymsForEqualValuesOfAllTables) {
   chain_at_work one(people(), {hash_of({"email", "note"})});
-  const auto lines = one.run(batch_builder(people()).insert({1, "ada", "ada"}).insert({2, "ada", "b"}));
+  const auto lines =
+      one.run(batch_builder(people()).insert({1, "ada", "ada"}).insert({2, "ada", "b"}));
   const auto first = lines.at(0).substr(4, 16);
   EXPECT_EQ(lines.at(0), "i 1|" + first + "|" + first);
   EXPECT_THAT(lines.at(1), HasSubstr("i 2|" + first + "|"));
@@ -150,10 +150,9 @@ TEST(Rename, ToOneNameTwiceIsRefused) {
                    .column("A", value_class::text)
                    .key({"a"})
                    .build();
-  EXPECT_THAT(refusal([&] {
-                chain_at_work(table, {transform_section("rename").set("case", {"lower"})});
-              }),
-              HasSubstr("it leaves two columns called `a` | transform rename"));
+  EXPECT_THAT(
+      refusal([&] { chain_at_work(table, {transform_section("rename").set("case", {"lower"})}); }),
+      HasSubstr("it leaves two columns called `a` | transform rename"));
 }
 
 schema_ptr documents() {
@@ -173,13 +172,14 @@ TEST(Flatten, MakesColumnsOfMembers) {
   chain_at_work chain(documents(), {flattened({"city", "a.b", "total=sum::numeric(9,2)"})});
   EXPECT_THAT(chain.columns(), ElementsAre("id", "n", "doc_city", "doc_a_b", "total"));
   EXPECT_EQ(chain.planned().schema->columns[4].kind, value_class::numeric);
-  EXPECT_THAT(chain.run(batch_builder(documents())
-                            .insert({1, R"({"city": "Żywiec \"x\"", "a": {"b": [1, 2]}, "sum": 1.5})", 3})
-                            .insert({2, R"({"city": null, "sum": 123456789012345678e-12})", 4})
-                            .insert({3, nullptr, 5})
-                            .update({3, unchanged, 6})),
-              ElementsAre("i 1|3|Żywiec \"x\"|[1, 2]|1.50", "i 2|4|NULL|NULL|123456.79",
-                          "i 3|5|NULL|NULL|NULL", "u 3|6|~|~|~"));
+  EXPECT_THAT(
+      chain.run(batch_builder(documents())
+                    .insert({1, R"({"city": "Żywiec \"x\"", "a": {"b": [1, 2]}, "sum": 1.5})", 3})
+                    .insert({2, R"({"city": null, "sum": 123456789012345678e-12})", 4})
+                    .insert({3, nullptr, 5})
+                    .update({3, unchanged, 6})),
+      ElementsAre("i 1|3|Żywiec \"x\"|[1, 2]|1.50", "i 2|4|NULL|NULL|123456.79",
+                  "i 3|5|NULL|NULL|NULL", "u 3|6|~|~|~"));
 }
 
 TEST(Flatten, ThatCannotStopsWithTheRow) {
