@@ -296,7 +296,8 @@ class assembler {
       if (r->sink != sink) continue;
       const auto s = out_.start.snapshots.find(r->schema->id);
       const bool unbegun =
-          s != out_.start.snapshots.end() && waits_for(*r, s->second) && !is_lookup(s->second)
+          s != out_.start.snapshots.end() && waits_for(*r, s->second)
+          && is_read_for(r->sink, r->progress_name(), s->second.sinks)
           && progress_of(sink).last_generation(r->progress_name()) < s->second.generation;
       if (unbegun || !out_.start.routes.contains(r->full_name())) out.insert(r->progress_name());
     }
@@ -324,16 +325,19 @@ class assembler {
   /// A target that is ahead of the checkpoint may have passed a snapshot that is under way in it,
   /// and missing rows with it: it was consistent after it had heard of it.
   void let_go_of_passed(oid table, table_snapshot& state) const {
-    const auto before = taking_part(table, state);
     std::vector<std::string> left;
-    for (const auto& r : before) {
+    bool passed = false;
+    for (const auto& r : taking_part(table, state)) {
       const auto& held = progress_of(r->sink);
-      const bool unbegun = !is_lookup(state)
-                           && held.last_generation(r->progress_name()) < state.generation;
-      if (!held.consistent || unbegun)
-        left.push_back(r->full_name());
+      const bool read = is_read_for(r->sink, r->progress_name(), state.sinks);
+      const bool unbegun = read && held.last_generation(r->progress_name()) < state.generation;
+      const auto name = read ? r->full_name() : r->sink;
+      if (held.consistent && !unbegun)
+        passed = true;
+      else if (!contains(left, name))
+        left.push_back(name);
     }
-    if (left.size() == before.size()) return;
+    if (!passed) return;
     state.sinks = std::move(left);
     if (!state.sinks.empty()) return;
     state.phase = snapshot_phase::finished;
@@ -405,6 +409,7 @@ class assembler {
   /// table's last generation as the checkpoint knows it; a target may know of later ones, of a time
   /// when the table had been let go.
   void begin(const schema_ptr& schema, std::uint32_t last, std::vector<std::string> targets) {
+    targets = targets_of_sinks(targets, out_.plan.routes, schema->id);
     for (const auto& r : out_.plan.routes) {
       if (r->schema->id != schema->id || !takes_part(r->sink, r->progress_name(), targets))
         continue;

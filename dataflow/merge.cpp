@@ -256,6 +256,23 @@ void keep_progress_names(std::vector<route_ptr>& routes,
   }
 }
 
+std::vector<std::string> targets_of_sinks(const std::vector<std::string>& sinks,
+                                          const std::vector<route_ptr>& routes, oid table) {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& name) {
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  };
+  for (const auto& entry : sinks) {
+    if (entry.find('/') != std::string::npos) {
+      add(entry);
+      continue;
+    }
+    for (const auto& r : routes)
+      if (r->sink == entry && r->schema->id == table) add(r->full_name());
+  }
+  return out;
+}
+
 bool route::shares(const std::string& column) const {
   return std::find(shared.begin(), shared.end(), column) != shared.end();
 }

@@ -24,6 +24,10 @@ route_ptr merged_anew(const route_ptr& next, const route& before,
 void keep_progress_names(std::vector<route_ptr>& routes,
                          const std::map<std::string, std::string>& known);
 
+/// Entries of table_snapshot::sinks that name a sink alone, as the routes of that table to it.
+std::vector<std::string> targets_of_sinks(const std::vector<std::string>& sinks,
+                                          const std::vector<route_ptr>& routes, oid table);
+
 /// What stands between target and source table in route::record.
 inline constexpr std::string_view record_separator = " <- ";
 

@@ -74,7 +74,7 @@ std::vector<router::output> router::start() {
     if (table == nullptr || !table->tracking() || !takes_part(*r, table->state().sinks)) continue;
     if (waits_for_rows(*r)) continue;
     const auto& held = sinks_[sink_of_route_[r->id]].at;
-    if (is_lookup(table->state())
+    if (!is_read_for(r->sink, r->progress_name(), table->state().sinks)
         && held.last_generation(r->progress_name()) != table->state().generation)
       continue;
     out.push_back(
@@ -110,6 +110,7 @@ std::uint32_t router::last_generation(oid table) const {
 
 std::vector<router::output> router::restart_snapshot(oid table, std::vector<std::string> sinks) {
   std::vector<output> out;
+  sinks = targets_of_sinks(sinks, routes_, table);
   snapshots_.begin(schemas_.at(table), last_generation(table) + 1, sinks);
   const auto generation = snapshots_.find(table)->state().generation;
   for (const auto id : routes_of_table_.at(table)) {

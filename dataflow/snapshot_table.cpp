@@ -17,10 +17,10 @@ bool takes_part(std::string_view sink, std::string_view target,
   return sinks.empty() || std::any_of(sinks.begin(), sinks.end(), names);
 }
 
-/// Generations are for targets, or for all; add_missing() alone names a sink.
-bool is_lookup(const table_snapshot& s) {
-  return s.phase != snapshot_phase::finished && s.sinks.size() == 1
-         && s.sinks.front().find('/') == std::string::npos;
+bool is_read_for(std::string_view sink, std::string_view target,
+                 const std::vector<std::string>& sinks) {
+  return sinks.empty()
+         || std::ranges::find(sinks, std::string(sink) + "/" + std::string(target)) != sinks.end();
 }
 
 snapshot_table::snapshot_table(schema_ptr schema, std::uint32_t generation,

@@ -35,9 +35,10 @@ enum class request_ticket : std::uint64_t { none };
 /// Whether a route takes part in a snapshot for `sinks`, as in table_snapshot.
 bool takes_part(std::string_view sink, std::string_view target,
                 const std::vector<std::string>& sinks);
-/// Rows that a sink missed are looked up (R6) after the snapshot was finished: for its targets no
-/// generation begins, and some may have no part in this one.
-bool is_lookup(const table_snapshot&);
+/// Whether the generation is for this target. A sink that is named without a target has rows looked
+/// up (R6) in it, and targets that know nothing of the generation.
+bool is_read_for(std::string_view sink, std::string_view target,
+                 const std::vector<std::string>& sinks);
 
 /// The snapshot of one source table, from its fence to the passing of its last H (R5). Used by
 /// snapshot_driver, which owns the requests; all calls in stream order.

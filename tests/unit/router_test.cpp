@@ -221,7 +221,7 @@ TEST_F(Router, WhatASinkIsPromisedIsCommittedAlsoWithoutRows) {
 
 TEST_F(Router, AnUnfinishedSnapshotIsAnnouncedAtTheStart) {
   start({to("one", items()), to("two", items()), to("two", others())});
-  snapshots_.begin(items(), 3, {"two"});
+  snapshots_.begin(items(), 3, {"two/items"});
   EXPECT_EQ(said(router_->start()), strings{"two: items begun 3"});
 }
 
