@@ -133,7 +133,8 @@ class merge_check {
 /// A metadata column, or two, that differ between the tables.
 std::string telling_expression(const route& a, const route& b) {
   if (a.source()->name == b.source()->name) return "leat.schema";
-  return a.source()->schema == b.source()->schema ? "leat.table" : "leat.schema || '.' || leat.table";
+  return a.source()->schema == b.source()->schema ? "leat.table"
+                                                  : "leat.schema || '.' || leat.table";
 }
 
 std::string one_target(const route& a, const route& b) {
@@ -148,26 +149,24 @@ constexpr const char* other_names =
   const bool append = a.mode == route_mode::append;
   std::string key;
   for (const auto c : a.source()->key) key += ", \"" + a.source()->columns[c].name + "\"";
-  throw error(error_kind::usage,
-              one_target(a, b) + ", and no column" + (append ? "" : " of its key")
-                  + " tells their rows apart",
-              "",
-              other_names
-                  + std::string("; or merge them: columns = [\"*\", { name = \"source\", expr = \"")
-                  + telling_expression(a, b) + "\" }]"
-                  + (append ? "" : ", key = [\"source\"" + key + "]"));
+  throw error(
+      error_kind::usage,
+      one_target(a, b) + ", and no column" + (append ? "" : " of its key")
+          + " tells their rows apart",
+      "",
+      other_names + std::string("; or merge them: columns = [\"*\", { name = \"source\", expr = \"")
+          + telling_expression(a, b) + "\" }]" + (append ? "" : ", key = [\"source\"" + key + "]"));
 }
 
 void check_pair(const route& a, const route& b) {
   if (a.source()->id == b.source()->id)
     throw error(error_kind::usage, one_target(a, b), "",
                 "give one of the routes another `to`, or make them one with OR");
-  if (a.target != b.target)
-    throw error(error_kind::usage, one_target(a, b), "", other_names);
+  if (a.target != b.target) throw error(error_kind::usage, one_target(a, b), "", other_names);
   if (a.mode == route_mode::upsert && (a.key.empty() || b.key.empty()))
     throw error(error_kind::usage,
-                one_target(a, b) + ", and " + table_of(a.key.empty() ? a : b) + " has no key",
-                "", "name unique columns with `key`, or use mode = \"append\"");
+                one_target(a, b) + ", and " + table_of(a.key.empty() ? a : b) + " has no key", "",
+                "name unique columns with `key`, or use mode = \"append\"");
   const merge_check pair(a, b, error_kind::usage);
   pair.modes();
   if (!told_apart(a, b)) refuse_untold(a, b);
@@ -184,9 +183,10 @@ std::vector<std::string> columns_of(const std::vector<const route*>& routes) {
 }
 
 [[noreturn]] void stop(const route& before, const std::string& what) {
-  throw error(error_kind::source, what, "table " + table_of(before) + " to " + before.target,
-              "leave the table out of `tables` and run once; when all tables of the target are alike "
-              "again, take it in again and run: its rows are read anew");
+  throw error(
+      error_kind::source, what, "table " + table_of(before) + " to " + before.target,
+      "leave the table out of `tables` and run once; when all tables of the target are alike "
+      "again, take it in again and run: its rows are read anew");
 }
 
 } // namespace
@@ -213,7 +213,8 @@ void make_merge(const std::vector<std::shared_ptr<route>>& routes, bool fresh) {
 route_ptr merged_anew(const route_ptr& next, const route& before,
                       const std::vector<const route*>& others) {
   if (own_rows_of(*next) != before.own_rows)
-    stop(before, "the table was renamed, and its rows at the target are told from others' by its name");
+    stop(before,
+         "the table was renamed, and its rows at the target are told from others' by its name");
   const auto diff = diff_schemas(*before.schema, *next->schema);
   for (const auto& c : before.columns) {
     const auto place = diff.place[c.source];

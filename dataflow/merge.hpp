@@ -9,9 +9,10 @@
 
 namespace leat {
 
-/// Makes one merge of the routes of several source tables into one target of one sink: each learns of
-/// the others, what tells its rows apart, and a name for its progress. `fresh`: no run has known any of
-/// the tables; then all must give the same columns. Throws leat::error of kind usage, its place empty.
+/// Makes one merge of the routes of several source tables into one target of one sink: each learns
+/// of the others, what tells its rows apart, and a name for its progress. `fresh`: no run has known
+/// any of the tables; then all must give the same columns. Throws leat::error of kind usage, its
+/// place empty.
 void make_merge(const std::vector<std::shared_ptr<route>>& routes, bool fresh);
 
 /// The next version of a route of a merge beside the others as they are now. Throws leat::error of
@@ -19,8 +20,8 @@ void make_merge(const std::vector<std::shared_ptr<route>>& routes, bool fresh);
 route_ptr merged_anew(const route_ptr& next, const route& before,
                       const std::vector<const route*>& others);
 
-/// Targets that one table more, or one less, is routed to than in the run before: who was there keeps
-/// the name of its progress. `known`: checkpoint::routes of that run.
+/// Targets that one table more, or one less, is routed to than in the run before: who was there
+/// keeps the name of its progress. `known`: checkpoint::routes of that run.
 void keep_progress_names(std::vector<route_ptr>& routes,
                          const std::map<std::string, std::string>& known);
 

@@ -21,10 +21,11 @@ class ShippedFile : public pipeline_fixture {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
       }
     });
-    const auto ended = bare_leat(
-        {"run", (root / "configs" / name).string(), "--until", "caught-up", "--set",
-         "source.url=" + server().url(source_database), "--set", "sink.dwh.path=" + lite_path().string(),
-         "--set", "pipeline.state=" + state_path().string(), "--set", "checkpoint.interval=50ms"});
+    const auto ended =
+        bare_leat({"run", (root / "configs" / name).string(), "--until", "caught-up", "--set",
+                   "source.url=" + server().url(source_database), "--set",
+                   "sink.dwh.path=" + lite_path().string(), "--set",
+                   "pipeline.state=" + state_path().string(), "--set", "checkpoint.interval=50ms"});
     done = true;
     nudging.join();
     EXPECT_EQ(ended.status.code, 0) << ended.err;
@@ -32,14 +33,15 @@ class ShippedFile : public pipeline_fixture {
 };
 
 TEST_F(ShippedFile, FanOutCastsValuesAndLeavesRowsWithoutAnIdOut) {
-  source("CREATE SCHEMA dbo;"
-         "CREATE TABLE dbo.constants (constantid int, name text, value text);"
-         "ALTER TABLE dbo.constants REPLICA IDENTITY FULL;"
-         "CREATE TABLE dbo.enumdescriptor (enumid int, enumname text, value int);"
-         "ALTER TABLE dbo.enumdescriptor REPLICA IDENTITY FULL;"
-         "INSERT INTO dbo.constants VALUES (1, 'max', '9223372036854775807'), (NULL, 'draft', 'x'), "
-         "(3, 'gone', '3');"
-         "INSERT INTO dbo.enumdescriptor VALUES (1, 'red', 10), (NULL, 'none', 20)");
+  source(
+      "CREATE SCHEMA dbo;"
+      "CREATE TABLE dbo.constants (constantid int, name text, value text);"
+      "ALTER TABLE dbo.constants REPLICA IDENTITY FULL;"
+      "CREATE TABLE dbo.enumdescriptor (enumid int, enumname text, value int);"
+      "ALTER TABLE dbo.enumdescriptor REPLICA IDENTITY FULL;"
+      "INSERT INTO dbo.constants VALUES (1, 'max', '9223372036854775807'), (NULL, 'draft', 'x'), "
+      "(3, 'gone', '3');"
+      "INSERT INTO dbo.enumdescriptor VALUES (1, 'red', 10), (NULL, 'none', 20)");
   run_shipped("fan_out.toml");
   EXPECT_EQ(lite("SELECT * FROM bigint_constants"),
             (text_rows{{"1", "max", "9223372036854775807"}, {"3", "gone", "3"}}));

@@ -28,8 +28,10 @@ class Merges : public pipeline_fixture {
   }
 
   text_rows shards(const std::string& columns = "id, note") const {
-    auto rows = source_rows("SELECT 1 AS shard, " + columns + " FROM shard_1.orders UNION ALL "
-                            "SELECT 2, " + columns + " FROM shard_2.orders");
+    auto rows = source_rows("SELECT 1 AS shard, " + columns
+                            + " FROM shard_1.orders UNION ALL "
+                              "SELECT 2, "
+                            + columns + " FROM shard_2.orders");
     std::sort(rows.begin(), rows.end());
     return rows;
   }
@@ -46,8 +48,10 @@ TEST_F(Merges, OneTargetHoldsTheRowsOfAllSources) {
   start();
   wait_until_caught_up();
   expect_shards();
-  source("UPDATE shard_1.orders SET note = 'new' WHERE id = 7; DELETE FROM shard_2.orders WHERE id = 7;"
-         "UPDATE shard_2.orders SET id = 1007 WHERE id = 8; INSERT INTO shard_1.orders VALUES (500, 'x')");
+  source("UPDATE shard_1.orders SET note = 'new' WHERE id = 7; DELETE FROM shard_2.orders WHERE id "
+         "= 7;"
+         "UPDATE shard_2.orders SET id = 1007 WHERE id = 8; INSERT INTO shard_1.orders VALUES "
+         "(500, 'x')");
   wait_until_caught_up();
   expect_shards();
   stop();
@@ -73,8 +77,9 @@ TEST_F(Merges, AResnapshotOfOneSourceRemovesWhatItLacksOfItsOwnRowsAlone) {
   catch_up();
   // A row at the target that no source has: of shard 1, which is read again.
   source("SELECT 1");
-  server().execute("INSERT INTO orders (shard, id, note) VALUES (1, 9000, 'stale'), (2, 9000, 'kept')",
-                   target_database);
+  server().execute(
+      "INSERT INTO orders (shard, id, note) VALUES (1, 9000, 'stale'), (2, 9000, 'kept')",
+      target_database);
   ASSERT_EQ(leat("resnapshot", {"shard_1.orders"}).status.code, 0);
   catch_up();
   EXPECT_EQ(pg("SELECT shard FROM orders WHERE id = 9000"), (text_rows{{"2"}}));
@@ -100,11 +105,14 @@ TEST_F(Merges, ASourceThatComesLaterIsReadIntoTheTarget) {
 TEST_F(Merges, ColumnsAreAddedAndDroppedOneSourceAfterTheOther) {
   start();
   wait_until_caught_up();
-  source("ALTER TABLE shard_1.orders ADD price int; INSERT INTO shard_1.orders VALUES (600, 'a', 5);"
-         "INSERT INTO shard_2.orders VALUES (600, 'b')");
+  source(
+      "ALTER TABLE shard_1.orders ADD price int; INSERT INTO shard_1.orders VALUES (600, 'a', 5);"
+      "INSERT INTO shard_2.orders VALUES (600, 'b')");
   wait_until_caught_up();
-  EXPECT_EQ(lite("SELECT shard, price FROM orders WHERE id = 600"), (text_rows{{"1", "5"}, {"2", {}}}));
-  source("ALTER TABLE shard_2.orders ADD price int; INSERT INTO shard_2.orders VALUES (601, 'b', 7)");
+  EXPECT_EQ(lite("SELECT shard, price FROM orders WHERE id = 600"),
+            (text_rows{{"1", "5"}, {"2", {}}}));
+  source(
+      "ALTER TABLE shard_2.orders ADD price int; INSERT INTO shard_2.orders VALUES (601, 'b', 7)");
   wait_until_caught_up();
   expect_shards("id, note, price");
   source("ALTER TABLE shard_1.orders DROP price; INSERT INTO shard_1.orders VALUES (602, 'c')");
@@ -123,8 +131,10 @@ TEST_F(Merges, ColumnsAreAddedAndDroppedOneSourceAfterTheOther) {
 TEST_F(Merges, AnAddedColumnOfAnotherTypeStopsAndNamesBothTables) {
   start();
   wait_until_caught_up();
-  source("ALTER TABLE shard_1.orders ADD price int; INSERT INTO shard_1.orders VALUES (600, 'a', 5);"
-         "ALTER TABLE shard_2.orders ADD price text; INSERT INTO shard_2.orders VALUES (600, 'b', 'c')");
+  source(
+      "ALTER TABLE shard_1.orders ADD price int; INSERT INTO shard_1.orders VALUES (600, 'a', 5);"
+      "ALTER TABLE shard_2.orders ADD price text; INSERT INTO shard_2.orders VALUES (600, 'b', "
+      "'c')");
   const auto ended = wait_until_ended();
   EXPECT_EQ(ended.status.code, 3) << ended.err;
   EXPECT_NE(ended.err.find("tables shard_2.orders and shard_1.orders, which end at one target "

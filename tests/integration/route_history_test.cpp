@@ -3,8 +3,8 @@
 
 #include "tests/support/pipeline_fixture.hpp"
 
-// Random histories and random routes, with crashes and schema changes in between: each target is what
-// the server gives for the route's SELECT at the same cut.
+// Random histories and random routes, with crashes and schema changes in between: each target is
+// what the server gives for the route's SELECT at the same cut.
 
 namespace leat::test {
 namespace {
@@ -18,11 +18,13 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
       source("CREATE SCHEMA " + shard + "; CREATE TABLE " + shard
              + ".t (id int PRIMARY KEY, n int, name text, body text, at date);"
                "ALTER TABLE "
-             + shard + ".t ALTER body SET STORAGE EXTERNAL;"
-                       "INSERT INTO "
-             + shard + ".t SELECT i, i % 17, CASE WHEN i % 4 > 0 THEN 'name ' || i END, "
-                       "CASE WHEN i % 3 = 0 THEN repeat(chr(97 + i % 26), 3000) END, "
-                       "date '2024-01-01' + i FROM generate_series(1, 150) i");
+             + shard
+             + ".t ALTER body SET STORAGE EXTERNAL;"
+               "INSERT INTO "
+             + shard
+             + ".t SELECT i, i % 17, CASE WHEN i % 4 > 0 THEN 'name ' || i END, "
+               "CASE WHEN i % 3 = 0 THEN repeat(chr(97 + i % 26), 3000) END, "
+               "date '2024-01-01' + i FROM generate_series(1, 150) i");
     source("CREATE TABLE log (a int, b text); ALTER TABLE log REPLICA IDENTITY FULL;"
            "INSERT INTO log SELECT i % 40, 'b' || i % 7 FROM generate_series(1, 120) i;"
            "CREATE TABLE audit (op text, id int, n int)");
@@ -77,8 +79,9 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
     add("from = \"shard_2.t\"\nto = \"made\"\n" + toml(where)
         + "columns = [\"id\", { name = \"label\", expr = \"concat(name, '/', n)\" }, \"body\", "
           "{ name = \"twice\", expr = \"n * 2\", type = \"bigint\" }]");
-    targets_.push_back({"SELECT id, concat(name, '/', n), body, n * 2 FROM shard_2.t WHERE " + where,
-                        "id, label, body, twice", "made"});
+    targets_.push_back(
+        {"SELECT id, concat(name, '/', n), body, n * 2 FROM shard_2.t WHERE " + where,
+         "id, label, body, twice", "made"});
 
     where = condition();
     add("from = \"shard_*.t\"\nto = \"merged\"\ndelete = \"soft\"\n" + toml(where)
@@ -87,8 +90,8 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
     const auto of_shard = [&](const std::string& shard) {
       return "SELECT '" + shard + "', id, n, body FROM shard_" + shard + ".t WHERE " + where;
     };
-    targets_.push_back({of_shard("1") + " UNION ALL " + of_shard("2"), "shard, id, n, body", "merged",
-                        "", " WHERE NOT _leat_deleted"});
+    targets_.push_back({of_shard("1") + " UNION ALL " + of_shard("2"), "shard, id, n, body",
+                        "merged", "", " WHERE NOT _leat_deleted"});
 
     where = condition();
     add("from = \"shard_*.t\"\nto = \"all\"\n" + toml(where)
@@ -97,20 +100,19 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
 
     add("from = \"shard_*.t\"\nto = \"part_{1}\"\nwhere = \"id % 2 = '{1}'::int - 1\"\n"
         "columns = [\"id\", \"name\"]");
-    targets_.push_back(
-        {"SELECT id, name FROM shard_1.t WHERE id % 2 = 0", "id, name", "part_1"});
-    targets_.push_back(
-        {"SELECT id, name FROM shard_2.t WHERE id % 2 = 1", "id, name", "part_2"});
+    targets_.push_back({"SELECT id, name FROM shard_1.t WHERE id % 2 = 0", "id, name", "part_1"});
+    targets_.push_back({"SELECT id, name FROM shard_2.t WHERE id % 2 = 1", "id, name", "part_2"});
 
     add("from = \"shard_2.t\"\nto = \"moved\"\nkey = [\"k\"]\n"
         "columns = [{ name = \"k\", expr = \"id * 10 - 3\" }, \"n\", \"body\"]\n"
         "where = \"id % 5 <> 2\"");
-    targets_.push_back({"SELECT id * 10 - 3, n, body FROM shard_2.t WHERE id % 5 <> 2", "k, n, body",
-                        "moved"});
+    targets_.push_back(
+        {"SELECT id * 10 - 3, n, body FROM shard_2.t WHERE id % 5 <> 2", "k, n, body", "moved"});
 
     const auto line = number(40);
     add("from = \"public.log\"\nwhere = \"a < " + line + " AND b IS NOT NULL\"");
-    targets_.push_back({"SELECT a, b FROM log WHERE a < " + line + " AND b IS NOT NULL", "a, b", "log"});
+    targets_.push_back(
+        {"SELECT a, b FROM log WHERE a < " + line + " AND b IS NOT NULL", "a, b", "log"});
 
     add("from = \"shard_1.t\"\nto = \"history\"\nmode = \"append\"\nwhere = \"id % 2 = 0\"\n"
         "columns = [\"id\", \"n\"]");
@@ -128,22 +130,28 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
     const auto where = " WHERE id = " + id;
     switch (dice_() % 12) {
     case 0:
-      return source("INSERT INTO " + shard + ".t (id, n, name, body) VALUES (" + id + ", " + number(17)
-                    + ", 'new', repeat('x', " + number(6000) + ")) ON CONFLICT DO NOTHING");
+      return source("INSERT INTO " + shard + ".t (id, n, name, body) VALUES (" + id + ", "
+                    + number(17) + ", 'new', repeat('x', " + number(6000)
+                    + ")) ON CONFLICT DO NOTHING");
     case 1:
       return source("DELETE FROM " + shard + ".t" + where);
     case 2:
       return source("UPDATE " + shard + ".t SET id = id + 200" + where
-                    + " AND NOT EXISTS (SELECT FROM " + shard + ".t x WHERE x.id = " + id + " + 200)");
+                    + " AND NOT EXISTS (SELECT FROM " + shard + ".t x WHERE x.id = " + id
+                    + " + 200)");
     case 3:
-      return source("UPDATE " + shard + ".t SET id = id - 200 WHERE id = (SELECT min(id) FROM " + shard
-                    + ".t WHERE id > 200) AND NOT EXISTS (SELECT FROM " + shard
-                    + ".t x WHERE x.id = (SELECT min(id) FROM " + shard + ".t WHERE id > 200) - 200)");
+      return source("UPDATE " + shard + ".t SET id = id - 200 WHERE id = (SELECT min(id) FROM "
+                    + shard + ".t WHERE id > 200) AND NOT EXISTS (SELECT FROM " + shard
+                    + ".t x WHERE x.id = (SELECT min(id) FROM " + shard
+                    + ".t WHERE id > 200) - 200)");
     case 4:
-      return source("UPDATE " + shard + ".t SET name = CASE WHEN name IS NULL THEN 'BACK' END" + where);
+      return source("UPDATE " + shard + ".t SET name = CASE WHEN name IS NULL THEN 'BACK' END"
+                    + where);
     case 5:
-      return source("UPDATE " + shard + ".t SET body = CASE WHEN body IS NULL THEN repeat('d', 4000) "
-                    "ELSE NULL END" + where);
+      return source("UPDATE " + shard
+                    + ".t SET body = CASE WHEN body IS NULL THEN repeat('d', 4000) "
+                      "ELSE NULL END"
+                    + where);
     case 6:
       return source("BEGIN; UPDATE " + shard + ".t SET n = 16 - n WHERE id % 9 = " + number(9)
                     + "; SAVEPOINT s; DELETE FROM " + shard + ".t; ROLLBACK TO s; COMMIT");
@@ -195,8 +203,9 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
       EXPECT_TRUE(found == wanted) << t.name << " has " << found.size() << " rows, not "
                                    << wanted.size() << ": " << select << log();
     }
-    auto wanted = source_rows("SELECT op, id, CASE op WHEN 'd' THEN NULL ELSE n END FROM audit WHERE "
-                              "op = 't' OR id % 2 = 0");
+    auto wanted =
+        source_rows("SELECT op, id, CASE op WHEN 'd' THEN NULL ELSE n END FROM audit WHERE "
+                    "op = 't' OR id % 2 = 0");
     std::sort(wanted.begin(), wanted.end());
     EXPECT_EQ(lite("SELECT _leat_op, id, n FROM history WHERE _leat_op <> 'r'"), wanted);
   }
@@ -208,7 +217,8 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
            "ELSE INSERT INTO audit VALUES (lower(left(tg_op, 1)), new.id, new.n); END IF; "
            "RETURN NULL; END $$;"
            "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON shard_1.t FOR EACH ROW EXECUTE "
-           "FUNCTION note(); CREATE TRIGGER note_all AFTER TRUNCATE ON shard_1.t EXECUTE FUNCTION note()");
+           "FUNCTION note(); CREATE TRIGGER note_all AFTER TRUNCATE ON shard_1.t EXECUTE FUNCTION "
+           "note()");
   }
 
   std::mt19937 dice_;

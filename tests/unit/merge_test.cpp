@@ -110,7 +110,8 @@ TEST(Merge, WhatTheStarOfThePatternStandsForTells) {
 
 TEST(Merge, CapturedNamesWithQuotesAreLiterals) {
   auto odd = shard("shard_'; {1}");
-  const auto p = make_plan(file_with({merged("'{1}'")}), tables({std::move(odd), shard("shard_2")}));
+  const auto p =
+      make_plan(file_with({merged("'{1}'")}), tables({std::move(odd), shard("shard_2")}));
   EXPECT_THAT(p.routes[0]->own_rows, ElementsAre(own_value{"source", "'; {1}"}));
 }
 
@@ -129,12 +130,13 @@ TEST(Merge, WithoutSuchAColumnThePlanSaysHowToMakeOne) {
   plain.columns.reset();
   plain.computed.clear();
   plain.key.reset();
-  EXPECT_THAT(failure(file_with({plain}), tables({shard("shard_1"), shard("shard_2")})),
-              HasSubstr("tables shard_1.orders and shard_2.orders end at one target `orders` of sink "
-                        "dwh, and no column of its key tells their rows apart | shop.toml:9:1, route "
-                        "| give them different names, for instance to = \"{schema}_{table}\"; or "
-                        "merge them: columns = [\"*\", { name = \"source\", expr = \"leat.schema\" "
-                        "}], key = [\"source\", \"id\"]"));
+  EXPECT_THAT(
+      failure(file_with({plain}), tables({shard("shard_1"), shard("shard_2")})),
+      HasSubstr("tables shard_1.orders and shard_2.orders end at one target `orders` of sink "
+                "dwh, and no column of its key tells their rows apart | shop.toml:9:1, route "
+                "| give them different names, for instance to = \"{schema}_{table}\"; or "
+                "merge them: columns = [\"*\", { name = \"source\", expr = \"leat.schema\" "
+                "}], key = [\"source\", \"id\"]"));
   auto same = merged("leat.table");
   EXPECT_THAT(failure(file_with({same}), tables({shard("shard_1"), shard("shard_2")})),
               HasSubstr("no column of its key tells"));
@@ -163,41 +165,42 @@ TEST_P(WrongMerge, IsRefusedWithBothTablesNamed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Merge, WrongMerge,
-    testing::Values(
-        misfit{"OtherType",
-               [](auto&, auto& of) { of.columns[1] = made("note", value_class::int4, "integer"); },
-               "have column `note` with other types, text and integer"},
-        misfit{"AColumnLess",
-               [](auto& f, auto& of) {
-                 of.columns[1].name = "remark";
-                 f.routes[0].columns = {"*", "source"};
-               },
-               "do not give the same columns: shard_2.orders has no `note`"},
-        misfit{"OtherMode",
-               [](auto& f, auto&) {
-                 auto more = f.routes[0];
-                 f.routes[0].from = {"shard_1.orders"};
-                 more.from = {"shard_2.orders"};
-                 more.removal = delete_mode::soft;
-                 f.routes.push_back(more);
-               },
-               "differ in `mode` or `delete`"},
-        misfit{"OtherKey",
-               [](auto& f, auto&) {
-                 auto more = f.routes[0];
-                 f.routes[0].from = {"shard_1.orders"};
-                 more.from = {"shard_2.orders"};
-                 more.key = {"id", "source"};
-                 f.routes.push_back(more);
-               },
-               "have other keys, (source, id) and (id, source)"},
-        misfit{"WithoutKey",
-               [](auto& f, auto& of) {
-                 f.routes[0].key.reset();
-                 of.key.clear();
-                 of.identity = replica_identity::full;
-               },
-               "shard_2.orders has no key"}),
+    testing::Values(misfit{"OtherType",
+                           [](auto&, auto& of) {
+                             of.columns[1] = made("note", value_class::int4, "integer");
+                           },
+                           "have column `note` with other types, text and integer"},
+                    misfit{"AColumnLess",
+                           [](auto& f, auto& of) {
+                             of.columns[1].name = "remark";
+                             f.routes[0].columns = {"*", "source"};
+                           },
+                           "do not give the same columns: shard_2.orders has no `note`"},
+                    misfit{"OtherMode",
+                           [](auto& f, auto&) {
+                             auto more = f.routes[0];
+                             f.routes[0].from = {"shard_1.orders"};
+                             more.from = {"shard_2.orders"};
+                             more.removal = delete_mode::soft;
+                             f.routes.push_back(more);
+                           },
+                           "differ in `mode` or `delete`"},
+                    misfit{"OtherKey",
+                           [](auto& f, auto&) {
+                             auto more = f.routes[0];
+                             f.routes[0].from = {"shard_1.orders"};
+                             more.from = {"shard_2.orders"};
+                             more.key = {"id", "source"};
+                             f.routes.push_back(more);
+                           },
+                           "have other keys, (source, id) and (id, source)"},
+                    misfit{"WithoutKey",
+                           [](auto& f, auto& of) {
+                             f.routes[0].key.reset();
+                             of.key.clear();
+                             of.identity = replica_identity::full;
+                           },
+                           "shard_2.orders has no key"}),
     [](const auto& one) { return std::string(one.param.name); });
 
 TEST(Merge, TablesOfARunThatChangedSinceMayDifferByColumns) {
@@ -250,9 +253,10 @@ TEST(Merge, AColumnDroppedFromOneTableStaysWhileAnotherHasIt) {
 }
 
 TEST(Merge, WhatMakesTheTablesUnlikeStops) {
-  EXPECT_THAT(refusal([](auto& t) { t.columns[1].name = "remark"; }),
-              HasSubstr("column note was renamed to remark, and other tables end at the same target "
-                        "| table shard_2.orders to orders"));
+  EXPECT_THAT(
+      refusal([](auto& t) { t.columns[1].name = "remark"; }),
+      HasSubstr("column note was renamed to remark, and other tables end at the same target "
+                "| table shard_2.orders to orders"));
   EXPECT_THAT(refusal([](auto& t) {
                 t.columns[1].type_name = "integer";
                 t.columns[1].kind = value_class::int4;
@@ -265,7 +269,8 @@ TEST(Merge, WhatMakesTheTablesUnlikeStops) {
 
 TEST(Merge, WhoWasThereBeforeTheOthersKeepsTheNameOfItsProgress) {
   const auto alone = make_plan(file_with({merged()}), tables({shard("shard_1")}));
-  const std::map<std::string, std::string> known{{"dwh/orders", route_fingerprint(*alone.routes[0])}};
+  const std::map<std::string, std::string> known{
+      {"dwh/orders", route_fingerprint(*alone.routes[0])}};
   auto routes = two_shards().routes;
   keep_progress_names(routes, known);
   EXPECT_EQ(routes[0]->progress_name(), "orders");
@@ -300,10 +305,13 @@ TEST(ConditionAtSource, IsThatAnyOfTheRoutesHolds) {
 
 TEST(ConditionAtSource, IsLeftToLeatWhereTheServerWouldAnswerOtherwise) {
   EXPECT_EQ(condition_at_source({with_condition("upper(note) = 'A'")}), "") << "a locale";
-  EXPECT_EQ(condition_at_source({with_condition("leat.table = 'orders'")}), "") << "not at the server";
-  EXPECT_EQ(condition_at_source({with_condition("note::date > '2024-01-01'")}), "") << "ISO forms only";
+  EXPECT_EQ(condition_at_source({with_condition("leat.table = 'orders'")}), "")
+      << "not at the server";
+  EXPECT_EQ(condition_at_source({with_condition("note::date > '2024-01-01'")}), "")
+      << "ISO forms only";
   EXPECT_EQ(condition_at_source({with_condition("1 / id > 0", expression_policy::null)}), "");
-  EXPECT_EQ(condition_at_source({with_condition("1 / id > 0", expression_policy::dead_letter)}), "");
+  EXPECT_EQ(condition_at_source({with_condition("1 / id > 0", expression_policy::dead_letter)}),
+            "");
 }
 
 } // namespace
