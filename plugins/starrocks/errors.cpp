@@ -18,7 +18,7 @@ constexpr auto permanent = error_retry::permanent;
 constexpr auto transient = error_retry::transient;
 
 /// The first that is found decides; what is none of them may pass.
-constexpr std::array<known_message, 19> known{{
+constexpr std::array<known_message, 20> known{{
     {"too many filtered rows", permanent,
      "see which row and column above; change the target column, or set on_value"},
     {"primary key size exceed", permanent,
@@ -37,6 +37,8 @@ constexpr std::array<known_message, 19> known{{
      "compaction is behind: lengthen checkpoint.interval, or give the BEs more compaction threads"},
     {"too many tablet versions", transient,
      "compaction is behind: lengthen checkpoint.interval, or give the BEs more compaction threads"},
+    {"bucket num must be specified", permanent,
+     "this server does not choose the number of buckets: set `buckets` in the sink's `table`"},
     {"disk", transient, "make room on the BEs' disks"},
     {"mem_limit", transient, "give the BEs more memory, or lower max_load_bytes"},
     {"memory limit", transient, "give the BEs more memory, or lower max_load_bytes"},

@@ -1,18 +1,20 @@
 #include "plugins/starrocks/label_sequence.hpp"
 
+#include <algorithm>
+
 #include "plugins/starrocks/errors.hpp"
 
 namespace leat::starrocks {
 
 namespace {
 
-/// Labels that the server may have forgotten between two that it knows.
-constexpr std::uint32_t longest_gap = 3;
+/// Labels that are written down ahead.
+constexpr std::uint32_t spare = 2;
 constexpr int most_taken = 20;
 
 } // namespace
 
-label_sequence::label_sequence(load_api& api, const progress_record& record, std::string pipeline,
+label_sequence::label_sequence(load_api& api, progress_record& record, std::string pipeline,
                                std::string table)
     : api_(api), record_(record), pipeline_(std::move(pipeline)), table_(std::move(table)),
       base_(record.base()) {}
@@ -27,18 +29,19 @@ load_transaction label_sequence::transaction(std::uint32_t attempt) const {
 
 bool label_sequence::end_all() {
   base_ = record_.base();
-  next_ = 0;
+  const auto span = record_.labels();
   bool committed = false;
-  std::uint32_t gap = 0;
-  for (std::uint32_t attempt = 0; gap < longest_gap; ++attempt) {
+  for (auto attempt = span.ended; attempt < span.used; ++attempt) {
     auto state = api_.state(name(attempt).label);
     const bool open = state == load_state::prepare || state == load_state::prepared
                       || state == load_state::committed;
+    // An early 4.0 does not know an open one over several tables before its commit.
+    if (state == load_state::unknown && table_.empty())
+      api_.cancel(name(attempt), "leat_progress");
     if (open) state = transaction(attempt).roll_back();
     committed = committed || state == load_state::visible;
-    gap = state == load_state::unknown ? gap + 1 : 0;
-    if (gap == 0) next_ = attempt + 1;
   }
+  next_ = span.used;
   return committed;
 }
 
@@ -47,7 +50,9 @@ load_transaction label_sequence::begin() {
     base_ = record_.base();
     next_ = 0;
   }
+  next_ = std::max(next_, record_.labels().ended);
   for (int taken = 0; taken < most_taken; ++taken) {
+    if (next_ >= record_.labels().used) record_.use_labels(next_ + spare);
     auto made = transaction(next_++);
     if (made.begin()) return made;
     made.roll_back();

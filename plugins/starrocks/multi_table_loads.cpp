@@ -26,6 +26,7 @@ class multi_table_loads final : public epoch_loads {
     if (services_.letters)
       for (const auto& [target, kept] : record_.tables())
         tests_of(target.substr(0, target.find(record_separator))).end_all();
+    record_.labels_ended();
     return found;
   }
 

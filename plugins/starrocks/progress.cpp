@@ -27,6 +27,7 @@ constexpr const char* tables_table = "leat_progress_table";
 constexpr const char* every_target = "*";
 constexpr const char* next_target = "*next";
 constexpr const char* session_target = "*session";
+constexpr const char* labels_target = "*labels";
 constexpr std::chrono::seconds replay_patience{60};
 
 wanted_column made(const char* name, const char* type, bool key = false) {
@@ -128,6 +129,12 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
   if (number(rows.text(i, "format")) > format_version)
     refuse("the progress row is of a newer leat (format " + rows.text(i, "format") + ")", table_,
            "run the newer leat");
+  if (target == labels_target) {
+    labels_base_ = number(rows.text(i, "epoch"));
+    const auto span = json::parse(rows.text(i, "pending"), nullptr, false);
+    if (!span.is_object()) return;
+    labels_ = {span.at("ended").get<std::uint32_t>(), span.at("used").get<std::uint32_t>()};
+  }
   if (target != every_target && target != next_target) return;
   target_progress p;
   p.pipeline_id = rows.text(i, "pipeline_id");
@@ -287,6 +294,28 @@ void progress_record::write_pending(const pending_epoch& epoch) {
   sql_.query("INSERT INTO " + table_ + progress_insert
                  + row_values(epoch.next, next_target, text.dump()),
              table_);
+}
+
+label_span progress_record::labels() const {
+  return labels_base_ == expected_epoch_ ? labels_ : label_span{};
+}
+
+void progress_record::use_labels(std::uint32_t used) {
+  labels_ = {labels().ended, used};
+  labels_base_ = expected_epoch_;
+  const json text{{"ended", labels_.ended}, {"used", labels_.used}};
+  target_progress at;
+  at.pipeline_id = expected_id_;
+  at.epoch = expected_epoch_;
+  sql_.query("INSERT INTO " + table_ + progress_insert
+                 + row_values(at, labels_target, text.dump()),
+             table_);
+}
+
+void progress_record::labels_ended() {
+  const auto used = labels().used;
+  labels_ = {used, used};
+  labels_base_ = expected_epoch_;
 }
 
 void progress_record::written(const target_progress& next) {

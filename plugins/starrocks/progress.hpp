@@ -30,6 +30,13 @@ struct pending_epoch {
   std::vector<load_name> loads;
 };
 
+/// Attempts of the labels that continue from the record's epoch, of all tables alike. Those below `ended` have
+/// ended; those from `used` on were never begun.
+struct label_span {
+  std::uint32_t ended = 0;
+  std::uint32_t used = 1; ///< the first attempt of an epoch goes without being written down
+};
+
 /// This pipeline's record, in the tables leat_progress and leat_progress_table of the sink's database
 /// (docs/progress-row.md, docs/starrocks-exactly-once.md).
 class progress_record {
@@ -61,6 +68,13 @@ class progress_record {
   void write_pending(const pending_epoch&);
   /// What was written is committed.
   void written(const target_progress& next);
+
+  /// Of base().
+  label_span labels() const;
+  /// Before the first label with an attempt of `used` or more is begun: writes that they may be.
+  void use_labels(std::uint32_t used);
+  /// Every label that was used has ended.
+  void labels_ended();
 
   bool known() const { return known_; }
   epoch_id base() const { return expected_epoch_; }
@@ -98,6 +112,8 @@ class progress_record {
   bool fresh_ = true;
   std::string expected_id_;
   epoch_id expected_epoch_ = 0;
+  epoch_id labels_base_ = 0; ///< that labels_ is of
+  label_span labels_;
   std::optional<target_progress> found_;
   std::optional<pending_epoch> pending_;
   std::map<std::string, table_record> tables_;

@@ -21,6 +21,7 @@ class single_table_loads final : public epoch_loads {
            {target.substr(0, target.find(record_separator)), record_.seen_table(target)})
         labels_of(table).end_all();
     if (services_.letters) labels_of(services_.letters->table()).end_all();
+    record_.labels_ended();
     return found;
   }
 

@@ -56,6 +56,55 @@ TEST_P(StarrocksSoftDeletes, MarkRowsOfAnEpochThatMemoryDoesNotHold) {
   EXPECT_EQ(flags(), "1|a|1 2|a|0 3|a|0 4|a|0 5|a|0 6|a|0 7|a|1 8|again|0");
 }
 
+class StarrocksLabels : public starrocks_both {
+ protected:
+  void SetUp() override {
+    if (!cluster().is_double()) GTEST_SKIP() << "steers the double";
+  }
+  /// Transactions of this database that may still be committed.
+  int open_transactions() {
+    int open = 0;
+    const auto status = cluster().control("/status");
+    for (const auto& t : status.at("transactions"))
+      if (t.at("db") == database_ && (t.at("state") == "PREPARE" || t.at("state") == "PREPARED"))
+        ++open;
+    return open;
+  }
+};
+
+TEST_P(StarrocksLabels, AnOpenLoadIsEndedThoughTheServerHasForgottenTheOnesBeforeIt) {
+  begin();
+  for (int restarts = 0; restarts < 6; ++restarts) {
+    write(changes().insert({1, "a", "x"}));
+    writer_->flush();
+    sink_->prepare();
+    cluster().control("/forget", {{"labels", true}});
+    // Loads are under way when a flush returns.
+    for (int tried = 0; tried < 500 && open_transactions() == 0; ++tried)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_EQ(open_transactions(), 1);
+    restart();
+    ASSERT_EQ(open_transactions(), 0) << "after restart " << restarts;
+  }
+  write(changes().insert({2, "b", "y"}));
+  commit(1);
+  EXPECT_EQ(items_rows(), "2|b|y");
+}
+
+TEST_P(StarrocksLabels, ARecordThatWasDroppedDoesNotStopTheLabelsOfItsSuccessor) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  sink_->forget();
+  execute("DROP TABLE " + table("items"));
+  begin();
+  write(changes().insert({2, "b", "y"}));
+  commit(1);
+  EXPECT_EQ(items_rows(), "2|b|y");
+}
+
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksLabels, testing::Values(atomicity::epoch, atomicity::table),
+                         mode_name);
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksSoftDeletes,
                          testing::Values(atomicity::epoch, atomicity::table), mode_name);
 
