@@ -9,12 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "dataflow/operator_records.hpp"
 #include "dataflow/operator_state.hpp"
 #include "state/operator_database.hpp"
 #include "tests/support/temp_directory.hpp"
 
-// What a checkpoint of transforms' state costs by the state's size: the same changes an epoch, at ever
-// more keys. operator_state_bench [LARGEST NUMBER OF KEYS] [CHANGES AN EPOCH]
+// What a checkpoint of transforms' state costs by the state's size: the same changes an epoch, at
+// ever more keys. operator_state_bench [LARGEST NUMBER OF KEYS] [CHANGES AN EPOCH]
 
 namespace leat::bench {
 namespace {
@@ -26,7 +27,8 @@ double ms_since(clock::time_point start) {
 }
 
 double median(std::vector<double> all) {
-  std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
+  std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2),
+                   all.end());
   return all[all.size() / 2];
 }
 
@@ -40,18 +42,32 @@ std::size_t resident_mb() {
 class measurement {
  public:
   explicit measurement(std::uint64_t changes)
-      : changes_(changes),
-        store_(std::make_shared<operator_store>(open_operator_database(directory_.path() / "o", false))) {
+      : changes_(changes), store_(std::make_shared<operator_store>(
+                               open_operator_database(directory_.path() / "o", false))) {
     store_->make({{name_, "bench"}}, {{"dwh", 0}});
+    store_->stands_at("dwh", operator_store::any);
     states_ = std::make_unique<operator_states>(store_, "dwh", 0);
     state_ = &states_->open(name_);
   }
 
+  /// Written in order and past the states, so that it takes seconds.
   void grow(std::uint64_t keys) {
-    for (; keys_ < keys; ++keys_) {
-      put(keys_);
-      if (keys_ % 100'000 == 99'999) end_epoch();
+    states_.reset();
+    const auto record_key = operator_records::name_key(name_);
+    auto record = operator_records::decode_space(*store_->log().get(record_key));
+    while (keys_ < keys) {
+      key_value_write rows;
+      for (int i = 0; i < 10'000 && keys_ < keys; ++i, ++keys_) {
+        const auto key = operator_records::data_key(record.id, record.generation, key_of(keys_));
+        const std::string value(90, static_cast<char>('a' + keys_ % 20));
+        operator_records::account(record, key, std::nullopt, value);
+        rows.puts.emplace_back(key, value);
+      }
+      rows.puts.emplace_back(record_key, operator_records::encode(record));
+      store_->log().write(rows, false);
     }
+    states_ = std::make_unique<operator_states>(store_, "dwh", epoch_);
+    state_ = &states_->open(name_);
     end_epoch();
   }
 
@@ -78,10 +94,16 @@ class measurement {
   }
 
  private:
+  static std::string key_of(std::uint64_t number) {
+    auto digits = std::to_string(number);
+    return "row " + std::string(12 - digits.size(), '0') + digits;
+  }
+
   void put(std::uint64_t number) {
-    const auto key = "row " + std::to_string(number * 2654435761U % 4294967291U);
+    const auto key = key_of(number);
     const auto before = state_->get(key);
-    state_->put(key, std::string(90, static_cast<char>('a' + number % 20)) + std::to_string(epoch_));
+    state_->put(key,
+                std::string(90, static_cast<char>('a' + number % 20)) + std::to_string(epoch_));
   }
 
   void end_epoch() {

@@ -24,8 +24,8 @@ class no_log : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
-/// Memory is bounded, whatever the size: what is in memory of files, and what is not in files yet, is
-/// counted as one. The filters of a large state need not fit.
+/// Memory is bounded, whatever the size: what is in memory of files, and what is not in files yet,
+/// is counted as one. The filters of a large state need not fit.
 rocksdb::Options options_for(bool read_only) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(32 * mib, -1, false, 0.5);
@@ -41,7 +41,9 @@ rocksdb::Options options_for(bool read_only) {
   o.paranoid_checks = true;
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.write_buffer_size = 8 * mib;
-  o.max_write_buffer_number = 2;
+  o.max_write_buffer_number = 3;
+  o.level0_slowdown_writes_trigger = 32;
+  o.level0_stop_writes_trigger = 64;
   o.allow_fallocate = false;
   o.max_open_files = 128;
   o.max_background_jobs = 2;
@@ -92,8 +94,9 @@ class operator_database final : public key_value_store {
       it->SeekToLast();
     else
       it->SeekToFirst();
-    while (it->Valid() && look({it->key().data(), it->key().size()},
-                               {it->value().data(), it->value().size()})) {
+    while (
+        it->Valid()
+        && look({it->key().data(), it->key().size()}, {it->value().data(), it->value().size()})) {
       if (descending)
         it->Prev();
       else
@@ -124,7 +127,8 @@ class operator_database final : public key_value_store {
   }
 
  private:
-  /// Opened anew after a failed write, once nobody uses the old one: RocksDB refuses what follows one.
+  /// Opened anew after a failed write, once nobody uses the old one: RocksDB refuses what follows
+  /// one.
   std::shared_ptr<rocksdb::DB> usable() const {
     const std::scoped_lock lock(mutex_);
     if (db_) return db_;
