@@ -117,7 +117,7 @@ void observer::run() {
       failed_ = true;
       return;
     }
-    std::this_thread::sleep_for(15ms);
+    std::this_thread::sleep_for(15ms * target_.slowness());
   }
 }
 

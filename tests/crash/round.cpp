@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/crash/comparison.hpp"
@@ -30,6 +31,8 @@ void write_pipeline(const fs::path& directory, const pg_server& source, const ta
                     const std::set<std::string>& without, dice& dice) {
   std::string excluded;
   for (const auto& table : without) excluded += fmt::format(", '!public.{}'", quoted(table));
+  int slowness = 1;
+  for (const auto& sink : sinks) slowness = std::max(slowness, sink->slowness());
   std::ofstream file(directory / "shop.toml");
   file << fmt::format(R"([pipeline]
 name = "torture"
@@ -48,9 +51,9 @@ readers = {}
 [log]
 level = "debug"
 )",
-                      (directory / "state").string(), dice.between(20, 200),
+                      (directory / "state").string(), dice.between(20, 200) * slowness,
                       dice.pick<int>({64, 128, 256}), source.url(database), excluded,
-                      dice.between(15, 300), dice.between(1, 3));
+                      dice.between(15, 300) * slowness, dice.between(1, 3));
   file << shaped_transforms;
   for (const auto& sink : sinks) {
     file << "[sink." << sink->name() << "]\n" << sink->options();
@@ -86,7 +89,7 @@ class round {
         log_(directory / "actions.log"),
         truncates_(dice_.chance(0.5) || !is_starrocks(options.second)),
         workload_(source, database, options.seed,
-                  {.truncates = truncates_, .slowness = is_starrocks(options.second) ? 3 : 1}),
+                  {.truncates = truncates_, .slowness = is_starrocks(options.second) ? 4 : 1}),
         leat_(options.leat, directory, log_) {
     source_.create_database(database);
     sinks_.push_back(make_sqlite_target("one", directory / "one.db"));

@@ -68,7 +68,7 @@ class starrocks_target : public target {
     dice dice(seed);
     settings_ = {{"version", mode == starrocks_mode::epoch
                                  ? dice.pick<std::string>({"4.0.5", "4.0.5", "4.1.0", "4.2.1"})
-                                 : dice.pick<std::string>({"2.5.4", "3.2.8", "3.3.5", "4.0.5"})},
+                                 : dice.pick<std::string>({"3.0.9", "3.2.8", "3.3.5", "4.0.5"})},
                  {"label_keep_num", dice.pick<int>({1000, 1000, 40, 4})}};
     if (dice.chance(0.2)) settings_["shared_data"] = settings_["deletes_after_upserts"] = true;
     if (mode == starrocks_mode::epoch && dice.chance(0.2)) settings_["multi_4_0_early"] = true;
@@ -92,7 +92,7 @@ class starrocks_target : public target {
     return fmt::format("connector = \"starrocks\"\nhttp = {}\nmysql = {}\nuser = \"root\"\n"
                        "database = \"{}\"\natomicity = \"{}\"\nformat = \"{}\"\n"
                        "max_load_bytes = \"{}\"\n"
-                       "table = {{ properties = {{ replication_num = \"1\" }} }}\n",
+                       "table = {{ buckets = 2, properties = {{ replication_num = \"1\" }} }}\n",
                        list(cluster_.http()), list(cluster_.mysql()), database_,
                        mode_ == starrocks_mode::epoch ? "epoch" : "table", format_, max_load_);
   }
@@ -131,6 +131,7 @@ class starrocks_target : public target {
     give("/quirk", {{"stuck_publish", false}});
   }
 
+  int slowness() const override { return 4; }
   double disturbance() const override { return 12; }
   std::string disturb(dice&) override;
 
