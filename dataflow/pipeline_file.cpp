@@ -198,6 +198,7 @@ void section_reader::read_transform(const document_entry& entry) {
                 "use 1 to 40 of the characters A-Z, a-z, 0-9, _ and -");
   transform_options& made = file_.transforms.emplace_back();
   made.name = entry.key;
+  made.file = file_.path;
   made.place = entry.value.place;
   const option_target target{file_, nullptr, nullptr, &made};
   const option_section& any = *find_section("transform.NAME");

@@ -46,9 +46,10 @@ connection_parameters with_sender_timeout(connection_parameters parameters) {
 replication_connection::replication_connection(const connection_parameters& parameters)
     : connection_(with_sender_timeout(parameters), connection_use::replication) {
   connection_.on_notice([this](std::string_view state, std::string_view message) {
-    // PostgreSQL 18 warns, and then silently drops the changes.
-    if (state == "55000" && message.find("skipped loading publication") != std::string_view::npos)
-      fatal_warning_ = message;
+    // PostgreSQL 18 warns, and then silently drops the changes. Older ones end the stream.
+    constexpr std::string_view skipped = "skipped loading ";
+    if (state == "55000" && message.starts_with("skipped loading publication"))
+      fatal_warning_ = std::string(message.substr(skipped.size())) + " does not exist";
   });
 }
 

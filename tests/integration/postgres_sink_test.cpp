@@ -38,8 +38,8 @@ TEST_F(postgres_sink_test, MakesAMissingTableWithTheSourcesTypesAndKey) {
       rows_of("SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute "
               "WHERE attrelid = 'items'::regclass AND attnum > 0 ORDER BY attnum"),
       "id|integer|t name|text|f price|numeric(12,2)|f");
-  EXPECT_EQ(value_of("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = "
-                     "'items'::regclass"),
+  EXPECT_EQ(value_of("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'p' AND "
+                     "conrelid = 'items'::regclass"),
             "PRIMARY KEY (id)");
 }
 
