@@ -19,9 +19,15 @@ sql::expression_ptr compiled(const std::string& option, Compile compile) {
   }
 }
 
-/// Values of these types are stored in the row, however large the row is.
-bool always_comes(value_class kind) {
-  switch (kind) {
+/// Precision of a numeric(p,s), whose modifier is p << 16 | s, and 4 more.
+std::int32_t precision_of(const column& c) { return (c.modifier - 4) >> 16 & 0xffff; }
+
+/// Values of this column stay in the row, however large the row is: their type has no other storage,
+/// or they are never as large as 24 bytes, which TOAST leaves alone (PostgreSQL's heaptoast.c).
+bool always_comes(const column& c) {
+  switch (c.kind) {
+  case value_class::numeric:
+    return c.modifier >= 4 && precision_of(c) <= 28;
   case value_class::boolean:
   case value_class::int2:
   case value_class::int4:
@@ -94,7 +100,7 @@ std::vector<std::string> columns_left_out(const route_shape& shape) {
   const auto look = [&](const sql::expression_ptr& e) {
     if (!e) return;
     for (const auto c : e->reads())
-      if (!shape.source->columns[c].identity && !always_comes(shape.source->columns[c].kind))
+      if (!shape.source->columns[c].identity && !always_comes(shape.source->columns[c]))
         found.insert(c);
   };
   look(shape.where);
@@ -110,7 +116,7 @@ bool may_leave_out(const route& r) {
   if (table.identity == replica_identity::full) return false;
   const auto columns = read_columns(r);
   return std::any_of(columns.begin(), columns.end(), [&](std::uint16_t c) {
-    return !table.columns[c].identity && !always_comes(table.columns[c].kind);
+    return !table.columns[c].identity && !always_comes(table.columns[c]);
   });
 }
 
