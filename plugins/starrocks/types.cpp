@@ -145,6 +145,8 @@ column_type type_of(const column& c, bool in_key, const server_traits& server) {
     return bounded_text(c);
   case value_class::bytea:
     if (in_key) return text_of(2 * 128 + 2, "kept as \\x and hex: VARBINARY cannot be in a key");
+    if (!server.has_varbinary())
+      return text_of(longest_text, "kept as \\x and hex: StarRocks before 3.0 has no VARBINARY");
     return {"VARBINARY(1048576)", value_form::bytes, longest_text, {}, 0, {}};
   case value_class::date:
     return with_loss(plain("DATE", value_form::date), date_loss);

@@ -42,6 +42,7 @@ struct server_traits {
   std::uint32_t major = 4;
   std::uint32_t minor = 0;
   std::uint32_t patch = 0;
+  bool has_varbinary() const { return major >= 3; }
   bool has_wide_decimal() const { return major >= 4; }
   /// Chooses the number of buckets itself.
   bool has_own_buckets() const {

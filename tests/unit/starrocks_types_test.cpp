@@ -59,6 +59,11 @@ TEST(StarrocksTypes, AKeyHasNoTypeThatStarRocksForbidsThere) {
     EXPECT_THAT(sql_of(of(kind, "numeric(12,2)"), true), HasSubstr("VARCHAR("));
 }
 
+TEST(StarrocksTypes, BytesAreHexWhereTheServerHasNoTypeForThem) {
+  EXPECT_EQ(sql_of(of(value_class::bytea, "bytea")), "VARBINARY(1048576)");
+  EXPECT_EQ(sql_of(of(value_class::bytea, "bytea"), false, {2, 5}), "VARCHAR(1048576)");
+}
+
 TEST(StarrocksTypes, ArraysOfScalarsAreArrays) {
   EXPECT_EQ(sql_of(of(value_class::array, "integer[]")), "ARRAY<INT>");
   EXPECT_EQ(sql_of(of(value_class::array, "character varying(9)[]")), "ARRAY<VARCHAR(1048576)>");
