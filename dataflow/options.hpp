@@ -108,6 +108,9 @@ std::string format_number(option_kind, std::uint64_t);
 /// docs/configuration.md.
 std::string config_reference();
 
+/// What `leat help config` calls the section: "sink.NAME", or "transform.mask" of a variant.
+std::string help_key(const option_section&);
+
 /// What `leat help config KEY` prints, for a section or an option (`checkpoint.interval`,
 /// `sink.path`, `sink.NAME.path`); an empty key lists everything. Throws leat::error of kind usage
 /// for an unknown key.

@@ -141,6 +141,10 @@ std::string config_reference() {
   return out.str();
 }
 
+std::string help_key(const option_section& section) {
+  return section.variant.empty() ? std::string(section.name) : without_placeholder(section);
+}
+
 std::string config_help(std::string_view key) {
   std::ostringstream out;
   std::vector<std::string> known;
@@ -153,9 +157,9 @@ std::string config_help(std::string_view key) {
     }
     known.push_back(plain);
     const bool inner = plain.starts_with(std::string(key) + ".");
-    const bool whole = section.variant.empty() && key == section.name;
+    const bool whole = key == section.name;
     if (key == plain || whole || inner) {
-      if (inner) out << "\n";
+      if (out.tellp() > 0) out << "\n";
       write_section_help(out, section);
     }
     for (const option& declared : section.options) {

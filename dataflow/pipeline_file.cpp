@@ -339,7 +339,7 @@ void section_reader::fail_unknown(const option_section& section, const document_
     if (const auto name = inner_name(inner, section); !name.empty()) known.emplace_back(name);
   const std::vector<std::string> near = nearest_names(entry.key, known);
   fail_option(entry.where, key, "unknown key `" + entry.key + "`",
-              near.empty() ? "`leat help config " + std::string(section.name) + "` lists the keys"
+              near.empty() ? "`leat help config " + help_key(section) + "` lists the keys"
                            : "did you mean `" + near.front() + "`?");
 }
 

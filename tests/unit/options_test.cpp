@@ -70,6 +70,12 @@ TEST(Options, HelpForASectionListsTheSectionsWithinIt) {
   EXPECT_THAT(config_help("sink"), HasSubstr("out_of_range"));
 }
 
+TEST(Options, HelpForTransformsListsEachTypesOptions) {
+  for (const char* key : {"transform", "transform.NAME"})
+    for (const char* option : {"timeout: ", "method: ", "salt: "})
+      EXPECT_THAT(config_help(key), HasSubstr(option)) << key;
+}
+
 TEST(Options, HelpWithoutAKeyListsEverySection) {
   for (const option_section& section : option_sections())
     EXPECT_THAT(config_help(""), HasSubstr("[" + std::string(section.name) + "]"));

@@ -259,6 +259,8 @@ const wrong_file wrong_files[] = {
      "unknown key `naem` | shop.toml:2:1, pipeline.naem | did you mean `name`?"},
     {"UnknownKeyFarFromAll", pipeline + "zzzzzzzzz = 1\n",
      "| `leat help config pipeline` lists the keys"},
+    {"UnknownKeyOfATransform", good + "[transform.t]\ntype = \"mask\"\nzzzzzzzzz = 1\n",
+     "| `leat help config transform.mask` lists the keys"},
     {"UnknownKeyInline", good + "on_value = { nann = \"stop\" }\n",
      "unknown key `nann` | shop.toml:9:14, sink.dwh.on_value.nann | did you mean `nan`?"},
     {"MissingName", "[pipeline]\n" + source + sink, "`pipeline.name` is missing | shop.toml:1:1"},
