@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdarg>
 #include <thread>
 
 #include "dataflow/error.hpp"
+#include "state/rocksdb_basis.hpp"
 
 namespace leat {
 
@@ -22,46 +22,17 @@ namespace fs = std::filesystem;
 constexpr auto restore_remedy = "restore the directory from a copy, or remove it with `leat drop` "
                                 "and start with a new snapshot";
 
-// No LOG file: a reader would move that of the process that owns the database, and on a full disk
-// RocksDB (7.8 with assertions) aborts over it.
-class no_log : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
 // A few records a second, a few megabytes in all.
 rocksdb::Options options_for(bool read_only) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(1U << 20);
-  rocksdb::Options o;
+  auto o = basic_options(read_only);
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  o.create_if_missing = !read_only;
-  o.paranoid_checks = true;
-  // A torn tail is what a power cut leaves of a write that nobody was told of; what is before it
-  // counts.
-  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.write_buffer_size = 4U << 20;
   o.max_write_buffer_number = 2;
-  o.allow_fallocate = false;
   o.max_open_files = 32;
   o.max_background_jobs = 1;
-  o.compression = rocksdb::kNoCompression;
-  o.info_log = std::make_shared<no_log>();
-  o.stats_dump_period_sec = 0;
-  o.stats_persist_period_sec = 0;
   return o;
-}
-
-rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
-
-bool says(const rocksdb::Status& s, std::string_view text) {
-  return s.ToString().find(text) != std::string::npos;
-}
-
-bool is_full(const rocksdb::Status& s) {
-  return s.IsNoSpace() || says(s, "No space left") || says(s, "quota exceeded")
-         || says(s, "File too large");
 }
 
 bool is_locked(const rocksdb::Status& s) {

@@ -6,23 +6,16 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
-#include <cstdarg>
 #include <mutex>
 
 #include "dataflow/error.hpp"
+#include "state/rocksdb_basis.hpp"
 
 namespace leat {
 
 namespace {
 
 constexpr std::size_t mib = 1U << 20;
-
-/// As in state/database.cpp: RocksDB aborts over its log on a full disk.
-class no_log : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 /// Memory is bounded, whatever the size: what is in memory of files, and what is not in files yet,
 /// is counted as one. The filters of a large state need not fit.
@@ -35,32 +28,15 @@ rocksdb::Options options_for(bool read_only) {
   table.partition_filters = true;
   table.metadata_block_size = 4096;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  rocksdb::Options o;
+  auto o = basic_options(read_only);
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  o.create_if_missing = !read_only;
-  o.paranoid_checks = true;
-  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.write_buffer_size = 8 * mib;
   o.max_write_buffer_number = 3;
   o.level0_slowdown_writes_trigger = 32;
   o.level0_stop_writes_trigger = 64;
-  o.allow_fallocate = false;
   o.max_open_files = 128;
   o.max_background_jobs = 2;
-  o.compression = rocksdb::kNoCompression;
-  o.info_log = std::make_shared<no_log>();
-  o.stats_dump_period_sec = 0;
-  o.stats_persist_period_sec = 0;
   return o;
-}
-
-rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
-
-bool is_full(const rocksdb::Status& s) {
-  const auto text = s.ToString();
-  return s.IsNoSpace() || text.find("No space left") != std::string::npos
-         || text.find("quota exceeded") != std::string::npos
-         || text.find("File too large") != std::string::npos;
 }
 
 class operator_database final : public key_value_store {
