@@ -2,12 +2,6 @@
 
 namespace leat {
 
-namespace {
-
-bool came(const cell& c) { return c.has_value() || c.is_null(); }
-
-} // namespace
-
 append_row::append_row(const batch& rows, const change& c) : kind_(c.kind) {
   if (c.kind != change_kind::read) time_ = rows.transaction_of(c).commit_time;
   if (c.kind == change_kind::remove) {

@@ -29,6 +29,9 @@ struct cell {
   bool has_value() const noexcept { return state() == cell_state::value; }
 };
 
+/// The stream brought it: a value or NULL.
+inline bool came(cell c) noexcept { return c.has_value() || c.is_null(); }
+
 /// `read` is a row of a snapshot chunk.
 enum class change_kind : std::uint8_t { insert, update, remove, truncate, read };
 

@@ -12,6 +12,8 @@ namespace leat {
 
 namespace {
 
+constexpr std::string_view record_separator = " <- ";
+
 /// Values whose texts every target compares as the source does.
 bool compares_by_text(value_class kind) {
   switch (kind) {
@@ -206,7 +208,7 @@ void make_merge(const std::vector<std::shared_ptr<route>>& routes, bool fresh) {
       if (other != r) others.push_back(other.get());
     for (const auto* other : others) r->beside.push_back(other->id);
     r->shared = columns_of(others);
-    r->record = r->target + std::string(record_separator) + table_of(*r);
+    r->record = record_of(r->target, table_of(*r));
   }
 }
 
@@ -241,7 +243,7 @@ void keep_progress_names(std::vector<route_ptr>& routes,
                          const std::map<std::string, std::string>& known) {
   for (auto& r : routes) {
     const auto plain = r->sink + "/" + r->target;
-    const auto long_name = r->target + std::string(record_separator) + table_of(*r);
+    const auto long_name = record_of(r->target, table_of(*r));
     auto record = r->record;
     const auto before = known.find(plain);
     const bool was_plain =
@@ -272,6 +274,22 @@ std::vector<std::string> targets_of_sinks(const std::vector<std::string>& sinks,
       if (r->sink == entry && r->schema->id == table) add(r->full_name());
   }
   return out;
+}
+
+std::string record_prefix(std::string_view target) {
+  return std::string(target) + std::string(record_separator);
+}
+
+std::string record_of(std::string_view target, std::string_view table) {
+  return record_prefix(target) + std::string(table);
+}
+
+bool is_record_of(std::string_view record, std::string_view target) {
+  return record == target || record.starts_with(record_prefix(target));
+}
+
+std::string_view target_of_record(std::string_view record) {
+  return record.substr(0, record.find(record_separator));
 }
 
 bool route::shares(const std::string& column) const {

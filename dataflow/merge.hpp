@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataflow/route.hpp"
@@ -29,7 +30,12 @@ void keep_progress_names(std::vector<route_ptr>& routes,
 std::vector<std::string> targets_of_sinks(const std::vector<std::string>& sinks,
                                           const std::vector<route_ptr>& routes, oid table);
 
-/// What stands between target and source table in route::record.
-inline constexpr std::string_view record_separator = " <- ";
+/// Names of progress at a target that several tables feed (route::record): "orders <- shard_1.orders".
+std::string record_of(std::string_view target, std::string_view table);
+/// What those of this target begin with.
+std::string record_prefix(std::string_view target);
+/// Of the target's one source, or of one of several.
+bool is_record_of(std::string_view record, std::string_view target);
+std::string_view target_of_record(std::string_view record);
 
 } // namespace leat

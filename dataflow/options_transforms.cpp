@@ -37,6 +37,14 @@ option columns_option(std::string_view sentence) {
           .one_or_many = true};
 }
 
+option replacement_option() {
+  return {.name = "replacement",
+          .kind = kind::string,
+          .sentence = "Instead of what `pattern` finds; \\1 to \\9 stand for its groups. Nothing "
+                      "unless given.",
+          .store = into_values};
+}
+
 option_section of_type(std::string_view type, std::string_view sentence,
                        std::vector<option> options) {
   return {.name = "transform.NAME",
@@ -102,11 +110,7 @@ option_section mask_section() {
         .sentence = "Regular expression (RE2).",
         .store = into_values,
         .check = wrong_if_empty},
-       {.name = "replacement",
-        .kind = kind::string,
-        .sentence = "Instead of what `pattern` finds; \\1 to \\9 stand for its groups. Nothing "
-                    "unless given.",
-        .store = into_values}});
+       replacement_option()});
 }
 
 option_section hash_section() {
@@ -150,11 +154,7 @@ option_section rename_section() {
         .sentence = "Regular expression (RE2); what it finds in a name becomes `replacement`.",
         .store = into_values,
         .check = wrong_if_empty},
-       {.name = "replacement",
-        .kind = kind::string,
-        .sentence = "Instead of what `pattern` finds; \\1 to \\9 stand for its groups. Nothing "
-                    "unless given.",
-        .store = into_values},
+       replacement_option(),
        {.name = "case",
         .kind = kind::choice,
         .sentence = "After that: lower makes ASCII letters small, snake makes OrderID order_id.",
@@ -173,8 +173,7 @@ option_section dedup_section() {
 option_section remember_section() {
   return of_type(
       "remember",
-      "Keeps the last row of each key in its state: fills large values that an update left out, "
-      "and "
+      "Keeps the last row of each key in its state: fills large values that an update left out, and "
       "shows whole old rows in mode append, without REPLICA IDENTITY FULL.",
       {{.name = "before",
         .kind = kind::string,

@@ -12,8 +12,7 @@ namespace {
 
 using origin_list = std::vector<std::optional<std::uint16_t>>;
 
-/// Numbers of columns that transforms make, beyond those of computed ones: a range for each step.
-constexpr int first_number = 22000;
+/// Numbers of columns that transforms make: a range for each step.
 constexpr int numbers_of_step = 500;
 
 /// What the inner route writes, as a table of its own.
@@ -38,7 +37,7 @@ void number_columns(table_schema& rows, const table_schema& input, std::size_t s
   const bool numbered = std::all_of(input.columns.begin(), input.columns.end(),
                                     [](const column& c) { return c.number != 0; });
   std::set<std::int16_t> taken;
-  int next = first_number + numbers_of_step * static_cast<int>(step);
+  int next = first_made_number + numbers_of_step * static_cast<int>(step);
   for (auto& c : rows.columns) {
     if (!numbered)
       c.number = 0;

@@ -10,8 +10,6 @@ namespace leat {
 
 namespace {
 
-bool came(cell c) { return c.has_value() || c.is_null(); }
-
 /// on_error = "dead_letter": an expression failed for the change at hand.
 struct row_refused {
   std::string reason;

@@ -133,7 +133,7 @@ void snapshot_merge::touch(touched_keys& entry, const batch& rows, const change&
   if (entry.overflowed) return;
   const auto row = c.old_row == change::no_row ? rows.new_row(c) : rows.old_row(c);
   const auto is_known = [&](std::uint16_t column) {
-    return row[column].has_value() || row[column].is_null();
+    return came(row[column]);
   };
   if (!std::ranges::all_of(key, is_known)) {
     entry = overflow();

@@ -68,6 +68,13 @@ class transform {
   virtual void flush(batch& /*rows*/) {}
 };
 
+/// Puts into `next`, instead of an update whose row did not come whole and is read at the source: the
+/// removal of its old row, if it came, and of its new one, of which what did not come is absent.
+void remove_incomplete(batch& rows, change c, std::vector<change>& next);
+
+/// Numbers of columns (column::number) that transforms make begin here, beyond those of computed ones.
+inline constexpr std::int16_t first_made_number = 22000;
+
 /// A [transform.NAME] with its options, which the registry has checked. Immutable.
 class transform_type {
  public:

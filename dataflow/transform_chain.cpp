@@ -6,12 +6,6 @@
 
 namespace leat {
 
-namespace {
-
-bool came(cell c) { return c.has_value() || c.is_null(); }
-
-} // namespace
-
 transform_chain::transform_chain(route_ptr r, const open_keyed_state& open)
     : route_(std::move(r)), plan_(*route_->chain) {
   for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
@@ -71,23 +65,14 @@ void transform_chain::ask(const planned_transforms::step& step, const batch& row
 /// A row with cells that did not come goes away, and is read at the source.
 void transform_chain::ask_for_incomplete(batch& rows, const planned_transforms::step& step) {
   std::vector<change> next;
-  for (auto c : rows.changes) {
+  for (const auto& c : rows.changes) {
     const auto fresh = c.kind == change_kind::update ? rows.new_row(c) : std::span<const cell>{};
     if (std::all_of(fresh.begin(), fresh.end(), came)) {
       next.push_back(c);
       continue;
     }
     ask(step, rows, fresh);
-    const auto first = c.new_row;
-    c.kind = change_kind::remove;
-    c.new_row = change::no_row;
-    if (c.old_row != change::no_row) next.push_back(c);
-    c.old_kind = old_row_kind::key;
-    c.old_row = first;
-    for (std::size_t i = 0; i < fresh.size(); ++i)
-      if (!came(rows.cells[first + i]))
-        rows.cells[first + i] = batch::make_state(cell_state::absent);
-    next.push_back(c);
+    remove_incomplete(rows, c, next);
   }
   rows.changes = std::move(next);
 }

@@ -75,7 +75,7 @@ void target_keyless_writer::add_row(parameters& out, const batch& rows, std::spa
                                     std::span<const cell> filler) const {
   for (const auto& column : shape().columns) {
     const auto& own = row[column.source];
-    const auto& value = own.has_value() || own.is_null() ? own : filler[column.source];
+    const auto& value = came(own) ? own : filler[column.source];
     out.push_back(value.has_value() ? std::optional(std::string(rows.text(value))) : std::nullopt);
   }
 }

@@ -157,7 +157,7 @@ std::optional<table_record> progress_record::table(std::string_view target) cons
 bool owns_some_of(const database& db, const std::string& pipeline, std::string_view target) {
   auto query = db.prepare("SELECT 1 FROM leat_progress_table WHERE pipeline = ?1 AND (target = ?2 "
                           "OR substr(target, 1, length(?3)) = ?3)");
-  const auto of_several = std::string(target) + std::string(record_separator);
+  const auto of_several = record_prefix(target);
   query.bind(1, pipeline);
   query.bind(2, target);
   query.bind(3, of_several);

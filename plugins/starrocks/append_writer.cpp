@@ -1,10 +1,9 @@
 #include <chrono>
 
-#include <fmt/format.h>
-
 #include "dataflow/append_row.hpp"
 #include "dataflow/dead_letter.hpp"
 #include "plugins/starrocks/table_writer.hpp"
+#include "plugins/starrocks/values.hpp"
 
 namespace leat::starrocks {
 
@@ -13,13 +12,8 @@ namespace {
 /// As the source prints a timestamptz; microseconds since 2000.
 std::string timestamp_text(std::int64_t microseconds) {
   using namespace std::chrono;
-  const auto moment = sys_days{year{2000} / January / 1} + std::chrono::microseconds{microseconds};
-  const auto day = floor<days>(moment);
-  const year_month_day date{day};
-  const hh_mm_ss time{moment - day};
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}+00", int{date.year()},
-                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
-                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
+  return datetime_text(sys_days{year{2000} / January / 1} + std::chrono::microseconds{microseconds})
+         + "+00";
 }
 
 /// As the source prints an array of names.

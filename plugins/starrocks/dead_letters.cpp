@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::size_t longest_reason = 8192;
 
-wanted_column made(const char* name, const char* type, bool key = false) {
-  return {name, {type, value_form::text, 0, {}, 0, {}}, std::nullopt, key, {}};
-}
-
 } // namespace
 
 void dead_letters::make(mysql_client& sql, const std::string& database,
@@ -27,11 +23,11 @@ void dead_letters::make(mysql_client& sql, const std::string& database,
   own.buckets = 1;
   own.properties = options.properties;
   const std::vector<wanted_column> columns{
-      made("pipeline", "VARCHAR(40)", true), made("id", "VARCHAR(32)", true),
-      made("target", "VARCHAR(1024)"),       made("key", "JSON"),
-      made("reason", "VARCHAR(65533)"),      made("row", "JSON"),
-      made("commit_lsn", "VARCHAR(17)"),     made("seq", "BIGINT"),
-      made("at", "DATETIME")};
+      own_column("pipeline", "VARCHAR(40)", true), own_column("id", "VARCHAR(32)", true),
+      own_column("target", "VARCHAR(1024)"),       own_column("key", "JSON"),
+      own_column("reason", "VARCHAR(65533)"),      own_column("row", "JSON"),
+      own_column("commit_lsn", "VARCHAR(17)"),     own_column("seq", "BIGINT"),
+      own_column("at", "DATETIME")};
   sql.query(create_table_sql(database, table_, columns, own), quoted_table(database, table_));
 }
 

@@ -25,7 +25,7 @@ class multi_table_loads final : public epoch_loads {
     }
     if (services_.letters)
       for (const auto& [target, kept] : record_.tables())
-        tests_of(target.substr(0, target.find(record_separator))).end_all();
+        tests_of(std::string(target_of_record(target))).end_all();
     record_.labels_ended();
     return found;
   }

@@ -13,6 +13,7 @@
 #include "dataflow/merge.hpp"
 #include "plugins/starrocks/errors.hpp"
 #include "plugins/starrocks/table.hpp"
+#include "plugins/starrocks/values.hpp"
 
 namespace leat::starrocks {
 
@@ -30,22 +31,18 @@ constexpr const char* session_target = "*session";
 constexpr const char* labels_target = "*labels";
 constexpr std::chrono::seconds replay_patience{60};
 
-wanted_column made(const char* name, const char* type, bool key = false) {
-  return {name, {type, value_form::text, 0, {}, 0, {}}, std::nullopt, key, {}};
-}
-
 std::vector<wanted_column> progress_columns() {
-  return {made("pipeline", "VARCHAR(40)", true), made("target", "VARCHAR(80)", true),
-          made("pipeline_id", "VARCHAR(64)"),    made("epoch", "BIGINT"),
-          made("commit_lsn", "VARCHAR(17)"),     made("consistent", "BOOLEAN"),
-          made("committed_at", "DATETIME"),      made("format", "INT"),
-          made("pending", "VARCHAR(1048576)")};
+  return {own_column("pipeline", "VARCHAR(40)", true), own_column("target", "VARCHAR(80)", true),
+          own_column("pipeline_id", "VARCHAR(64)"),    own_column("epoch", "BIGINT"),
+          own_column("commit_lsn", "VARCHAR(17)"),     own_column("consistent", "BOOLEAN"),
+          own_column("committed_at", "DATETIME"),      own_column("format", "INT"),
+          own_column("pending", "VARCHAR(1048576)")};
 }
 
 std::vector<wanted_column> tables_columns() {
-  return {made("pipeline", "VARCHAR(40)", true), made("target", "VARCHAR(80)", true),
-          made("table_name", "VARCHAR(1024)"),   made("last_chunk", "BIGINT"),
-          made("snapshot", "BIGINT"),            made("finished", "BIGINT")};
+  return {own_column("pipeline", "VARCHAR(40)", true), own_column("target", "VARCHAR(80)", true),
+          own_column("table_name", "VARCHAR(1024)"),   own_column("last_chunk", "BIGINT"),
+          own_column("snapshot", "BIGINT"),            own_column("finished", "BIGINT")};
 }
 
 /// A key of leat_progress_table is bounded; a longer name ends in a digest.
@@ -63,14 +60,7 @@ bool truth(const std::string& text) { return text == "1" || text == "true"; }
 } // namespace
 
 std::string now_text() {
-  using namespace std::chrono;
-  const auto moment = floor<microseconds>(system_clock::now());
-  const auto day = floor<days>(moment);
-  const year_month_day date{day};
-  const hh_mm_ss time{moment - day};
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", int{date.year()},
-                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
-                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
+  return datetime_text(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
 }
 
 progress_record::progress_record(mysql_client& sql, std::string pipeline, std::string database)
@@ -342,10 +332,8 @@ table_record progress_record::table(const std::string& target) const {
 }
 
 bool progress_record::owns_some_of(const std::string& target) const {
-  const auto of_several = target + std::string(record_separator);
-  return std::any_of(tables_.begin(), tables_.end(), [&](const auto& t) {
-    return t.first == target || t.first.starts_with(of_several);
-  });
+  return std::any_of(tables_.begin(), tables_.end(),
+                     [&](const auto& t) { return is_record_of(t.first, target); });
 }
 
 void progress_record::set_snapshot(const std::string& target, std::uint32_t snapshot,

@@ -18,7 +18,7 @@ class single_table_loads final : public epoch_loads {
     auto found = finish_pending();
     for (const auto& [target, kept] : record_.tables())
       for (const auto& table :
-           {target.substr(0, target.find(record_separator)), record_.seen_table(target)})
+           {std::string(target_of_record(target)), record_.seen_table(target)})
         labels_of(table).end_all();
     if (services_.letters) labels_of(services_.letters->table()).end_all();
     record_.labels_ended();

@@ -47,6 +47,10 @@ bool tells_apart(const route& r, std::size_t column) {
 
 } // namespace
 
+wanted_column own_column(const char* name, const char* type, bool key) {
+  return {name, {type, value_form::text, 0, {}, 0, {}}, std::nullopt, key, {}};
+}
+
 bool same_column(std::string_view a, std::string_view b) {
   const auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),

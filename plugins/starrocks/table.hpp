@@ -25,6 +25,9 @@ struct wanted_column {
   std::string comment = {};  ///< of the source's column
 };
 
+/// Of a table of leat's own.
+wanted_column own_column(const char* name, const char* type, bool key = false);
+
 /// A column as the target has it.
 struct real_column {
   std::string name;

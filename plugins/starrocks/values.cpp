@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include <fmt/format.h>
+
 #include "plugins/starrocks/array_text.hpp"
 #include "plugins/starrocks/json_numbers.hpp"
 
@@ -272,6 +274,16 @@ void append_printed(std::string& out, const column_type& type, std::string_view 
   default:
     append_json_string(out, text);
   }
+}
+
+std::string datetime_text(std::chrono::sys_time<std::chrono::microseconds> moment) {
+  using namespace std::chrono;
+  const auto day = floor<days>(moment);
+  const year_month_day date{day};
+  const hh_mm_ss time{moment - day};
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", int{date.year()},
+                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
 }
 
 std::string read_expression(const column_type& type, const std::string& quoted_name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,9 @@ void append_json_string(std::string& out, std::string_view text);
 
 /// A value that StarRocks printed (read_expression), as a JSON value.
 void append_printed(std::string& out, const column_type&, std::string_view text);
+
+/// As a DATETIME is written: 2024-05-01 12:00:00.000000.
+std::string datetime_text(std::chrono::sys_time<std::chrono::microseconds>);
 
 /// How a column is read, so that append_printed() takes it: hex of bytes, JSON of an array.
 std::string read_expression(const column_type&, const std::string& quoted_name);

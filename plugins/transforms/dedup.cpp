@@ -64,7 +64,7 @@ class dedup final : public transform {
       const auto c = row[i];
       char name[2];
       std::memcpy(name, &names_[i], sizeof name);
-      if (c.has_value() || c.is_null()) {
+      if (came(c)) {
         scratch_.assign(c.has_value() ? "v" : "n");
         if (c.has_value()) scratch_ += rows.text(c);
         out.append(name, sizeof name);

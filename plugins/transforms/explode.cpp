@@ -66,7 +66,7 @@ class explode final : public transform {
         held = move(rows, c, old, old_key, fresh, next);
     }
     const auto whole = fresh[column_];
-    if (!whole.has_value() && !whole.is_null())
+    if (!came(whole))
       return take_unchanged(rows, c, fresh, key, held, next);
     const auto elements = elements_of(rows, fresh, whole);
     for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -91,7 +91,7 @@ class explode final : public transform {
     const auto whole = fresh[column_];
     place_.state->erase(old_key);
     remove(rows, c, old, 1, held, next);
-    if (whole.has_value() || whole.is_null()) return 0;
+    if (came(whole)) return 0;
     unknown_ = true;
     return 0;
   }

@@ -7,8 +7,6 @@ namespace leat::transforms {
 
 namespace {
 
-bool came(cell c) { return c.has_value() || c.is_null(); }
-
 class remember final : public transform {
  public:
   remember(const transform_place& p, bool before)
@@ -66,7 +64,7 @@ class remember final : public transform {
       return take_update(rows, c, next);
     case change_kind::remove: {
       const auto key = key_of(rows, c.old_row);
-      if (const auto known = find(rows, c, key)) show_old(rows, c, *known);
+      if (const auto known = find(key)) show_old(rows, c, *known);
       place_.state->erase(key);
       break;
     }
@@ -74,7 +72,7 @@ class remember final : public transform {
     next.push_back(c);
   }
 
-  std::optional<remembered_row> find(const batch&, const change&, const std::string& key) {
+  std::optional<remembered_row> find(const std::string& key) const {
     const auto bytes = place_.state->get(key);
     if (!bytes) return std::nullopt;
     return decode_row(*bytes, *place_.input);
@@ -85,7 +83,7 @@ class remember final : public transform {
     const auto old_key = c.old_row == change::no_row ? key : key_of(rows, c.old_row);
     const bool moved = old_key != key;
     const auto commit = rows.transaction_of(c).commit;
-    const auto known = find(rows, c, old_key);
+    const auto known = find(old_key);
     // A row of a chunk may be later than this change, and another under its key.
     const bool exact = known && known->high <= commit;
     auto high = commit;
@@ -117,19 +115,10 @@ class remember final : public transform {
   }
 
   /// The key goes away, and its row is read at the source.
-  void ask(batch& rows, change c, const std::string& key, std::vector<change>& next) {
+  void ask(batch& rows, const change& c, const std::string& key, std::vector<change>& next) {
     place_.state->erase(key);
-    place_.ask(rows, {rows.cells.data() + c.new_row, width_});
-    const auto fresh = c.new_row;
-    c.kind = change_kind::remove;
-    c.new_row = change::no_row;
-    if (c.old_row != change::no_row) next.push_back(c);
-    c.old_kind = old_row_kind::key;
-    c.old_row = fresh;
-    for (std::size_t i = 0; i < width_; ++i)
-      if (!came(rows.cells[fresh + i]))
-        rows.cells[fresh + i] = batch::make_state(cell_state::absent);
-    next.push_back(c);
+    place_.ask(rows, rows.new_row(c));
+    remove_incomplete(rows, c, next);
   }
 
   void store(const batch& rows, std::uint32_t first, const std::string& key, commit_lsn high) {
@@ -195,7 +184,7 @@ class remember_type final : public transform_type {
       c.name = before_ + c.name;
       c.identity = false;
       c.nullable = true;
-      c.number = c.number > 0 && c.number < 22000 ? static_cast<std::int16_t>(c.number + 10000)
+      c.number = c.number > 0 && c.number < first_made_number ? static_cast<std::int16_t>(c.number + 10000)
                                                   : std::int16_t{0};
       rows->columns.push_back(std::move(c));
       out.from.emplace_back();
