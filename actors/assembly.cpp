@@ -4,8 +4,8 @@
 #include <random>
 
 #include "dataflow/error.hpp"
-#include "dataflow/planned_transforms.hpp"
 #include "dataflow/merge.hpp"
+#include "dataflow/planned_transforms.hpp"
 
 namespace leat {
 
@@ -51,9 +51,7 @@ void refuse_changed_routes(const checkpoint& from, const std::map<std::string, s
     const auto differences = compare_fingerprints(before->second, fingerprint);
     if (differences.empty()) continue;
     throw error(
-        error_kind::usage,
-        "the route to " + name
-            + " would now give other rows: " + differences,
+        error_kind::usage, "the route to " + name + " would now give other rows: " + differences,
         "route " + name,
         "change it back, or give the route another `to`, or `leat resnapshot` its table: then "
         "the target's table has to have the columns and the key of the route, or be dropped");
@@ -160,8 +158,7 @@ class assembler {
         point.from ? point.from->routes : std::map<std::string, std::string>();
     if (point.from) let_go_of_routes(*point.from, requests_);
     const checkpoint* known = point.from ? &*point.from : nullptr;
-    out_.plan = make_plan(file_, planned_tables(source_->tables(), known),
-                          plugins_.transforms);
+    out_.plan = make_plan(file_, planned_tables(source_->tables(), known), plugins_.transforms);
     keep_progress_names(out_.plan.routes, routes_before);
     out_.route_fingerprints = fingerprints(out_.plan.routes);
     if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
@@ -312,7 +309,8 @@ class assembler {
 
   /// The snapshot of the route's table is under way, for this route too.
   static bool waits_for(const route& r, const table_snapshot& state) {
-    return state.phase != snapshot_phase::finished && takes_part(r.sink, r.progress_name(), state.sinks);
+    return state.phase != snapshot_phase::finished
+           && takes_part(r.sink, r.progress_name(), state.sinks);
   }
 
   std::vector<route_ptr> taking_part(oid table, const table_snapshot& state) const {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "actors/connectors.hpp"
-#include "dataflow/pipeline_file.hpp"
 #include "dataflow/operator_state.hpp"
+#include "dataflow/pipeline_file.hpp"
 #include "dataflow/plan.hpp"
 #include "dataflow/restart_point.hpp"
 #include "dataflow/router.hpp"
@@ -49,7 +49,7 @@ struct assembly {
   std::vector<sink_start> sink_starts; ///< as `sinks`
   std::unique_ptr<snapshot_driver> snapshots;
   std::map<std::string, std::string> route_fingerprints;
-  std::shared_ptr<spill_area> spill; ///< outlives the stream
+  std::shared_ptr<spill_area> spill;         ///< outlives the stream
   std::shared_ptr<operator_store> operators; ///< null: no transform keeps state
   std::unique_ptr<change_stream> stream;
   std::vector<std::shared_ptr<table_reader>> readers;

@@ -33,12 +33,13 @@ transform_type_ptr load_plugin(const transform_options& options) {
                                                                   const std::string& call,
                                                                   std::chrono::milliseconds limit) {
     overdue_plugins::tell(
-        file, {error_kind::usage,
-               plugin + ": " + call + "() has taken longer than "
-                   + format_number(option_kind::duration, static_cast<std::uint64_t>(limit.count())),
-               "transform " + name,
-               "correct the plugin, or set a larger `timeout`; nothing is lost: the next run goes on "
-               "from the last checkpoint"});
+        file,
+        {error_kind::usage,
+         plugin + ": " + call + "() has taken longer than "
+             + format_number(option_kind::duration, static_cast<std::uint64_t>(limit.count())),
+         "transform " + name,
+         "correct the plugin, or set a larger `timeout`; nothing is lost: the next run goes on "
+         "from the last checkpoint"});
   };
   return shared_objects::make_transform_type(options, overdue);
 }
@@ -46,8 +47,7 @@ transform_type_ptr load_plugin(const transform_options& options) {
 } // namespace
 
 transform_type_ptr make_transform_type(const transform_options& options) {
-  if (!options.plugin.empty())
-    return load_plugin(options);
+  if (!options.plugin.empty()) return load_plugin(options);
   return transforms::make_built_in(options);
 }
 

@@ -208,8 +208,8 @@ class coordinator_impl : public stage<coordinator_actor> {
   coordinator_peers peers_;
   epoch_ledger ledger_;
   wal_lsn confirmed_;
-  epoch_id uncut_ = 0;   ///< asked for and not cut yet; 0: none
-  bool pressed_ = false; ///< a barrier was asked for, and could not be had yet
+  epoch_id uncut_ = 0;                        ///< asked for and not cut yet; 0: none
+  bool pressed_ = false;                      ///< a barrier was asked for, and could not be had yet
   std::map<std::string, milliseconds> paces_; ///< sink -> sink::pace()
   std::chrono::steady_clock::time_point last_cut_{};
   bool snapshots_active_ = true;
@@ -217,7 +217,8 @@ class coordinator_impl : public stage<coordinator_actor> {
   epoch_id finish_at_ = 0;           ///< the last epoch, once finishing
   std::map<epoch_id, bool> settled_; ///< whether every sink is consistent at an open epoch
   std::vector<std::pair<epoch_id, missing_keys>> unacknowledged_;
-  std::map<epoch_id, std::vector<std::uint64_t>> begun_; ///< requests whose snapshots it holds first
+  std::map<epoch_id, std::vector<std::uint64_t>>
+      begun_; ///< requests whose snapshots it holds first
 };
 
 } // namespace

@@ -16,9 +16,9 @@ namespace leat {
 
 struct coordinator_setup {
   std::shared_ptr<state_store> store;
-  std::shared_ptr<operator_store> operators; ///< null: no transform keeps state
-  std::map<std::string, epoch_id> sinks; ///< sink -> epoch its target names
-  epoch_id last_epoch = 0;               ///< the highest that was ever given
+  std::shared_ptr<operator_store> operators;              ///< null: no transform keeps state
+  std::map<std::string, epoch_id> sinks;                  ///< sink -> epoch its target names
+  epoch_id last_epoch = 0;                                ///< the highest that was ever given
   std::map<std::string, std::chrono::milliseconds> paces; ///< sink -> sink::pace()
   wal_lsn resume{};
   std::chrono::milliseconds interval{1000};

@@ -150,9 +150,7 @@ std::optional<engine_outcome> engine::wait_for(std::chrono::milliseconds limit) 
 
 engine_outcome engine::wait() { return *impl_->wait(std::nullopt); }
 
-std::string engine::status() const {
-  return to_json(impl_->board->read(), commit_time_now());
-}
+std::string engine::status() const { return to_json(impl_->board->read(), commit_time_now()); }
 
 std::string engine::progress() const {
   return progress_lines(impl_->board->read(), commit_time_now());

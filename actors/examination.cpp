@@ -39,8 +39,8 @@ state_view look_at_state(const pipeline_file& file) {
 
 plan draft_next_plan(const pipeline_file& file, const state_view& state) {
   const auto* known = state.newest ? &*state.newest : nullptr;
-  auto drafted = draft_plan(file, planned_tables(make_source(file)->tables(), known),
-                    make_transform_type);
+  auto drafted =
+      draft_plan(file, planned_tables(make_source(file)->tables(), known), make_transform_type);
   if (known != nullptr) keep_progress_names(drafted.routes, known->routes);
   return drafted;
 }

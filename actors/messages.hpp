@@ -137,8 +137,7 @@ using coordinator_actor =
 /// Builds, watches, restarts and ends one pipeline.
 using supervisor_actor =
     caf::typed_actor<caf::reacts_to<begin>, caf::reacts_to<stop_request>,
-                     caf::reacts_to<stop_deadline>,
-                     caf::replies_to<resnapshot>::with<bool>>;
+                     caf::reacts_to<stop_deadline>, caf::replies_to<resnapshot>::with<bool>>;
 
 } // namespace leat
 

@@ -341,12 +341,12 @@ class router_stage_impl : public stage<router_actor> {
   router router_;
   credit_receiver input_;
   std::vector<output> outputs_;
-  std::deque<frame> stash_;       ///< at most the source's window: nothing of it is granted
+  std::deque<frame> stash_;        ///< at most the source's window: nothing of it is granted
   std::vector<std::size_t> given_; ///< requests that a reader has
   source_actor source_;
   std::int64_t last_commit_time_ = 0;
   epoch_id last_barrier_ = 0;
-  bool quiet_ = true; ///< nothing has come since the last barrier
+  bool quiet_ = true;                ///< nothing has come since the last barrier
   std::vector<std::uint64_t> begun_; ///< requests of snapshots, since the last barrier
   std::optional<std::size_t> gauge_; ///< the reader that asks where the source's WAL ends
   std::uint64_t gauge_rest_ = 0;     ///< ticks until it is asked again

@@ -128,11 +128,11 @@ class sink_stage_impl : public stage<sink_actor> {
     auto& made = made_[r->id];
     const auto& inner = r->chain ? r->chain->inner : r;
     made.shape = inner->shape ? std::make_unique<shaping>(inner) : nullptr;
-    made.chain = r->chain ? std::make_unique<transform_chain>(
-                     r, [this](const route& of, std::size_t place, const std::string& name) {
-                       return &states_->open(name_of(of, place, name));
-                     })
-                          : nullptr;
+    made.chain =
+        r->chain ? std::make_unique<transform_chain>(
+            r, [this](const route& of, std::size_t place,
+                      const std::string& name) { return &states_->open(name_of(of, place, name)); })
+                 : nullptr;
   }
 
   void attach_again(const route_ptr& r) {
@@ -190,7 +190,8 @@ class sink_stage_impl : public stage<sink_actor> {
     return {r.sink, r.progress_name(), r.schema->id, static_cast<std::uint32_t>(place), transform};
   }
 
-  /// What transforms keep is of rows that are read again. A table without a key comes whole each time.
+  /// What transforms keep is of rows that are read again. A table without a key comes whole each
+  /// time.
   void begin_states(const route& r, std::uint32_t generation) {
     if (!r.chain) return;
     const bool anew = r.mode == route_mode::upsert && r.source()->key.empty();
@@ -262,7 +263,7 @@ class sink_stage_impl : public stage<sink_actor> {
 
   sink_setup setup_;
   input_gate gate_;
-  std::vector<writer*> writers_; ///< by route id; null for routes of other sinks
+  std::vector<writer*> writers_;            ///< by route id; null for routes of other sinks
   std::unique_ptr<operator_states> states_; ///< null: no transform keeps any
   /// What is made of a route's rows before they are written; null where nothing is.
   struct made_of_rows {
@@ -270,9 +271,10 @@ class sink_stage_impl : public stage<sink_actor> {
     std::unique_ptr<transform_chain> chain;
   };
   std::vector<made_of_rows> made_; ///< by route id
-  std::map<oid, std::vector<std::vector<std::string>>> asked_; ///< keys at the source, since the last barrier
+  std::map<oid, std::vector<std::vector<std::string>>>
+      asked_; ///< keys at the source, since the last barrier
   commit_lsn last_commit_{};
-  std::map<route_id, std::uint32_t> begun_;            ///< generations of the snapshots under way
+  std::map<route_id, std::uint32_t> begun_; ///< generations of the snapshots under way
   std::optional<barrier> prepared_;
   router_actor router_;
   std::uint64_t missing_reports_ = 0;

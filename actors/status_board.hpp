@@ -52,7 +52,7 @@ struct sink_status {
   wait_reason waits = wait_reason::none;
   std::uint64_t changes = 0;
   std::vector<operator_size> states; ///< of transforms
-  std::chrono::milliseconds pace{}; ///< epochs are to be this long at least; zero: any length
+  std::chrono::milliseconds pace{};  ///< epochs are to be this long at least; zero: any length
 };
 
 struct pipeline_status {

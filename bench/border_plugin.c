@@ -1,4 +1,5 @@
-/* Does next to nothing, so that what a call costs remains: keeps every row, or emits a copy of it. */
+/* Does next to nothing, so that what a call costs remains: keeps every row, or emits a copy of it.
+ */
 #include <string.h>
 
 #include "leat/plugin.h"
@@ -7,18 +8,18 @@ enum { widest = 64 };
 
 static int copies; /* of the one instance */
 
-static int create(leat_context *c, void **instance) {
-  const char *mode = c->host->option(c, "mode");
+static int create(leat_context* c, void** instance) {
+  const char* mode = c->host->option(c, "mode");
   copies = mode != NULL && strcmp(mode, "copy") == 0;
   *instance = NULL;
   return c->input->width > widest ? leat_fail(c, "too wide") : 0;
 }
 
-static int process(leat_context *c, void *instance, const leat_batch *b) {
+static int process(leat_context* c, void* instance, const leat_batch* b) {
   leat_value row[widest];
   (void)instance;
   for (uint32_t i = 0; i < b->count; ++i) {
-    const leat_change *change = leat_change_at(b, i);
+    const leat_change* change = leat_change_at(b, i);
     int failed;
     if (copies) {
       leat_emission e = {0};
@@ -36,9 +37,9 @@ static int process(leat_context *c, void *instance, const leat_batch *b) {
   return 0;
 }
 
-static void destroy(void *instance) { (void)instance; }
+static void destroy(void* instance) { (void)instance; }
 
-const leat_plugin *leat_plugin_entry(const leat_host *host) {
+const leat_plugin* leat_plugin_entry(const leat_host* host) {
   static const leat_option options[] = {{"mode", LEAT_OPTION_TEXT, 0}};
   static const leat_plugin table = {.abi = LEAT_PLUGIN_ABI,
                                     .revision = LEAT_PLUGIN_REVISION,

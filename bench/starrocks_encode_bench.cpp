@@ -18,7 +18,8 @@ load_column of(const char* name, value_class kind, const char* type_name) {
 }
 
 void encode_rows(benchmark::State& state, load_format format) {
-  row_encoder rows({of("id", value_class::int8, "bigint"), of("customer", value_class::int4, "integer"),
+  row_encoder rows({of("id", value_class::int8, "bigint"),
+                    of("customer", value_class::int4, "integer"),
                     of("total", value_class::numeric, "numeric(12,2)"),
                     of("placed_at", value_class::timestamptz, "timestamp with time zone"),
                     of("note", value_class::text, "text")},
@@ -30,7 +31,8 @@ void encode_rows(benchmark::State& state, load_format format) {
   for (auto _ : state) {
     for (int i = 0; i < batch; ++i) {
       rows.begin(row_op::upsert);
-      for (std::size_t c = 0; c < texts.size(); ++c) benchmark::DoNotOptimize(rows.value(c, texts[c]));
+      for (std::size_t c = 0; c < texts.size(); ++c)
+        benchmark::DoNotOptimize(rows.value(c, texts[c]));
       rows.end();
     }
     auto body = rows.take();

@@ -81,9 +81,11 @@ std::vector<std::string> expressions_of(const route& r) {
   if (!r.shape) return lines;
   const auto& shape = *r.shape;
   if (shape.where) lines.push_back("where " + shape.where->text());
-  for (const auto& e : shape.unless) lines.push_back("unless an earlier route takes it: " + e->text());
+  for (const auto& e : shape.unless)
+    lines.push_back("unless an earlier route takes it: " + e->text());
   for (std::size_t i = 0; i < shape.computed.size(); ++i)
-    lines.push_back(fmt::format("{} = {} ({})", shape.options.computed[i].name, shape.computed[i]->text(),
+    lines.push_back(fmt::format("{} = {} ({})", shape.options.computed[i].name,
+                                shape.computed[i]->text(),
                                 sql::name_of(shape.computed[i]->type())));
   return lines;
 }

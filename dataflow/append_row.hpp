@@ -24,9 +24,9 @@ class append_row {
   /// not tell.
   std::optional<std::int64_t> time() const { return time_; }
 
-  /// The cell of a source column (index into schema->columns), NULL or a value; null when it did not
-  /// come. What an update left alone comes from its old row when that is whole; a delete shows its
-  /// old row.
+  /// The cell of a source column (index into schema->columns), NULL or a value; null when it did
+  /// not come. What an update left alone comes from its old row when that is whole; a delete shows
+  /// its old row.
   const cell* at(std::size_t source_column) const;
 
   /// `_leat_missing`: the route's columns whose cells did not come, by their names at the target. A

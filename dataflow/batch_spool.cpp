@@ -17,8 +17,9 @@ struct counts {
   std::uint32_t arena = 0;
 };
 
-static_assert(std::is_trivially_copyable_v<transaction> && std::is_trivially_copyable_v<change>
-              && std::is_trivially_copyable_v<cell>);
+static_assert(
+    std::is_trivially_copyable_v<
+        transaction> && std::is_trivially_copyable_v<change> && std::is_trivially_copyable_v<cell>);
 
 template <class Value>
 std::string_view bytes_of(const std::vector<Value>& values) {

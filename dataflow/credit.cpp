@@ -26,8 +26,8 @@ void credit_receiver::accept(const frame& f) {
     return;
   }
   throw error(error_kind::bug,
-              "frame " + std::to_string(f.sequence) + " came where "
-                  + std::to_string(sequence_ + 1) + " was due",
+              "frame " + std::to_string(f.sequence) + " came where " + std::to_string(sequence_ + 1)
+                  + " was due",
               "channel " + std::to_string(consumed_.channel), "report this");
 }
 
@@ -36,8 +36,9 @@ std::optional<grant> credit_receiver::consume(const payload& content) {
   if (cost == 0) return std::nullopt;
   consumed_.bytes += cost;
   ++consumed_.frames;
-  const bool due = consumed_.bytes - announced_.bytes >= window_.bytes / 2
-                   || consumed_.frames - announced_.frames >= std::max<std::uint64_t>(1, window_.frames / 2);
+  const bool due =
+      consumed_.bytes - announced_.bytes >= window_.bytes / 2
+      || consumed_.frames - announced_.frames >= std::max<std::uint64_t>(1, window_.frames / 2);
   if (!due) return std::nullopt;
   announced_ = consumed_;
   return consumed_;

@@ -8,8 +8,8 @@
 
 namespace leat {
 
-/// How much may be under way on one edge. A sender may overshoot by one batch, so that a batch larger
-/// than the window cannot stop it: the bound is the window plus one batch (R9).
+/// How much may be under way on one edge. A sender may overshoot by one batch, so that a batch
+/// larger than the window cannot stop it: the bound is the window plus one batch (R9).
 struct credit_window {
   std::uint64_t bytes = 4U << 20;
   std::uint64_t frames = 64;

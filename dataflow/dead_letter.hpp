@@ -24,10 +24,10 @@ class row_json {
 /// A row that a target refused, as its dead-letter table keeps it.
 struct dead_letter {
   std::string target;
-  std::string key;              ///< JSON object of the key's columns; empty: none
-  std::string row;              ///< JSON object of the columns that came, as PostgreSQL prints them
+  std::string key; ///< JSON object of the key's columns; empty: none
+  std::string row; ///< JSON object of the columns that came, as PostgreSQL prints them
   std::string reason;
-  std::optional<position> at;   ///< of the change; none when the row is folded from several
+  std::optional<position> at; ///< of the change; none when the row is folded from several
 };
 
 /// The letter for an entry that has a row. The reason is still to be given.

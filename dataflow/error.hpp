@@ -13,8 +13,8 @@ enum class error_kind : std::uint8_t { usage = 2, source = 3, sink = 4, state = 
 /// last checkpoint with backoff; a permanent one ends it.
 enum class error_retry : std::uint8_t { permanent, transient };
 
-/// What ends a pipeline: what happened, where (a file position, a table, a server), and what a person
-/// can do about it. `what()` is the first of them alone. `where` and `remedy` may be empty.
+/// What ends a pipeline: what happened, where (a file position, a table, a server), and what a
+/// person can do about it. `what()` is the first of them alone. `where` and `remedy` may be empty.
 class error : public std::runtime_error {
  public:
   error(error_kind kind, std::string what, std::string where, std::string remedy,

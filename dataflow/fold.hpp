@@ -19,8 +19,8 @@ enum class fold_kind : std::uint8_t {
   upsert,  ///< a whole row: every column of the route came
   partial, ///< update the columns that came where the row is; never insert. No row: missing (R6)
   moved,   ///< a whole row once its unchanged cells are filled from the target's row at `base`, as
-         ///< that stands before this flush. No row there: as `lost`
-  lost, ///< the key goes away and is reported as missing: its unchanged cells are known nowhere
+           ///< that stands before this flush. No row there: as `lost`
+  lost,    ///< the key goes away and is reported as missing: its unchanged cells are known nowhere
 };
 
 /// One key's entry; valid until fold::clear().
@@ -56,8 +56,8 @@ class fold {
   void add(const batch_ptr& rows, std::span<const std::uint32_t> changes);
 
   /// Whether the target's rows are those of the stream's position (R6), but for those that are read
-  /// from now on (change_kind::read). A key move that leaves unchanged cells gives `lost` instead of
-  /// `moved` where they are not. Set it when empty.
+  /// from now on (change_kind::read). A key move that leaves unchanged cells gives `lost` instead
+  /// of `moved` where they are not. Set it when empty.
   void set_settled(bool settled);
   bool settled() const { return settled_; }
 
@@ -129,8 +129,8 @@ class fold {
   route_ptr route_;
   bool settled_ = true;
   std::unordered_set<std::uint64_t> read_; ///< hashes of keys that were read since
-  std::size_t taken_ = 0; ///< changes since clear()
-  std::size_t fresh_ = 0; ///< of them inserts and reads
+  std::size_t taken_ = 0;                  ///< changes since clear()
+  std::size_t fresh_ = 0;                  ///< of them inserts and reads
   bool truncated_ = false;
   std::vector<batch_ptr> batches_;
   std::size_t batch_bytes_ = 0;

@@ -50,8 +50,8 @@ struct route_changed {
 
 /// Place of a snapshot in the stream of a route. `begun`: rows seen from now on are kept (R12).
 /// `chunk`: the rows of chunk number `chunk` have just passed. `finished`: every chunk's H is
-/// passed; rows that neither a chunk nor a change brought since `begun` go away. It comes again when
-/// H of rows that were looked up since (R6) is passed, too.
+/// passed; rows that neither a chunk nor a change brought since `begun` go away. It comes again
+/// when H of rows that were looked up since (R6) is passed, too.
 struct snapshot_event {
   enum class kind : std::uint8_t { begun, chunk, finished };
   kind what = kind::begun;

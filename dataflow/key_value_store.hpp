@@ -16,9 +16,9 @@ struct key_value_write {
   std::vector<std::pair<std::string, std::string>> puts;
 };
 
-/// An ordered map of bytes that survives a crash. Thread-safe. Writes are made durable in their order:
-/// after a crash some first part of them is there, at least up to the last that was synced. Every call
-/// may throw leat::error of kind state.
+/// An ordered map of bytes that survives a crash. Thread-safe. Writes are made durable in their
+/// order: after a crash some first part of them is there, at least up to the last that was synced.
+/// Every call may throw leat::error of kind state.
 class key_value_store {
  public:
   virtual ~key_value_store() = default;

@@ -6,10 +6,10 @@
 
 namespace leat {
 
-/// What one transform of one route keeps, by key; keys and values are bytes. Survives restarts: after
-/// one it is what it was at the barrier that its sink's target names, so that it agrees with what the
-/// target holds, and no change comes twice. Used by the sink's thread. May throw leat::error of kind
-/// state.
+/// What one transform of one route keeps, by key; keys and values are bytes. Survives restarts:
+/// after one it is what it was at the barrier that its sink's target names, so that it agrees with
+/// what the target holds, and no change comes twice. Used by the sink's thread. May throw
+/// leat::error of kind state.
 class keyed_state {
  public:
   virtual ~keyed_state() = default;

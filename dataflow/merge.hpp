@@ -30,7 +30,8 @@ void keep_progress_names(std::vector<route_ptr>& routes,
 std::vector<std::string> targets_of_sinks(const std::vector<std::string>& sinks,
                                           const std::vector<route_ptr>& routes, oid table);
 
-/// Names of progress at a target that several tables feed (route::record): "orders <- shard_1.orders".
+/// Names of progress at a target that several tables feed (route::record): "orders <-
+/// shard_1.orders".
 std::string record_of(std::string_view target, std::string_view table);
 /// What those of this target begin with.
 std::string record_prefix(std::string_view target);

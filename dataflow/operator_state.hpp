@@ -17,8 +17,8 @@ namespace leat {
 /// Whose state it is: one transform of one route.
 struct operator_name {
   std::string sink;
-  std::string target; ///< the table at the target
-  oid table = 0;      ///< at the source
+  std::string target;      ///< the table at the target
+  oid table = 0;           ///< at the source
   std::uint32_t place = 0; ///< in the route's list, from 0
   std::string transform;   ///< NAME of [transform.NAME]
   auto operator<=>(const operator_name&) const = default;
@@ -32,9 +32,10 @@ struct operator_size {
 
 /// Keyed state of transforms over crashes (docs/state-format.md). It is written as it changes, each
 /// change with the value that was there before, under the last barrier that its sink had passed. A
-/// restart undoes, for each sink, what was written after the barrier that the sink's target names: then
-/// the state is what the target shows, and changes that the target holds are dropped before they come
-/// here. So a checkpoint costs what changed, and memory is bounded whatever an epoch holds.
+/// restart undoes, for each sink, what was written after the barrier that the sink's target names:
+/// then the state is what the target shows, and changes that the target holds are dropped before
+/// they come here. So a checkpoint costs what changed, and memory is bounded whatever an epoch
+/// holds.
 class operator_store {
  public:
   /// Throws leat::error for another format.
@@ -46,8 +47,8 @@ class operator_store {
   std::optional<epoch_id> synced(const std::string& sink) const;
 
   bool holds(const operator_name&) const;
-  /// Makes what is missing, for sinks that stand at these barriers, and empties what another `kind` of
-  /// transform has left. Synced.
+  /// Makes what is missing, for sinks that stand at these barriers, and empties what another `kind`
+  /// of transform has left. Synced.
   void make(const std::map<operator_name, std::string>& kinds,
             const std::map<std::string, epoch_id>& sinks);
   /// Removes all state but of these. Synced.
@@ -57,8 +58,8 @@ class operator_store {
   /// The sink's target names this epoch, or none at all (`any`). From any thread.
   void stands_at(const std::string& sink, epoch_id);
   static constexpr epoch_id any = ~epoch_id{0};
-  /// No restart goes back before `oldest`: what undoing needed is forgotten, up to where each sink's
-  /// target stands. From any thread.
+  /// No restart goes back before `oldest`: what undoing needed is forgotten, up to where each
+  /// sink's target stands. From any thread.
   void forget_before(epoch_id oldest);
 
   key_value_store& log() { return *log_; }

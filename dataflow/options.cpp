@@ -207,8 +207,8 @@ option_section sink_section() {
   for (option& declared : starrocks_connection_options())
     section.options.push_back(std::move(declared));
   for (option& declared : connection_options({"postgres"})) {
-    const bool shared = declared.name == "user" || declared.name == "password"
-                        || declared.name == "password_file";
+    const bool shared =
+        declared.name == "user" || declared.name == "password" || declared.name == "password_file";
     if (shared) declared.connectors.emplace_back("starrocks");
     section.options.push_back(std::move(declared));
   }
@@ -238,88 +238,90 @@ option_section on_value_section() {
 }
 
 option_section route_section() {
-  return {.name = "route",
-          .sentence = "Which tables go to which target. Without a route every table goes to the "
-                      "only sink under its own name.",
-          .options =
-              {
-                  {.name = "from",
-                   .kind = kind::list,
-                   .sentence = "A table, a pattern or a list of them, among those of "
-                               "`source.tables`; several routes may read one table.",
-                   .store = into_route<&route_options::from>,
-                   .check = wrong_table_pattern,
-                   .required = true,
-                   .one_or_many = true},
-                  {.name = "sink",
-                   .kind = kind::string,
-                   .sentence = "NAME of the sink; may be left out when there is one.",
-                   .store = into_route<&route_options::sink>},
-                  {.name = "to",
-                   .kind = kind::string,
-                   .sentence = "Name of the target table; {schema} and {table} are replaced, {1} "
-                               "by what the first * or ? of the pattern in `from` stands for.",
-                   .store = into_route<&route_options::to>,
-                   .fallback = "{table}",
-                   .check = wrong_target_name},
-                  {.name = "where",
-                   .kind = kind::string,
-                   .sentence = "PostgreSQL expression over the row; rows it does not hold for are "
-                               "left out.",
-                   .store = into_route<&route_options::where>,
-                   .check = wrong_if_empty},
-                  {.name = "columns",
-                   .kind = kind::columns,
-                   .sentence = "Columns to write, in this order: names, or { name, expr, type } for "
-                               "one that is computed (`as` is another word for `type`, which may be "
-                               "left out); \"*\" stands for all that are not named. Without it all, "
-                               "also those that are added later.",
-                   .store = into_columns},
-                  {.name = "on_error",
-                   .kind = kind::choice,
-                   .sentence = "What a row does that an expression cannot be computed for: stop ends "
-                               "the pipeline, null gives NULL, which `where` does not hold for, dead_letter "
-                               "puts the row into the sink's dead-letter table.",
-                   .store = into_route<&route_options::on_error>,
-                   .fallback = "stop",
-                   .choices = {"stop", "null", "dead_letter"}},
-                  {.name = "exclude",
-                   .kind = kind::list,
-                   .sentence = "Columns to leave out of all.",
-                   .store = into_route<&route_options::exclude>},
-                  {.name = "key",
-                   .kind = kind::list,
-                   .sentence = "Columns that find a row at the target; the table's primary key or "
-                               "replica identity index unless given.",
-                   .store = into_route<&route_options::key>},
-                  {.name = "mode",
-                   .kind = kind::choice,
-                   .sentence = "upsert keeps the target equal to the source; append writes every "
-                               "change as a row, with _leat_op, _leat_lsn, _leat_seq, _leat_time "
-                               "and _leat_missing.",
-                   .store = into_route<&route_options::mode>,
-                   .fallback = "upsert",
-                   .choices = {"upsert", "append"}},
-                  {.name = "delete",
-                   .kind = kind::choice,
-                   .sentence = "What a deleted row does: hard removes it, soft sets _leat_deleted, "
-                               "ignore keeps it.",
-                   .store = into_route<&route_options::removal>,
-                   .fallback = "hard",
-                   .choices = {"hard", "soft", "ignore"}},
-                  {.name = "schema_changes",
-                   .kind = kind::choice,
-                   .sentence = "As in the sink, whose value holds unless given here.",
-                   .store = into_route<&route_options::schema_changes>,
-                   .choices = {"evolve", "stop"}},
-                  {.name = "transform",
-                   .kind = kind::list,
-                   .sentence = "Names of transforms, in their order: what they do comes after "
-                               "`where` and `columns`.",
-                   .store = into_route<&route_options::transforms>,
-                   .one_or_many = true},
-              },
-          .written_as = option_section::form::array_of_tables};
+  return {
+      .name = "route",
+      .sentence = "Which tables go to which target. Without a route every table goes to the "
+                  "only sink under its own name.",
+      .options =
+          {
+              {.name = "from",
+               .kind = kind::list,
+               .sentence = "A table, a pattern or a list of them, among those of "
+                           "`source.tables`; several routes may read one table.",
+               .store = into_route<&route_options::from>,
+               .check = wrong_table_pattern,
+               .required = true,
+               .one_or_many = true},
+              {.name = "sink",
+               .kind = kind::string,
+               .sentence = "NAME of the sink; may be left out when there is one.",
+               .store = into_route<&route_options::sink>},
+              {.name = "to",
+               .kind = kind::string,
+               .sentence = "Name of the target table; {schema} and {table} are replaced, {1} "
+                           "by what the first * or ? of the pattern in `from` stands for.",
+               .store = into_route<&route_options::to>,
+               .fallback = "{table}",
+               .check = wrong_target_name},
+              {.name = "where",
+               .kind = kind::string,
+               .sentence = "PostgreSQL expression over the row; rows it does not hold for are "
+                           "left out.",
+               .store = into_route<&route_options::where>,
+               .check = wrong_if_empty},
+              {.name = "columns",
+               .kind = kind::columns,
+               .sentence = "Columns to write, in this order: names, or { name, expr, type } for "
+                           "one that is computed (`as` is another word for `type`, which may be "
+                           "left out); \"*\" stands for all that are not named. Without it all, "
+                           "also those that are added later.",
+               .store = into_columns},
+              {.name = "on_error",
+               .kind = kind::choice,
+               .sentence =
+                   "What a row does that an expression cannot be computed for: stop ends "
+                   "the pipeline, null gives NULL, which `where` does not hold for, dead_letter "
+                   "puts the row into the sink's dead-letter table.",
+               .store = into_route<&route_options::on_error>,
+               .fallback = "stop",
+               .choices = {"stop", "null", "dead_letter"}},
+              {.name = "exclude",
+               .kind = kind::list,
+               .sentence = "Columns to leave out of all.",
+               .store = into_route<&route_options::exclude>},
+              {.name = "key",
+               .kind = kind::list,
+               .sentence = "Columns that find a row at the target; the table's primary key or "
+                           "replica identity index unless given.",
+               .store = into_route<&route_options::key>},
+              {.name = "mode",
+               .kind = kind::choice,
+               .sentence = "upsert keeps the target equal to the source; append writes every "
+                           "change as a row, with _leat_op, _leat_lsn, _leat_seq, _leat_time "
+                           "and _leat_missing.",
+               .store = into_route<&route_options::mode>,
+               .fallback = "upsert",
+               .choices = {"upsert", "append"}},
+              {.name = "delete",
+               .kind = kind::choice,
+               .sentence = "What a deleted row does: hard removes it, soft sets _leat_deleted, "
+                           "ignore keeps it.",
+               .store = into_route<&route_options::removal>,
+               .fallback = "hard",
+               .choices = {"hard", "soft", "ignore"}},
+              {.name = "schema_changes",
+               .kind = kind::choice,
+               .sentence = "As in the sink, whose value holds unless given here.",
+               .store = into_route<&route_options::schema_changes>,
+               .choices = {"evolve", "stop"}},
+              {.name = "transform",
+               .kind = kind::list,
+               .sentence = "Names of transforms, in their order: what they do comes after "
+                           "`where` and `columns`.",
+               .store = into_route<&route_options::transforms>,
+               .one_or_many = true},
+          },
+      .written_as = option_section::form::array_of_tables};
 }
 
 option_section log_section() {
@@ -361,10 +363,12 @@ option_section http_section() {
 namespace {
 
 std::vector<option_section> all_sections() {
-  std::vector<option_section> sections = {
-      pipeline_section(),  checkpoint_section(), limits_section(),   source_section(),
-      snapshot_section(),  sink_section(),       on_value_section(), starrocks_table_section(),
-      route_section(),     starrocks_route_table_section(),   log_section(),      http_section()};
+  std::vector<option_section> sections = {pipeline_section(), checkpoint_section(),
+                                          limits_section(),   source_section(),
+                                          snapshot_section(), sink_section(),
+                                          on_value_section(), starrocks_table_section(),
+                                          route_section(),    starrocks_route_table_section(),
+                                          log_section(),      http_section()};
   auto transforms = transform_sections();
   sections.insert(sections.end() - 2, transforms.begin(), transforms.end());
   return sections;

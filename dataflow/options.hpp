@@ -40,16 +40,15 @@ struct column_list {
   std::vector<computed_column> computed;
 };
 
-using option_value =
-    std::variant<std::string, std::filesystem::path, std::chrono::milliseconds, std::uint64_t, bool,
-                 choice_value, std::vector<std::string>, std::map<std::string, std::string>,
-                 column_list>;
+using option_value = std::variant<std::string, std::filesystem::path, std::chrono::milliseconds,
+                                  std::uint64_t, bool, choice_value, std::vector<std::string>,
+                                  std::map<std::string, std::string>, column_list>;
 
 /// What a section's values go into.
 struct option_target {
   pipeline_file& file;
-  sink_options* sink = nullptr;   ///< within [sink.NAME]
-  route_options* route = nullptr; ///< within [[route]]
+  sink_options* sink = nullptr;           ///< within [sink.NAME]
+  route_options* route = nullptr;         ///< within [[route]]
   transform_options* transform = nullptr; ///< within [transform.NAME]
 };
 

@@ -76,8 +76,9 @@ std::vector<option> starrocks_connection_options() {
        .most = 2ULL << 30},
       {.name = "mysql_tls",
        .kind = kind::boolean,
-       .sentence = "Whether the MySQL port must speak TLS; unless given, where an address of `http` "
-                   "has https://.",
+       .sentence =
+           "Whether the MySQL port must speak TLS; unless given, where an address of `http` "
+           "has https://.",
        .store = into_starrocks<&starrocks_options::mysql_tls>},
       {.name = "tls_verify",
        .kind = kind::boolean,

@@ -173,7 +173,8 @@ option_section dedup_section() {
 option_section remember_section() {
   return of_type(
       "remember",
-      "Keeps the last row of each key in its state: fills large values that an update left out, and "
+      "Keeps the last row of each key in its state: fills large values that an update left out, "
+      "and "
       "shows whole old rows in mode append, without REPLICA IDENTITY FULL.",
       {{.name = "before",
         .kind = kind::string,

@@ -14,7 +14,8 @@ namespace leat {
 struct document_value;
 struct document_entry;
 
-/// A pipeline file before its keys are looked at: values with their places, tables in the file's order.
+/// A pipeline file before its keys are looked at: values with their places, tables in the file's
+/// order.
 using document_list = std::vector<document_value>;
 using document_table = std::vector<document_entry>;
 
@@ -24,7 +25,7 @@ struct document_other {
 };
 
 struct document_value {
-  std::string where;  ///< "shop.toml:3:8", or "--set checkpoint.interval"
+  std::string where; ///< "shop.toml:3:8", or "--set checkpoint.interval"
   file_place place;
   std::variant<std::string, std::int64_t, bool, document_list, document_table, document_other>
       content;
@@ -39,15 +40,16 @@ struct document_value {
 
 struct document_entry {
   std::string key;
-  std::string where;  ///< of the key
+  std::string where; ///< of the key
   document_value value;
 };
 
 /// The value under `key`, or null.
 const document_value* find(const document_table&, std::string_view key);
 
-/// Parses a file and puts the `key=value` of --set over it: the key dotted, the value as TOML when it is
-/// one, else as a string. Throws leat::error of kind usage with the place; no message has values in it.
+/// Parses a file and puts the `key=value` of --set over it: the key dotted, the value as TOML when
+/// it is one, else as a string. Throws leat::error of kind usage with the place; no message has
+/// values in it.
 document_value read_document(const std::filesystem::path&,
                              const std::vector<std::string>& settings);
 

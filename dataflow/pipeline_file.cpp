@@ -179,8 +179,7 @@ void section_reader::read_transforms() {
   const document_table* named = transforms->as<document_table>();
   if (!named)
     fail_option(transforms->where, "transform",
-                "transforms have names: `transform` must not be "
-                    + std::string(transforms->type()),
+                "transforms have names: `transform` must not be " + std::string(transforms->type()),
                 "write [transform.NAME]");
   for (const document_entry& entry : *named) read_transform(entry);
 }

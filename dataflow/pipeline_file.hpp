@@ -25,23 +25,25 @@ enum class value_policy : std::uint8_t { stop, null, clamp, text };
 
 struct source_options {
   std::string connector = "postgres";
-  std::map<std::string, std::string> connection;   ///< libpq keywords, passwords included; "url" is kept whole under "dbname", as libpq allows
+  std::map<std::string, std::string> connection; ///< libpq keywords, passwords included; "url" is
+                                                 ///< kept whole under "dbname", as libpq allows
   std::string slot;
   std::string publication;
-  std::vector<std::string> tables;                 ///< patterns; a leading ! excludes; the last match wins
+  std::vector<std::string> tables; ///< patterns; a leading ! excludes; the last match wins
   snapshot_mode mode = snapshot_mode::initial;
   std::uint64_t chunk_rows = 10000;
   std::uint64_t chunk_bytes = 8U << 20;
   std::uint32_t readers = 2;
-  std::map<std::string, std::string> where;        ///< "schema.table" -> predicate of the snapshot
+  std::map<std::string, std::string> where; ///< "schema.table" -> predicate of the snapshot
 };
 
 struct sink_options {
   std::string name;
   std::string connector;
-  std::filesystem::path path;                      ///< sqlite; absolute
-  std::map<std::string, std::string> connection;   ///< postgres: libpq keywords; starrocks: user, password
-  std::string schema = "public";                   ///< postgres: where tables are made
+  std::filesystem::path path; ///< sqlite; absolute
+  std::map<std::string, std::string>
+      connection;                ///< postgres: libpq keywords; starrocks: user, password
+  std::string schema = "public"; ///< postgres: where tables are made
   leat::atomicity atomicity = leat::atomicity::epoch;
   starrocks_options starrocks;
   schema_policy schema_changes = schema_policy::evolve;
@@ -73,27 +75,27 @@ struct route_options {
 /// [transform.NAME]: of a built-in type, or a plugin.
 struct transform_options {
   std::string name;
-  std::string type;                                ///< empty: a plugin
-  std::filesystem::path plugin;                    ///< absolute
-  std::chrono::milliseconds timeout{10000};        ///< plugin: of one call
+  std::string type;                                       ///< empty: a plugin
+  std::filesystem::path plugin;                           ///< absolute
+  std::chrono::milliseconds timeout{10000};               ///< plugin: of one call
   std::map<std::string, std::vector<std::string>> values; ///< of a built-in type, by option: texts
-  std::string json = "{}";                         ///< of a plugin: its own keys, as JSON
-  std::filesystem::path file;                      ///< the pipeline file
+  std::string json = "{}";                                ///< of a plugin: its own keys, as JSON
+  std::filesystem::path file;                             ///< the pipeline file
   file_place place;
 };
 
-/// A pipeline file, read and checked by itself: every key known, every value of its type and within its
-/// bounds, defaults filled in, variables replaced, paths absolute.
+/// A pipeline file, read and checked by itself: every key known, every value of its type and within
+/// its bounds, defaults filled in, variables replaced, paths absolute.
 struct pipeline_file {
   std::filesystem::path path;
   std::string name;
   std::filesystem::path state;
   std::chrono::milliseconds checkpoint_interval{1000};
-  bool first_match = false;                        ///< a row goes to the first route that takes it, alone
+  bool first_match = false; ///< a row goes to the first route that takes it, alone
   std::uint64_t memory = 256U << 20;
   std::uint64_t spill = 10ULL << 30;
   source_options source;
-  std::vector<sink_options> sinks;                 ///< in the file's order
+  std::vector<sink_options> sinks; ///< in the file's order
   std::vector<route_options> routes;
   std::vector<transform_options> transforms;
   std::string log_level = "info";
@@ -101,8 +103,9 @@ struct pipeline_file {
   std::optional<std::string> http_listen;
 };
 
-/// Reads a pipeline file; `settings` are `key=value` of --set with dotted keys (values as TOML, or a bare
-/// string). Throws leat::error of kind usage with file, line and column.
-pipeline_file load_pipeline_file(const std::filesystem::path&, const std::vector<std::string>& settings = {});
+/// Reads a pipeline file; `settings` are `key=value` of --set with dotted keys (values as TOML, or
+/// a bare string). Throws leat::error of kind usage with file, line and column.
+pipeline_file load_pipeline_file(const std::filesystem::path&,
+                                 const std::vector<std::string>& settings = {});
 
 } // namespace leat

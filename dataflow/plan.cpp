@@ -234,25 +234,25 @@ class drafter {
     if (!r.shape) return;
     const auto names = columns_left_out(*r.shape);
     if (names.empty()) return;
-    report(severity::note,
-           "table " + r.source()->qualified_name() + ": expressions read "
-               + join_names(names, "and")
-               + ", whose values an UPDATE leaves out when they are large and did not change",
-           where,
-           r.mode == route_mode::append ? "such a row is kept, and the column named in "
-                                          "_leat_missing; REPLICA IDENTITY FULL brings them"
-                                        : "such a row is read at the source again; REPLICA "
-                                          "IDENTITY FULL, or leaving the column out, saves that; a "
-                                          "`remember` transform does so for columns that are written "
-                                          "as they are");
+    report(
+        severity::note,
+        "table " + r.source()->qualified_name() + ": expressions read " + join_names(names, "and")
+            + ", whose values an UPDATE leaves out when they are large and did not change",
+        where,
+        r.mode == route_mode::append ? "such a row is kept, and the column named in "
+                                       "_leat_missing; REPLICA IDENTITY FULL brings them"
+                                     : "such a row is read at the source again; REPLICA "
+                                       "IDENTITY FULL, or leaving the column out, saves that; a "
+                                       "`remember` transform does so for columns that are written "
+                                       "as they are");
   }
 
   void merge_routes() {
     for (const auto& [name, target] : targets_) {
       if (target.routes.size() < 2) continue;
-      const bool fresh = std::none_of(target.routes.begin(), target.routes.end(), [&](const auto& r) {
-        return known_.contains(r->source()->id);
-      });
+      const bool fresh =
+          std::none_of(target.routes.begin(), target.routes.end(),
+                       [&](const auto& r) { return known_.contains(r->source()->id); });
       try {
         make_merge(target.routes, fresh);
       } catch (const error& e) {

@@ -22,7 +22,8 @@ struct planned_transforms {
     schema_ptr takes;
     transform_output gives;
     bool tells_source = false; ///< the key of `takes` says which row of the source it is
-    bool asks_before = false;  ///< rows that did not come whole are asked for before it: after it the key tells no more
+    bool asks_before = false;  ///< rows that did not come whole are asked for before it: after it
+                               ///< the key tells no more
     /// By column of `takes`: the column of inner->schema that it is.
     std::vector<std::optional<std::uint16_t>> origins;
   };
@@ -32,11 +33,12 @@ struct planned_transforms {
   std::vector<std::optional<std::uint16_t>> origins;
 };
 
-/// The route with transforms behind it; `inner` has none. Throws leat::error of kind usage: the place
-/// is "transform NAME" and what the type says.
+/// The route with transforms behind it; `inner` has none. Throws leat::error of kind usage: the
+/// place is "transform NAME" and what the type says.
 route plan_transforms(route_ptr inner, const std::vector<named_transform>&);
 
-/// A key at the source, by key texts of a row of `takes` or of the route; nothing when they do not tell.
+/// A key at the source, by key texts of a row of `takes` or of the route; nothing when they do not
+/// tell.
 std::optional<std::vector<std::string>>
 key_through(const route& inner, const std::vector<std::optional<std::uint16_t>>& origins,
             const std::vector<std::uint16_t>& key, const std::vector<std::string>& texts);

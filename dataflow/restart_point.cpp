@@ -8,8 +8,8 @@ namespace leat {
 
 namespace {
 
-constexpr const char* begin_anew =
-    "restore the one that belongs to it, or begin anew: `leat drop`, empty the target's tables, run";
+constexpr const char* begin_anew = "restore the one that belongs to it, or begin anew: `leat "
+                                   "drop`, empty the target's tables, run";
 
 epoch_id needed(const checkpoint& c, const std::string& sink) {
   const auto found = c.sink_epochs.find(sink);

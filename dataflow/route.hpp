@@ -33,8 +33,8 @@ struct computed_column {
 using route_id = std::uint32_t;
 
 struct target_column {
-  std::string name;            ///< at the target
-  std::uint16_t source = 0;    ///< index into route::schema->columns
+  std::string name;         ///< at the target
+  std::uint16_t source = 0; ///< index into route::schema->columns
   bool operator==(const target_column&) const = default;
 };
 
@@ -45,28 +45,31 @@ struct own_value {
   bool operator==(const own_value&) const = default;
 };
 
-/// One source table to one target table, as planned. Immutable: a schema change makes a new one with
-/// the same id.
+/// One source table to one target table, as planned. Immutable: a schema change makes a new one
+/// with the same id.
 struct route {
   route_id id = 0;
-  std::string sink;                    ///< NAME of [sink.NAME]
-  std::string target;                  ///< table at the target; "schema.table" where the target has schemas and the route names one
+  std::string sink;   ///< NAME of [sink.NAME]
+  std::string target; ///< table at the target; "schema.table" where the target has schemas and the
+                      ///< route names one
   route_mode mode = route_mode::upsert;
   delete_mode removal = delete_mode::hard;
   schema_policy schema_changes = schema_policy::evolve;
-  /// The rows that the writer takes: the source table, and the computed columns behind its own; or what
-  /// the transforms make of them.
+  /// The rows that the writer takes: the source table, and the computed columns behind its own; or
+  /// what the transforms make of them.
   schema_ptr schema;
-  std::shared_ptr<const route_shape> shape; ///< null: the writer takes the source's rows as they are
-  std::vector<target_column> columns;  ///< what is written, in the target's order
-  std::vector<std::uint16_t> key;      ///< indexes into `columns`, in key order; empty: rows are found by all columns
-  std::vector<std::uint16_t> source_key;  ///< the same columns as indexes into schema->columns
-  bool all_columns = true;             ///< no `columns` in the file: added source columns are taken
-  std::vector<std::string> excluded;   ///< `exclude` of the file
+  std::shared_ptr<const route_shape>
+      shape;                          ///< null: the writer takes the source's rows as they are
+  std::vector<target_column> columns; ///< what is written, in the target's order
+  std::vector<std::uint16_t>
+      key; ///< indexes into `columns`, in key order; empty: rows are found by all columns
+  std::vector<std::uint16_t> source_key; ///< the same columns as indexes into schema->columns
+  bool all_columns = true;           ///< no `columns` in the file: added source columns are taken
+  std::vector<std::string> excluded; ///< `exclude` of the file
   std::shared_ptr<const planned_transforms> chain; ///< null: no `transform`
 
-  /// Where several source tables feed the target: the other routes, the values that tell the rows of
-  /// this one, and the target's columns that others write as well, as they are when this version
+  /// Where several source tables feed the target: the other routes, the values that tell the rows
+  /// of this one, and the target's columns that others write as well, as they are when this version
   /// begins.
   std::vector<route_id> beside;
   std::vector<own_value> own_rows;
@@ -87,8 +90,8 @@ struct route {
   const schema_ptr& source() const;
   /// Columns of the source table that target column i is made of.
   std::vector<std::uint16_t> origins(std::size_t i) const;
-  /// A row's key at the source, by its key at the target (texts in key order); nothing when the target's
-  /// key does not have it.
+  /// A row's key at the source, by its key at the target (texts in key order); nothing when the
+  /// target's key does not have it.
   std::optional<std::vector<std::string>> key_at_source(const std::vector<std::string>& key) const;
 };
 

@@ -100,8 +100,8 @@ class builder {
     route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
     route_.excluded = options.exclude;
     if (options.table.given())
-      route_.made_with = std::make_shared<const starrocks_table_options>(
-          options.table.over(sink.starrocks.table));
+      route_.made_with =
+          std::make_shared<const starrocks_table_options>(options.table.over(sink.starrocks.table));
   }
 
   route build(const std::vector<named_transform>& transforms) {
@@ -187,9 +187,11 @@ class builder {
   /// A row that stopped matching stays as it was: values that changed meanwhile would be missed.
   void check_ignored() const {
     const bool stays = shape_ && (shape_->where || !shape_->unless.empty())
-                       && route_.removal == delete_mode::ignore && route_.mode == route_mode::upsert;
+                       && route_.removal == delete_mode::ignore
+                       && route_.mode == route_mode::upsert;
     if (!stays || !may_leave_out(route_)) return;
-    refuse("with `where` and delete = \"ignore\" a row that matches again could keep old values, since "
+    refuse("with `where` and delete = \"ignore\" a row that matches again could keep old values, "
+           "since "
            "an UPDATE leaves out large ones that it did not change",
            "ALTER TABLE " + quoted_name(table_)
                + " REPLICA IDENTITY FULL, leave such columns out, or take delete = \"soft\"");
@@ -314,9 +316,10 @@ class builder {
 
   void check_without_key() const {
     if (options_.on_error == expression_policy::dead_letter)
-      refuse("on_error = \"dead_letter\" needs a key, and the table has none: later changes of such a "
-             "row could not find it",
-             "add a primary key, name unique columns with `key`, or take another on_error");
+      refuse(
+          "on_error = \"dead_letter\" needs a key, and the table has none: later changes of such a "
+          "row could not find it",
+          "add a primary key, name unique columns with `key`, or take another on_error");
     if (sink_.connector == "starrocks")
       refuse("it has no key, and a Primary Key table of StarRocks needs one",
              "add a primary key, name unique columns with `key`, or use mode = \"append\"");

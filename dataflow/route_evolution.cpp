@@ -99,8 +99,8 @@ void check_key(const route& next, const route& before) {
 /// Length first, so that no name can look like two.
 std::string counted(const std::string& text) { return std::to_string(text.size()) + ":" + text; }
 
-/// "columns 2:id 4:note=1:n" with its items sorted: a column that was added later stands at the end,
-/// and elsewhere in a plan made since.
+/// "columns 2:id 4:note=1:n" with its items sorted: a column that was added later stands at the
+/// end, and elsewhere in a plan made since.
 std::string without_order(const std::string& line) {
   constexpr std::string_view head = "columns";
   if (!line.starts_with(head)) return line;
@@ -179,8 +179,7 @@ route_ptr next_chain(const route& before, const route_ptr& inner) {
 } // namespace
 
 route_ptr evolve_route(const route& before, const schema_ptr& table, const schema_diff& of_table) {
-  if (before.chain)
-    return next_chain(before, evolve_route(*before.chain->inner, table, of_table));
+  if (before.chain) return next_chain(before, evolve_route(*before.chain->inner, table, of_table));
   auto next = std::make_shared<route>(before);
   auto after = table;
   auto diff = of_table;
@@ -207,7 +206,8 @@ route_ptr evolve_route(const route& before, const schema_ptr& after) {
 std::string route_fingerprint(const route& r) {
   if (r.chain) {
     auto text = route_fingerprint(*r.chain->inner);
-    for (const auto& s : r.chain->steps) text += "transform " + counted(s.is.type->fingerprint()) + "\n";
+    for (const auto& s : r.chain->steps)
+      text += "transform " + counted(s.is.type->fingerprint()) + "\n";
     return text;
   }
   constexpr const char* modes[] = {"upsert", "append"};
@@ -244,7 +244,8 @@ std::string compare_fingerprints(const std::string& before, const std::string& a
   std::string differences;
   for (std::size_t i = 0; i < std::max(old.size(), now.size()); ++i) {
     const std::string& line = i < now.size() ? now[i] : old[i];
-    if (i < old.size() && i < now.size() && without_order(old[i]) == without_order(now[i])) continue;
+    if (i < old.size() && i < now.size() && without_order(old[i]) == without_order(now[i]))
+      continue;
     differences += (differences.empty() ? "" : ", ") + line.substr(0, line.find(' '));
   }
   return differences;

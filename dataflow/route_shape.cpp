@@ -22,8 +22,9 @@ sql::expression_ptr compiled(const std::string& option, Compile compile) {
 /// Precision of a numeric(p,s), whose modifier is p << 16 | s, and 4 more.
 std::int32_t precision_of(const column& c) { return (c.modifier - 4) >> 16 & 0xffff; }
 
-/// Values of this column stay in the row, however large the row is: their type has no other storage,
-/// or they are never as large as 24 bytes, which TOAST leaves alone (PostgreSQL's heaptoast.c).
+/// Values of this column stay in the row, however large the row is: their type has no other
+/// storage, or they are never as large as 24 bytes, which TOAST leaves alone (PostgreSQL's
+/// heaptoast.c).
 bool always_comes(const column& c) {
   switch (c.kind) {
   case value_class::numeric:
@@ -149,7 +150,8 @@ std::vector<std::uint16_t> read_columns(const route& r) {
 namespace {
 
 /// A column that a transform made may be made of any.
-std::vector<std::uint16_t> origins_through_chain(const planned_transforms& chain, std::size_t column) {
+std::vector<std::uint16_t> origins_through_chain(const planned_transforms& chain,
+                                                 std::size_t column) {
   const auto& inner = *chain.inner;
   const auto from = chain.origins[column];
   std::vector<std::uint16_t> out;

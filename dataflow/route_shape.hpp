@@ -38,8 +38,9 @@ std::shared_ptr<const route_shape> make_shape(const shape_options&, const schema
 /// The table's columns with the computed ones behind them.
 schema_ptr shaped_schema(const route_shape&);
 
-/// SQL that the source can evaluate as leat does and that holds for the rows that any of these routes,
-/// all of one table, takes; empty when a route takes every row, or one has to be evaluated here.
+/// SQL that the source can evaluate as leat does and that holds for the rows that any of these
+/// routes, all of one table, takes; empty when a route takes every row, or one has to be evaluated
+/// here.
 std::string condition_at_source(const std::vector<route_ptr>&);
 
 /// Columns of the source table that the route's rows depend on.

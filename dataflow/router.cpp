@@ -28,8 +28,8 @@ router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, com
   for (auto& s : sinks) {
     foremost_ = std::max(foremost_, s.at.position);
     const bool consistent = s.at.consistent;
-    sinks_.push_back({std::move(s.name), std::move(s.at), 0, false, consistent, consistent,
-                      std::move(s.fresh)});
+    sinks_.push_back(
+        {std::move(s.name), std::move(s.at), 0, false, consistent, consistent, std::move(s.fresh)});
   }
   for (const auto& r : routes_) {
     const auto sink = std::find_if(sinks_.begin(), sinks_.end(),
@@ -77,9 +77,8 @@ std::vector<router::output> router::start() {
     if (!is_read_for(r->sink, r->progress_name(), table->state().sinks)
         && held.last_generation(r->progress_name()) != table->state().generation)
       continue;
-    out.push_back(
-        {sink_of_route_[r->id],
-         snapshot_event{snapshot_event::kind::begun, r->id, table->state().generation, 0}});
+    out.push_back({sink_of_route_[r->id], snapshot_event{snapshot_event::kind::begun, r->id,
+                                                         table->state().generation, 0}});
   }
   return out;
 }
@@ -104,7 +103,8 @@ std::uint32_t router::last_generation(oid table) const {
   const auto* known = snapshots_.find(table);
   auto last = known == nullptr ? 0 : known->state().generation;
   for (const auto id : routes_of_table_.at(table))
-    last = std::max(last, sinks_[sink_of_route_[id]].at.last_generation(routes_[id]->progress_name()));
+    last =
+        std::max(last, sinks_[sink_of_route_[id]].at.last_generation(routes_[id]->progress_name()));
   return last;
 }
 
@@ -363,8 +363,7 @@ std::vector<router::output> router::take(const barrier& b) {
     auto cut = b;
     auto& sink = sinks_[s];
     // A sink that is ahead holds a later cut than this one, and is what it was.
-    if (position_ >= sink.at.position && snapshots_.consistent(sink.name))
-      sink.consistent = true;
+    if (position_ >= sink.at.position && snapshots_.consistent(sink.name)) sink.consistent = true;
     cut.consistent = sink.consistent;
     cut.missing_known = sink.missing_reports;
     cut.commits = sink.wrote || cut.consistent != sink.promised;

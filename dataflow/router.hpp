@@ -17,7 +17,8 @@ namespace leat {
 struct sink_start {
   std::string name;
   target_progress at;
-  /// Progress names of routes that begin with this run: they are not ahead, wherever the sink stands.
+  /// Progress names of routes that begin with this run: they are not ahead, wherever the sink
+  /// stands.
   std::set<std::string> fresh = {};
 };
 

@@ -12,11 +12,31 @@ namespace leat {
 /// PostgreSQL's object identifier: of a table or of a type.
 using oid = std::uint32_t;
 
-/// What a column's text means, as far as targets distinguish it. Domains have the class of their base
-/// type; `other` is text that no target interprets.
+/// What a column's text means, as far as targets distinguish it. Domains have the class of their
+/// base type; `other` is text that no target interprets.
 enum class value_class : std::uint8_t {
-  boolean, int2, int4, int8, object_id, float4, float8, numeric, money, text, bytea, date, time, timetz,
-  timestamp, timestamptz, interval, uuid, json, jsonb, array, other,
+  boolean,
+  int2,
+  int4,
+  int8,
+  object_id,
+  float4,
+  float8,
+  numeric,
+  money,
+  text,
+  bytea,
+  date,
+  time,
+  timetz,
+  timestamp,
+  timestamptz,
+  interval,
+  uuid,
+  json,
+  jsonb,
+  array,
+  other,
 };
 
 /// REPLICA IDENTITY of a table, by its letter in pg_class and in pgoutput's Relation message.
@@ -25,15 +45,15 @@ enum class replica_identity : char { by_default = 'd', nothing = 'n', full = 'f'
 struct column {
   std::string name;
   oid type = 0;
-  std::int32_t modifier = -1;      ///< pg_attribute.atttypmod
-  std::string type_name;           ///< as format_type() prints it: "numeric(12,2)", "shop.mood"
+  std::int32_t modifier = -1; ///< pg_attribute.atttypmod
+  std::string type_name;      ///< as format_type() prints it: "numeric(12,2)", "shop.mood"
   value_class kind = value_class::other;
-  bool identity = false;           ///< part of the replica identity
-  bool nullable = true;            ///< known from the catalog only; true where unknown
-  std::int16_t number = 0;         ///< pg_attribute.attnum; 0 where unknown
-  bool built_in = true;            ///< the type is PostgreSQL's own, so it exists at every target
-  /// Rows older than the column may show a value that no change brought: a default, an identity. Says
-  /// nothing about what the column is, so it is not compared.
+  bool identity = false;   ///< part of the replica identity
+  bool nullable = true;    ///< known from the catalog only; true where unknown
+  std::int16_t number = 0; ///< pg_attribute.attnum; 0 where unknown
+  bool built_in = true;    ///< the type is PostgreSQL's own, so it exists at every target
+  /// Rows older than the column may show a value that no change brought: a default, an identity.
+  /// Says nothing about what the column is, so it is not compared.
   bool filled = false;
   std::string comment; ///< as the catalog last had it; not compared and not kept in the state
 
@@ -50,9 +70,9 @@ struct table_schema {
   std::string schema;
   std::string name;
   replica_identity identity = replica_identity::by_default;
-  std::vector<column> columns;       ///< in the order of the stream's tuples
-  std::vector<std::uint16_t> key;    ///< indexes into columns, in key order; empty: no key
-  std::string comment;               ///< as a column's
+  std::vector<column> columns;    ///< in the order of the stream's tuples
+  std::vector<std::uint16_t> key; ///< indexes into columns, in key order; empty: no key
+  std::string comment;            ///< as a column's
 
   std::string qualified_name() const { return schema + "." + name; }
   std::optional<std::uint16_t> find(std::string_view column_name) const;

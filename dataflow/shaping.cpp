@@ -28,7 +28,7 @@ shaping::shaping(route_ptr r) : route_(std::move(r)), shape_(*route_->shape) {
 }
 
 void shaping::fail(const std::string& option, const batch& rows, const change& c,
-                     const std::string& what) const {
+                   const std::string& what) const {
   std::string key;
   const auto row = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);
   for (const auto k : shape_.source->key)
@@ -54,7 +54,7 @@ std::span<const cell> shaping::effective(const batch& rows, const change& c) {
 }
 
 shaping::verdict shaping::test(sql::evaluation& e, const batch& rows, std::span<const cell> row,
-                                   const change& c) {
+                               const change& c) {
   try {
     const auto& d = e.run(rows, row, &c);
     return !d.null && d.truth() ? verdict::yes : verdict::no;
@@ -228,8 +228,8 @@ shaping::action shaping::refuse(const batch& rows, const change& c, const std::s
   }
   out.refused.push_back({route_->target, shape_.source->key.empty() ? std::string() : key.text(),
                          row.text(), reason, rows.position_of(c)});
-  const bool left = c.kind == change_kind::update && route_->mode == route_mode::upsert
-                    && key_moves(rows, c);
+  const bool left =
+      c.kind == change_kind::update && route_->mode == route_mode::upsert && key_moves(rows, c);
   return left ? action::remove_old : action::drop;
 }
 
@@ -290,7 +290,7 @@ void shaping::make_ask(batch& out, const batch& rows, const change& c) {
 }
 
 cell shaping::computed(batch& out, std::size_t i, const batch& rows, std::span<const cell> cells,
-                         const change& c, bool old, bool* incomplete) {
+                       const change& c, bool old, bool* incomplete) {
   auto& e = computed_[i];
   const auto& reads = e.of().reads();
   const auto has = [&](std::uint16_t column) { return came(cells[column]); };
@@ -319,7 +319,7 @@ cell shaping::computed(batch& out, std::size_t i, const batch& rows, std::span<c
 }
 
 std::uint32_t shaping::add_row(batch& out, const batch& rows, std::span<const cell> cells,
-                                 const change& c, bool old, bool* incomplete) {
+                               const change& c, bool old, bool* incomplete) {
   const auto own = shape_.source->columns.size();
   const auto first = static_cast<std::uint32_t>(out.cells.size());
   for (std::size_t i = 0; i < own; ++i) {
@@ -337,7 +337,7 @@ std::uint32_t shaping::add_row(batch& out, const batch& rows, std::span<const ce
 
 /// The key's cells, and `rest` for the others.
 std::uint32_t shaping::add_key_row(batch& out, const batch& rows, std::span<const cell> cells,
-                                     const change& c, cell_state rest) {
+                                   const change& c, cell_state rest) {
   const auto own = shape_.source->columns.size();
   const auto first = static_cast<std::uint32_t>(out.cells.size());
   const auto& keys = route_->source_key;

@@ -21,8 +21,8 @@ namespace leat {
 /// Where the stream did not bring a value that an expression reads, the key is removed and its row
 /// is asked for, too.
 ///
-/// With on_error = "dead_letter" a row that an expression fails for is given as a letter, and the target
-/// keeps what it has under the row's key; a key that the row left is removed.
+/// With on_error = "dead_letter" a row that an expression fails for is given as a letter, and the
+/// target keeps what it has under the row's key; a key that the row left is removed.
 ///
 /// In mode append a change is left out when its new row is known not to hold (of a delete: its old
 /// one).

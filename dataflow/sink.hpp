@@ -20,10 +20,10 @@ struct dead_letter;
 /// The progress record of a target (docs/progress-row.md): written with the data of an epoch in one
 /// target transaction, and what a restart believes.
 struct target_progress {
-  std::string pipeline_id;                          ///< random, made with the state directory
-  epoch_id epoch = 0;                               ///< names the checkpoint the target stands at
-  commit_lsn position{};                            ///< last transaction the target holds
-  bool consistent = false;                          ///< R2
+  std::string pipeline_id; ///< random, made with the state directory
+  epoch_id epoch = 0;      ///< names the checkpoint the target stands at
+  commit_lsn position{};   ///< last transaction the target holds
+  bool consistent = false; ///< R2
   /// route::progress_name() -> generation of the last snapshot that was begun << 32 | number of the
   /// last chunk of it that the table holds (R11); 0: none yet.
   std::map<std::string, std::uint64_t> last_chunk;
@@ -81,14 +81,14 @@ class writer {
 
 /// One [sink.NAME]. All calls come from one thread at a time; every call may throw leat::error.
 ///
-/// Life: open(), attach() for each route, then epochs: writers' write() and flush(), prepare(), commit().
-/// A sink that was not opened, or that has thrown, is thrown away and made anew.
+/// Life: open(), attach() for each route, then epochs: writers' write() and flush(), prepare(),
+/// commit(). A sink that was not opened, or that has thrown, is thrown away and made anew.
 class sink {
  public:
   virtual ~sink() = default;
 
-  /// Connects, makes the progress table when missing, and reads this pipeline's record; nothing when
-  /// there is none. Throws when the target is in use by another pipeline of the same name.
+  /// Connects, makes the progress table when missing, and reads this pipeline's record; nothing
+  /// when there is none. Throws when the target is in use by another pipeline of the same name.
   virtual std::optional<target_progress> open() = 0;
 
   /// Between open() and attach(). A sink that was given nothing spills nothing.
@@ -100,22 +100,23 @@ class sink {
   /// False for a target that cannot remember: it stands wherever the newest checkpoint says.
   virtual bool keeps_progress() const { return true; }
 
-  /// Makes the route's table when missing, checks it otherwise, and gives its writer. The sink owns it.
+  /// Makes the route's table when missing, checks it otherwise, and gives its writer. The sink owns
+  /// it.
   virtual writer& attach(const route_ptr&) = 0;
 
-  /// Writes a row that an expression of a route failed for into the sink's dead-letter table, in the
-  /// transaction of its epoch. Only where the file names such a table.
+  /// Writes a row that an expression of a route failed for into the sink's dead-letter table, in
+  /// the transaction of its epoch. Only where the file names such a table.
   virtual void keep(const dead_letter&) {
     throw error(error_kind::bug, "this sink keeps no dead letters", "", "report this");
   }
 
-  /// Ends the writing of an epoch: everything is in the open target transaction after it. Gives the rows
-  /// that the source must send whole (R6).
+  /// Ends the writing of an epoch: everything is in the open target transaction after it. Gives the
+  /// rows that the source must send whole (R6).
   virtual std::vector<missing_row> prepare() = 0;
 
-  /// Commits everything since the last commit together with `next`, after locking the progress record
-  /// and checking that it still is what this sink wrote or read last (the fence of R3). When it returns,
-  /// the commit survives a power cut at the target.
+  /// Commits everything since the last commit together with `next`, after locking the progress
+  /// record and checking that it still is what this sink wrote or read last (the fence of R3). When
+  /// it returns, the commit survives a power cut at the target.
   virtual void commit(const target_progress& next) = 0;
 
   /// Makes a blocked call of another thread end soon; thread-safe.
@@ -130,7 +131,8 @@ class sink {
   /// The route's columns, without those that are leat's own.
   virtual std::vector<kept_column> kept_columns(const route&) const { return {}; }
 
-  /// What would keep open() and attach() of these routes from working, looked at without changing anything
+  /// What would keep open() and attach() of these routes from working, looked at without changing
+  /// anything
   /// (`leat check`). Needs no open().
   virtual std::vector<error> check(const std::vector<route_ptr>&) { return {}; }
 };

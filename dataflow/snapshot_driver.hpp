@@ -124,7 +124,7 @@ class snapshot_driver {
   options options_;
   std::map<oid, std::unique_ptr<snapshot_table>> tables_;
   std::map<oid, snapshot_merge::window> probe_windows_; ///< of the probe in flight
-  std::size_t remembered_ = 0; ///< bytes of keys; at least what there is
+  std::size_t remembered_ = 0;                          ///< bytes of keys; at least what there is
   oid last_served_ = 0;
   oid last_part_of_ = 0;
   std::uint64_t last_ticket_ = 0;

@@ -132,9 +132,7 @@ void snapshot_merge::touch(touched_keys& entry, const batch& rows, const change&
   }
   if (entry.overflowed) return;
   const auto row = c.old_row == change::no_row ? rows.new_row(c) : rows.old_row(c);
-  const auto is_known = [&](std::uint16_t column) {
-    return came(row[column]);
-  };
+  const auto is_known = [&](std::uint16_t column) { return came(row[column]); };
   if (!std::ranges::all_of(key, is_known)) {
     entry = overflow();
     return;
@@ -144,8 +142,8 @@ void snapshot_merge::touch(touched_keys& entry, const batch& rows, const change&
   entry.keys.insert(hash(scratch_));
 }
 
-// The biggest go first, as that costs the fewest chunks that have to wait. Callers go down to half of
-// what they may keep, so that it is seldom done.
+// The biggest go first, as that costs the fewest chunks that have to wait. Callers go down to half
+// of what they may keep, so that it is seldom done.
 void snapshot_merge::shrink_to(std::size_t bytes) {
   if (bytes_ <= bytes) return;
   std::vector<touched_keys*> by_size;

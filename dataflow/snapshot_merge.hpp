@@ -82,8 +82,8 @@ class snapshot_merge {
 
   /// Of the remembered keys.
   std::size_t bytes() const noexcept { return bytes_; }
-  /// Keeps at most so many, but for one transaction that stands for all: chunks that do not see what
-  /// was forgotten have to be read again.
+  /// Keeps at most so many, but for one transaction that stands for all: chunks that do not see
+  /// what was forgotten have to be read again.
   void shrink_to(std::size_t bytes);
 
  private:

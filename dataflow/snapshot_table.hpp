@@ -169,7 +169,7 @@ class snapshot_table {
   schema_ptr schema_;
   table_snapshot state_;
   snapshot_merge merge_;
-  flights in_flight_; ///< by chunk number
+  flights in_flight_;     ///< by chunk number
   wal_lsn chunks_high_{}; ///< largest H of an emitted chunk
   bool probed_ = false;   ///< chunks_high_ is beyond all that was read before this run, too
   bool settled_ = false;  ///< the stream has passed it, and there are no more
@@ -193,7 +193,7 @@ class snapshot_table {
   bool columns_due_ = false;
   bool gone_ = false;
   bool rewritten_ = false;
-  std::uint64_t held_chunk_ = 0; ///< as note_held()
+  std::uint64_t held_chunk_ = 0;        ///< as note_held()
   std::optional<wal_lsn> rewrite_high_; ///< H of the chunk that met a rewrite
   wal_lsn columns_high_{};
   bool columns_ahead_ = false;

@@ -77,8 +77,8 @@ class source {
   virtual std::vector<source_table> tables() = 0;
 
   /// Makes publication and slot when they are missing, in this order, adds tables to the
-  /// publication, and notes in the identity what it made. An identity that names a slot must find it:
-  /// then a missing one is an error. Gives what the slot was confirmed to.
+  /// publication, and notes in the identity what it made. An identity that names a slot must find
+  /// it: then a missing one is an error. Gives what the slot was confirmed to.
   virtual wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>& tables) = 0;
 
   /// End of the WAL now.
@@ -92,8 +92,8 @@ class source {
   virtual std::shared_ptr<table_reader> open_reader(const pipeline_identity&,
                                                     std::shared_ptr<spill_area> spill) = 0;
 
-  /// Removes slot and publication that leat made, and says which were there. Throws (transient) while
-  /// somebody uses the slot.
+  /// Removes slot and publication that leat made, and says which were there. Throws (transient)
+  /// while somebody uses the slot.
   struct dropped {
     bool slot = false;
     bool publication = false;
@@ -107,9 +107,9 @@ class source {
 /// without a key, which is one chunk, may be `spooled`.
 struct chunk_rows {
   chunk_bounds bounds;
-  xid_snapshot seen;              ///< S
-  wal_lsn high{};                 ///< H, read after S
-  std::vector<batch_ptr> batches; ///< changes of kind read, in key order
+  xid_snapshot seen;                    ///< S
+  wal_lsn high{};                       ///< H, read after S
+  std::vector<batch_ptr> batches;       ///< changes of kind read, in key order
   std::shared_ptr<batch_spool> spooled; ///< or null
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
@@ -155,7 +155,8 @@ class table_reader {
   /// The table as the catalog has it now; null when it is gone.
   virtual schema_ptr describe(oid table) = 0;
   virtual chunk_plan plan(const table_schema&) = 0;
-  /// `condition`: rows that it does not hold for may be left out; it is SQL over the table's columns.
+  /// `condition`: rows that it does not hold for may be left out; it is SQL over the table's
+  /// columns.
   virtual chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage,
                             const std::string& condition = {}) = 0;
   /// Rows of the given keys as a chunk of their own (R6). Keys are texts of `key` (indexes into

@@ -31,7 +31,8 @@ struct starrocks_route_table {
   starrocks_table_options over(starrocks_table_options) const;
 };
 
-/// Options of [sink.NAME] with connector "starrocks". User and password are in sink_options::connection.
+/// Options of [sink.NAME] with connector "starrocks". User and password are in
+/// sink_options::connection.
 struct starrocks_options {
   std::vector<std::string> http;  ///< "HOST:PORT", or a URL with http:// or https://
   std::vector<std::string> mysql; ///< "HOST:PORT"

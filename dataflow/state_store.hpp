@@ -18,14 +18,14 @@ struct resnapshot_request {
   bool operator==(const resnapshot_request&) const = default;
 };
 
-/// What survives a crash. One process has it open at a time. Calls come from one thread at a time; all
-/// may throw leat::error of kind state.
+/// What survives a crash. One process has it open at a time. Calls come from one thread at a time;
+/// all may throw leat::error of kind state.
 class state_store {
  public:
   virtual ~state_store() = default;
 
   virtual std::optional<pipeline_identity> identity() const = 0;
-  virtual void set_identity(const pipeline_identity&) = 0;   ///< synced
+  virtual void set_identity(const pipeline_identity&) = 0; ///< synced
 
   /// Epochs of the checkpoints kept, ascending.
   virtual std::vector<epoch_id> epochs() const = 0;
@@ -35,8 +35,8 @@ class state_store {
   virtual void save(const checkpoint&) = 0;
 
   /// Keeps rows that sinks have found missing, synced: called before they commit (R6). `until`: the
-  /// last epoch whose checkpoint may be made without them. load() gives the checkpoint's own missing
-  /// keys and all that were added and not pruned: reading a row once more does no harm.
+  /// last epoch whose checkpoint may be made without them. load() gives the checkpoint's own
+  /// missing keys and all that were added and not pruned: reading a row once more does no harm.
   /// prune(oldest) forgets those with `until` before `oldest`; truncate() keeps them.
   virtual void add_missing(epoch_id until, const missing_keys&) = 0;
 

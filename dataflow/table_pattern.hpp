@@ -25,7 +25,8 @@ class table_pattern {
   std::string name() const;
   /// Whether the names fit, whatever excludes() says.
   bool fits(std::string_view schema, std::string_view table) const;
-  /// What each * and ? stands for in a name that fits, in their order; a star takes as little as it can.
+  /// What each * and ? stands for in a name that fits, in their order; a star takes as little as it
+  /// can.
   std::vector<std::string> captures(std::string_view schema, std::string_view table) const;
 
  private:

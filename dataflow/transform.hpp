@@ -15,10 +15,11 @@
 
 namespace leat {
 
-/// The rows that come to a transform: what the route's `columns` and the transforms before it leave.
+/// The rows that come to a transform: what the route's `columns` and the transforms before it
+/// leave.
 struct transform_input {
-  /// Columns and key; id, schema and name are the table's. `column::identity`: old rows bring it, of
-  /// a table without REPLICA IDENTITY FULL.
+  /// Columns and key; id, schema and name are the table's. `column::identity`: old rows bring it,
+  /// of a table without REPLICA IDENTITY FULL.
   schema_ptr rows;
   route_mode mode = route_mode::upsert;
   bool may_leave_out = false; ///< rows may come with cells that are `unchanged`
@@ -45,9 +46,9 @@ struct transform_place {
   route_mode mode = route_mode::upsert;
   std::string where;            ///< "transform NAME of public.orders to orders", for errors
   keyed_state* state = nullptr; ///< when it keeps any; outlives the transform
-  /// The row of this key is to be read at the source again (R6), and comes as change_kind::read. The
-  /// transform lets a change_kind::remove of the key go out. `row`: cells of `input`, the key's among
-  /// them. Null where the key does not tell which row of the source it is.
+  /// The row of this key is to be read at the source again (R6), and comes as change_kind::read.
+  /// The transform lets a change_kind::remove of the key go out. `row`: cells of `input`, the key's
+  /// among them. Null where the key does not tell which row of the source it is.
   std::function<void(const batch& rows, std::span<const cell> row)> ask = {};
 };
 
@@ -57,22 +58,25 @@ class transform {
  public:
   virtual ~transform() = default;
 
-  /// `rows` come with cells of the input's columns and leave with the output's; changes may go, come
-  /// and change. Deletes, and updates with an old row, need the same done to their old rows, so that
-  /// keys that move go away at the target. Cells may be of any state, whatever their column.
-  /// A row of a snapshot (change_kind::read) may come again, and must go out again. The order of what
-  /// goes out is the order of `rows.changes`; transactions are left alone.
+  /// `rows` come with cells of the input's columns and leave with the output's; changes may go,
+  /// come and change. Deletes, and updates with an old row, need the same done to their old rows,
+  /// so that keys that move go away at the target. Cells may be of any state, whatever their
+  /// column. A row of a snapshot (change_kind::read) may come again, and must go out again. The
+  /// order of what goes out is the order of `rows.changes`; transactions are left alone.
   virtual void apply(batch& rows) = 0;
 
-  /// The epoch ends: what goes out now still belongs to it. `rows` is empty, and has one transaction.
+  /// The epoch ends: what goes out now still belongs to it. `rows` is empty, and has one
+  /// transaction.
   virtual void flush(batch& /*rows*/) {}
 };
 
-/// Puts into `next`, instead of an update whose row did not come whole and is read at the source: the
-/// removal of its old row, if it came, and of its new one, of which what did not come is absent.
+/// Puts into `next`, instead of an update whose row did not come whole and is read at the source:
+/// the removal of its old row, if it came, and of its new one, of which what did not come is
+/// absent.
 void remove_incomplete(batch& rows, change c, std::vector<change>& next);
 
-/// Numbers of columns (column::number) that transforms make begin here, beyond those of computed ones.
+/// Numbers of columns (column::number) that transforms make begin here, beyond those of computed
+/// ones.
 inline constexpr std::int16_t first_made_number = 22000;
 
 /// A [transform.NAME] with its options, which the registry has checked. Immutable.

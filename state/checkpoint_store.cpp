@@ -27,7 +27,8 @@ std::string checkpoint_key(epoch_id epoch) { return "checkpoint/" + hex(epoch); 
 
 std::string request_key(std::uint64_t number) { return "resnapshot/" + hex(number); }
 
-// The number of `resnapshot/<number>`, and the epoch of `checkpoint/<epoch>` or `missing/<epoch>/<sink>`.
+// The number of `resnapshot/<number>`, and the epoch of `checkpoint/<epoch>` or
+// `missing/<epoch>/<sink>`.
 epoch_id epoch_in(std::string_view key) {
   const auto text = key.substr(key.find('/') + 1, 16);
   epoch_id epoch = 0;

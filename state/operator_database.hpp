@@ -7,9 +7,10 @@
 
 namespace leat {
 
-/// The state of transforms in a RocksDB database of its own (docs/state-format.md): its size and its
-/// rate of change are another matter than those of checkpoints, and several sinks write to it.
-/// Throws leat::error of kind state. `read_only`: as of now, while another process may have it open.
+/// The state of transforms in a RocksDB database of its own (docs/state-format.md): its size and
+/// its rate of change are another matter than those of checkpoints, and several sinks write to it.
+/// Throws leat::error of kind state. `read_only`: as of now, while another process may have it
+/// open.
 std::shared_ptr<key_value_store> open_operator_database(const std::filesystem::path& directory,
                                                         bool read_only);
 

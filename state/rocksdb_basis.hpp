@@ -7,7 +7,8 @@
 
 namespace leat {
 
-/// What the databases of a state directory have in common. Caches, buffers and files are each one's own.
+/// What the databases of a state directory have in common. Caches, buffers and files are each one's
+/// own.
 rocksdb::Options basic_options(bool read_only);
 
 inline rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }

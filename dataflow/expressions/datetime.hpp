@@ -7,9 +7,9 @@
 
 namespace leat::sql {
 
-// Dates are days, times of day microseconds (24:00:00 is one), timestamps microseconds since 2000-01-01 (UTC), as PostgreSQL keeps them. The
-// text is that of DateStyle ISO, IntervalStyle postgres and TimeZone UTC. Errors are
-// evaluation_error.
+// Dates are days, times of day microseconds (24:00:00 is one), timestamps microseconds since
+// 2000-01-01 (UTC), as PostgreSQL keeps them. The text is that of DateStyle ISO, IntervalStyle
+// postgres and TimeZone UTC. Errors are evaluation_error.
 
 /// Wide enough for what a sum or a product may reach before it is checked.
 __extension__ typedef __int128 wide;

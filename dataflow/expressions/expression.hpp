@@ -57,7 +57,8 @@ class expression {
   const std::vector<std::uint16_t>& reads() const { return reads_; }
   /// Reads what belongs to the change and not to the row: leat.op, leat.commit_time, ...
   bool reads_change() const { return reads_change_; }
-  /// The server gives the same value for every row when it computes text() (it may fail for others).
+  /// The server gives the same value for every row when it computes text() (it may fail for
+  /// others).
   bool same_at_server() const { return same_at_server_; }
   /// The value is the same for every row (of this table).
   bool is_constant() const { return reads_.empty() && !reads_change_; }

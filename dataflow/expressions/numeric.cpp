@@ -209,9 +209,7 @@ std::int64_t numeric::to_integer(std::int64_t least, std::int64_t most, const ch
 
 int numeric::compare(const numeric& other) const {
   // NaN is above infinity.
-  const auto rank = [](const numeric& n) {
-    return n.is_nan() ? 2 : n.is_finite() ? 0 : n.sign();
-  };
+  const auto rank = [](const numeric& n) { return n.is_nan() ? 2 : n.is_finite() ? 0 : n.sign(); };
   const int a = rank(*this), b = rank(other);
   if (a != b || a != 0) return a < b ? -1 : a > b ? 1 : 0;
   const int scale = std::max(scale_, other.scale_);

@@ -12,16 +12,16 @@
 typedef struct redact {
   uint32_t column;
   uint32_t width;
-  leat_value *new_row; /* to emit, `width` each */
-  leat_value *old_row;
-  char *text[2]; /* the column's, of new and old row */
+  leat_value* new_row; /* to emit, `width` each */
+  leat_value* old_row;
+  char* text[2]; /* the column's, of new and old row */
   size_t room[2];
 } redact;
 
-static int create(leat_context *c, void **instance) {
+static int create(leat_context* c, void** instance) {
   const int32_t column = leat_find_column(c->input, c->host->option(c, "column"));
   if (column < 0) return leat_fail(c, "there is no such column");
-  redact *r = calloc(1, sizeof *r);
+  redact* r = calloc(1, sizeof *r);
   if (r == NULL) return leat_fail(c, "out of memory");
   r->column = (uint32_t)column;
   r->width = c->input->width;
@@ -32,8 +32,8 @@ static int create(leat_context *c, void **instance) {
   return 0;
 }
 
-static void destroy(void *instance) {
-  redact *r = instance;
+static void destroy(void* instance) {
+  redact* r = instance;
   if (r == NULL) return;
   for (int i = 0; i < 2; ++i) free(r->text[i]);
   free(r->new_row);
@@ -42,13 +42,13 @@ static void destroy(void *instance) {
 }
 
 /* Copies the cells, and the column's text without its digits. NULL when there is no memory. */
-static const leat_value *make(redact *r, int which, const leat_batch *b, const leat_cell *row) {
-  leat_value *made = which == 0 ? r->new_row : r->old_row;
+static const leat_value* make(redact* r, int which, const leat_batch* b, const leat_cell* row) {
+  leat_value* made = which == 0 ? r->new_row : r->old_row;
   for (uint32_t i = 0; i < r->width; ++i) made[i] = leat_value_of(b, row[i]);
-  leat_value *v = &made[r->column];
+  leat_value* v = &made[r->column];
   if (v->state != LEAT_VALUE) return made;
   if (v->size > r->room[which]) {
-    char *more = realloc(r->text[which], v->size);
+    char* more = realloc(r->text[which], v->size);
     if (more == NULL) return NULL;
     r->text[which] = more;
     r->room[which] = v->size;
@@ -61,10 +61,10 @@ static const leat_value *make(redact *r, int which, const leat_batch *b, const l
   return made;
 }
 
-static int process(leat_context *c, void *instance, const leat_batch *b) {
-  redact *r = instance;
+static int process(leat_context* c, void* instance, const leat_batch* b) {
+  redact* r = instance;
   for (uint32_t i = 0; i < b->count; ++i) {
-    const leat_change *change = leat_change_at(b, i);
+    const leat_change* change = leat_change_at(b, i);
     leat_emission e = {0};
     e.width = r->width;
     e.kind = change->kind;
@@ -79,7 +79,7 @@ static int process(leat_context *c, void *instance, const leat_batch *b) {
   return 0;
 }
 
-static const char *const revisions[] = LEAT_PLUGIN_REVISIONS;
+static const char* const revisions[] = LEAT_PLUGIN_REVISIONS;
 
 static const leat_option options[] = {{"column", LEAT_OPTION_TEXT, 1}};
 
@@ -99,7 +99,7 @@ static const leat_plugin table = {
     .destroy = destroy,
 };
 
-const leat_plugin *leat_plugin_entry(const leat_host *host) {
+const leat_plugin* leat_plugin_entry(const leat_host* host) {
   (void)host;
   return &table;
 }

@@ -30,8 +30,8 @@ struct engine_outcome {
   std::string what;
   std::string where;
   std::string remedy;
-  /// A plugin's call has not come back in time. Its thread cannot be ended, so neither can the actor
-  /// system, nor a clean end of the process be waited for: leave it with std::_Exit().
+  /// A plugin's call has not come back in time. Its thread cannot be ended, so neither can the
+  /// actor system, nor a clean end of the process be waited for: leave it with std::_Exit().
   bool hung = false;
 };
 

@@ -26,7 +26,8 @@
 ///       void process(const leat::plugin::batch& changes, leat::plugin::output& out) {
 ///         for (const auto c : changes)
 ///           out.map(c, [&](const auto& row, auto& made) {
-///             if (row[column_].has_value()) made.set(column_, std::string(row[column_].text()) + "!");
+///             if (row[column_].has_value()) made.set(column_, std::string(row[column_].text()) +
+///             "!");
 ///           });
 ///       }
 ///       std::uint32_t column_;
@@ -34,9 +35,10 @@
 ///     LEAT_PLUGIN(shout)
 ///
 /// It may also have: `static constexpr leat_option options[]`, `static constexpr bool keeps_state`,
-/// `static constexpr std::uint32_t needs` (an older revision of leat that will do), `static void describe(const setup&, description&)` and `void flush(output&)`. Exceptions end in
-/// the wrapper and become the pipeline's error. What leat/plugin.h says of threads and ownership holds:
-/// batch, change, row, cell, setup, description and output live as long as the call.
+/// `static constexpr std::uint32_t needs` (an older revision of leat that will do), `static void
+/// describe(const setup&, description&)` and `void flush(output&)`. Exceptions end in the wrapper
+/// and become the pipeline's error. What leat/plugin.h says of threads and ownership holds: batch,
+/// change, row, cell, setup, description and output live as long as the call.
 namespace leat::plugin {
 
 /// Thrown by functions of leat that failed: let it pass.
@@ -44,7 +46,8 @@ struct interrupted : std::exception {
   const char* what() const noexcept override { return "leat ends the call"; }
 };
 
-/// A row cannot be transformed. Within output::map() it rejects the row; elsewhere it ends the call.
+/// A row cannot be transformed. Within output::map() it rejects the row; elsewhere it ends the
+/// call.
 struct bad_row : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -236,9 +239,7 @@ class description {
   explicit description(leat_context* c) : context_(c) {}
 
   /// A column of the input, whose cells go out as they came.
-  void pass(std::uint32_t column) {
-    detail::check(context_->host->pass_column(context_, column));
-  }
+  void pass(std::uint32_t column) { detail::check(context_->host->pass_column(context_, column)); }
   void pass_all() {
     for (std::uint32_t i = 0; i < context_->input->width; ++i) pass(i);
   }
@@ -275,7 +276,7 @@ class made_row {
   void set(std::uint32_t column, const char* text) { set(column, std::string(text)); }
   void set(std::uint32_t column, std::string_view text) { set(column, std::string(text)); }
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   void set(std::uint32_t column, T number) {
     if constexpr (std::is_same_v<T, bool>) {
       set(column, std::string(number ? "t" : "f"));
@@ -333,12 +334,13 @@ class output {
   void remove(const change& from, const made_row& old, old_kind which = old_kind::key) {
     send(from.number(), kind::remove, nullptr, &old, which);
   }
-  /// In flush(): the row under its key, whether the target has one or not; and no row under its key.
+  /// In flush(): the row under its key, whether the target has one or not; and no row under its
+  /// key.
   void upsert(const made_row& r) { send(0, kind::insert, &r); }
   void remove(const made_row& old) { send(0, kind::remove, nullptr, &old, old_kind::key); }
 
-  /// Does the same to new and old row of the change, and sends it on. `edit(row, made)`: `made` begins
-  /// as made_row::copy() leaves it. A bad_row that it throws rejects the change.
+  /// Does the same to new and old row of the change, and sends it on. `edit(row, made)`: `made`
+  /// begins as made_row::copy() leaves it. A bad_row that it throws rejects the change.
   template <class Edit>
   void map(const change& c, Edit&& edit) {
     if (c.kind() == kind::truncate) return keep(c);
@@ -364,7 +366,8 @@ class output {
   void reject(const change& c, const std::string& why) {
     detail::check(context_->host->reject(context_, c.number(), why.c_str()));
   }
-  /// The row lacks unchanged cells: it is read at the source and comes again. Remove its key until then.
+  /// The row lacks unchanged cells: it is read at the source and comes again. Remove its key until
+  /// then.
   void ask(const change& c) { detail::check(context_->host->ask(context_, c.number())); }
 
   std::optional<std::string> get(std::string_view key) {
@@ -478,8 +481,7 @@ leat_plugin make_table() {
   if constexpr (requires { T::needs; }) p.needs = T::needs;
   p.name = T::name;
   p.version = T::version;
-  if constexpr (requires { T::keeps_state; })
-    p.flags = T::keeps_state ? LEAT_KEEPS_STATE : 0;
+  if constexpr (requires { T::keeps_state; }) p.flags = T::keeps_state ? LEAT_KEEPS_STATE : 0;
   if constexpr (requires { T::options; }) {
     p.options = T::options;
     p.option_size = sizeof(leat_option);
@@ -489,7 +491,7 @@ leat_plugin make_table() {
     p.describe = describe<T>;
   p.create = create<T>;
   p.process = process<T>;
-  if constexpr (requires(T& t, output& o) { t.flush(o); }) p.flush = flush<T>;
+  if constexpr (requires(T & t, output & o) { t.flush(o); }) p.flush = flush<T>;
   p.destroy = destroy<T>;
   return p;
 }

@@ -116,8 +116,7 @@ std::string column_rows(int version) {
          " LEFT JOIN keys k ON k.id = t.id LEFT JOIN published p ON p.id = t.id"
          " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0"
          "  AND NOT a.attisdropped AND "
-         + column_is_sent(version)
-         + " LEFT JOIN pg_catalog.pg_type d ON d.oid = a.atttypid"
+         + column_is_sent(version) + " LEFT JOIN pg_catalog.pg_type d ON d.oid = a.atttypid"
          + " ORDER BY t.nspname COLLATE \"C\", t.relname COLLATE \"C\", t.id, a.attnum";
 }
 

@@ -10,7 +10,8 @@ namespace leat::postgres {
 
 namespace {
 
-/// Without jit: the planner's guesses for catalog queries are so high that compiling took 2.3 s of 2.6 s.
+/// Without jit: the planner's guesses for catalog queries are so high that compiling took 2.3 s
+/// of 2.6 s.
 constexpr std::string_view pinned_settings =
     "-c DateStyle=ISO,MDY -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=1 "
     "-c bytea_output=hex -c search_path= -c lc_monetary=C -c statement_timeout=0 "
@@ -18,8 +19,8 @@ constexpr std::string_view pinned_settings =
 
 /// SQLSTATEs after which the same action may succeed later.
 bool is_transient(std::string_view state) {
-  static constexpr std::array<std::string_view, 9> codes{"57P01", "57P02", "57P03", "53300", "40001",
-                                                         "40P01", "55P03", "57014", "55006"};
+  static constexpr std::array<std::string_view, 9> codes{
+      "57P01", "57P02", "57P03", "53300", "40001", "40P01", "55P03", "57014", "55006"};
   if (state.substr(0, 2) == "08") return true;
   for (const auto code : codes)
     if (code == state) return true;
@@ -35,7 +36,9 @@ std::string trimmed(std::string text) {
 
 /// libpq gives no SQLSTATE for a connection that was refused; the message is all there is.
 std::string connect_failure_state(const std::string& message) {
-  struct known { std::string_view text, state; };
+  struct known {
+    std::string_view text, state;
+  };
   static constexpr std::array<known, 9> messages{{
       {"password authentication failed", "28P01"},
       {"no password supplied", "28P01"},
@@ -121,7 +124,8 @@ connection::connection(const connection_parameters& parameters, connection_use u
     keywords.push_back(keyword);
     values.push_back(value);
   };
-  // dbname comes first: with expand_dbname it may hold a URI, which the other keywords then override.
+  // dbname comes first: with expand_dbname it may hold a URI, which the other keywords then
+  // override.
   if (const auto dbname = parameters.find("dbname"); dbname != parameters.end())
     add("dbname", dbname->second.c_str());
   for (const auto& [keyword, value] : parameters)
@@ -139,7 +143,8 @@ connection::connection(const connection_parameters& parameters, connection_use u
   values.push_back(nullptr);
 
   connection_ = PQconnectdbParams(keywords.data(), values.data(), 1);
-  PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection_, [](void*, const char*) {}, nullptr);
   PQsetNoticeReceiver(connection_, &connection::notice, this);
   if (PQstatus(connection_) != CONNECTION_OK) {
     const auto message = trimmed(PQerrorMessage(connection_));
@@ -209,8 +214,8 @@ void connection::fail(const PGresult* failed, std::string_view doing) const {
   if (message.empty()) message = "the connection was lost";
   auto place = where();
   if (!doing.empty()) place += ", " + std::string(doing.substr(0, 200));
-  const auto retry = lost || code.empty() || is_transient(code) ? error_retry::transient
-                                                                : error_retry::permanent;
+  const auto retry =
+      lost || code.empty() || is_transient(code) ? error_retry::transient : error_retry::permanent;
   throw server_error(kind(), code, std::move(message), std::move(place), remedy_for(code), retry);
 }
 

@@ -53,7 +53,9 @@ class result {
   PGresult* raw() const { return result_.get(); }
 
  private:
-  struct deleter { void operator()(PGresult*) const; };
+  struct deleter {
+    void operator()(PGresult*) const;
+  };
   std::unique_ptr<PGresult, deleter> result_;
 };
 
@@ -75,8 +77,8 @@ class connection {
   /// Ends a running query of another thread, from any thread.
   void cancel() noexcept;
 
-  int server_version() const;      ///< 150020
-  std::string where() const;       ///< "postgresql://user@host:port/db", without secrets
+  int server_version() const; ///< 150020
+  std::string where() const;  ///< "postgresql://user@host:port/db", without secrets
   PGconn* raw() { return connection_; }
 
   /// Throws for a failed result, or for the connection's own state when `failed` is null.

@@ -82,10 +82,11 @@ slot_hold check_slot(const slot_state& state, const slot_expectation& expected) 
     refuse("is a standby's copy of a slot of the primary",
            "give the primary's address in [source]");
   if (state.wal_status == "lost" || !state.invalidation.empty())
-    refuse("is lost" + (state.invalidation.empty() ? "" : " (" + state.invalidation + ")")
-               + ": the server has removed WAL that leat has not read",
-           "`leat drop`, empty the target's tables, run; raise max_slot_wal_keep_size so that it does "
-           "not happen again");
+    refuse(
+        "is lost" + (state.invalidation.empty() ? "" : " (" + state.invalidation + ")")
+            + ": the server has removed WAL that leat has not read",
+        "`leat drop`, empty the target's tables, run; raise max_slot_wal_keep_size so that it does "
+        "not happen again");
   if (state.active_pid == 0) return slot_hold::free;
   const bool ours = !expected.application.empty() && state.holder == expected.application;
   return ours ? slot_hold::held_by_us : slot_hold::held_by_other;

@@ -67,9 +67,10 @@ class postgres_source : public source {
     id.made_publication |= ensure_publication(server(), options_.publication, wanted).created;
     auto slot = read_slot(server(), options_.slot);
     if (!slot && had_slot)
-      throw error(error_kind::source, "the slot is gone", options_.slot,
-                  "changes since the last checkpoint cannot be read any more: `leat drop`, empty the "
-                  "target's tables, run");
+      throw error(
+          error_kind::source, "the slot is gone", options_.slot,
+          "changes since the last checkpoint cannot be read any more: `leat drop`, empty the "
+          "target's tables, run");
     if (!slot) {
       create(id);
       id.made_slot = true;

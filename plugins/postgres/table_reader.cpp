@@ -348,8 +348,8 @@ chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds
   return out;
 }
 
-/// Where the server cannot compute the condition for some row, leat says of which, or finds that the
-/// row is not asked for that part of it.
+/// Where the server cannot compute the condition for some row, leat says of which, or finds that
+/// the row is not asked for that part of it.
 chunk_result reader::read(const table_schema& schema, const chunk_bounds& bounds,
                           std::uint64_t storage, const std::string& condition) {
   if (condition.empty()) return read_where(schema, bounds, storage, {});

@@ -6,8 +6,7 @@ namespace leat::postgres {
 
 target_dead_letters::target_dead_letters(std::string pipeline, const std::string& schema,
                                          const std::optional<std::string>& table)
-    : pipeline_(std::move(pipeline)),
-      table_(table ? quote_name(schema, *table) : std::string()) {}
+    : pipeline_(std::move(pipeline)), table_(table ? quote_name(schema, *table) : std::string()) {}
 
 void target_dead_letters::open(target_session& session) const {
   if (!kept()) return;

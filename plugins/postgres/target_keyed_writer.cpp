@@ -257,17 +257,15 @@ void target_keyed_writer::copy(std::vector<const fold_entry*> entries) {
     out.end_row();
     return ++at != entries.end();
   };
-  session().try_copy(copy_sql(shape()), shape().table, next,
-                     [this, entries](const server_error* refused) {
-                       const bool collided =
-                           refused != nullptr && refused->sqlstate() == unique_violation;
-                       if (refused != nullptr && !collided && !letters().takes(*refused))
-                         return false;
-                       skip_copies(collided);
-                       if (refused != nullptr) upsert(copied_, entries);
-                       copied_.clear();
-                       return true;
-                     });
+  session().try_copy(
+      copy_sql(shape()), shape().table, next, [this, entries](const server_error* refused) {
+        const bool collided = refused != nullptr && refused->sqlstate() == unique_violation;
+        if (refused != nullptr && !collided && !letters().takes(*refused)) return false;
+        skip_copies(collided);
+        if (refused != nullptr) upsert(copied_, entries);
+        copied_.clear();
+        return true;
+      });
 }
 
 void target_keyed_writer::skip_copies(bool collided) {

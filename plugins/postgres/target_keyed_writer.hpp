@@ -56,15 +56,14 @@ class target_keyed_writer : public target_writer {
                const std::function<void(std::span<const fold_entry* const>)>& send);
   void note_seen(const work&);
   void miss(std::uint32_t key);
-  std::optional<std::string_view> cell_of(const fold&, const fold_entry&,
-                                          std::size_t column) const;
+  std::optional<std::string_view> cell_of(const fold&, const fold_entry&, std::size_t column) const;
   std::vector<std::size_t> columns_that_came(const fold_entry&) const;
   void add_key(std::span<text_array>, std::uint32_t key) const;
   std::vector<std::string> key_texts(std::uint32_t key) const;
   bool worth_copying(std::size_t rows);
 
   fold fold_;
-  fold copied_; ///< rows of a COPY whose end the session has not seen
+  fold copied_;                    ///< rows of a COPY whose end the session has not seen
   bool only_new_ = true;           ///< nothing but inserts and reads since the last flush
   std::size_t copies_to_skip_ = 0; ///< after a collision, for a while
   std::size_t last_skip_ = 0;

@@ -184,8 +184,9 @@ void target_progress_record::own(target_session& session, const std::string& tar
 }
 
 bool target_progress_record::owns_some_of(const std::string& target) const {
-  return known_ && std::any_of(tables_.begin(), tables_.end(),
-                               [&](const auto& t) { return is_record_of(t.first, target); });
+  return known_ && std::any_of(tables_.begin(), tables_.end(), [&](const auto& t) {
+           return is_record_of(t.first, target);
+         });
 }
 
 table_record target_progress_record::table(const std::string& target) const {

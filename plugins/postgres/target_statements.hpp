@@ -25,7 +25,8 @@ struct table_shape {
   std::vector<written_column> columns; ///< of the route, in order
   std::vector<std::size_t> key;        ///< indexes into columns
   bool soft = false;                   ///< rows are marked deleted instead of removed
-  std::string own; ///< condition on `t` for the source's rows where others are in the table; or empty
+  std::string
+      own; ///< condition on `t` for the source's rows where others are in the table; or empty
 };
 
 table_shape shape_of(const route&, const table_place&, const real_table&);

@@ -27,8 +27,7 @@ class append_writer final : public table_writer {
     if (!insert_) prepare_insert();
     for (const auto i : changes) {
       const auto& c = rows->changes[i];
-      session_.letters.guard([&] { put(*rows, c); },
-                             [&] { return letter_of(*route_, *rows, c); });
+      session_.letters.guard([&] { put(*rows, c); }, [&] { return letter_of(*route_, *rows, c); });
     }
   }
 

@@ -98,10 +98,14 @@ namespace {
 std::string escaped(const std::string& path) {
   std::string out;
   for (const char c : path) {
-    if (c == '%') out += "%25";
-    else if (c == '?') out += "%3f";
-    else if (c == '#') out += "%23";
-    else out += c;
+    if (c == '%')
+      out += "%25";
+    else if (c == '?')
+      out += "%3f";
+    else if (c == '#')
+      out += "%23";
+    else
+      out += c;
   }
   return out;
 }
@@ -109,13 +113,13 @@ std::string escaped(const std::string& path) {
 } // namespace
 
 database::database(std::filesystem::path path, reading) : path_(std::move(path)) {
-  // Without a WAL beside it nobody writes, and an immutable file needs no shared memory made for it.
+  // Without a WAL beside it nobody writes, and an immutable file needs no shared memory made for
+  // it.
   std::error_code none;
   const bool quiet = std::filesystem::file_size(path_.string() + "-wal", none) == 0 || none;
   const auto uri = "file:" + escaped(path_.string()) + (quiet ? "?immutable=1" : "?mode=ro");
-  const auto code =
-      sqlite3_open_v2(uri.c_str(), &handle_,
-                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  const auto code = sqlite3_open_v2(
+      uri.c_str(), &handle_, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code == SQLITE_OK) return;
   try {
     fail("opening the database");

@@ -41,7 +41,6 @@ class dead_letters {
   void add(const dead_letter&);
 
  private:
-
   database& db_;
   std::string pipeline_;
   statement insert_;

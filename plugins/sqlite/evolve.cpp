@@ -52,7 +52,7 @@ struct difference {
   std::vector<wanted_column> added;
   std::vector<std::string> dropped;
   std::vector<std::string> emptied; ///< dropped, and other sources of the table have it still
-  bool anew = false; ///< ALTER TABLE cannot do it
+  bool anew = false;                ///< ALTER TABLE cannot do it
 };
 
 bool same_key(const route& before, const route& after, const origins& was) {

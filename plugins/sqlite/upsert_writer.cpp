@@ -176,8 +176,7 @@ class upsert_writer final : public table_writer {
   }
 
   /// False when the row's other cells are not there.
-  bool put_row(const fold_entry& e, std::uint32_t number,
-               const std::vector<std::uint32_t>& found) {
+  bool put_row(const fold_entry& e, std::uint32_t number, const std::vector<std::uint32_t>& found) {
     if (e.kind == fold_kind::partial) return update(e);
     if (e.kind == fold_kind::moved) return put_moved(e, number, found);
     put(statements_->upsert(), e);

@@ -30,7 +30,8 @@ std::string array_text(std::span<const std::string_view> items) {
   return text + "}";
 }
 
-/// Mode append (R11): every change is a row. Its key names the change, so that a repeated one changes nothing.
+/// Mode append (R11): every change is a row. Its key names the change, so that a repeated one
+/// changes nothing.
 class append_writer final : public table_writer {
  public:
   append_writer(target_context& context, const route_ptr& r)

@@ -55,11 +55,11 @@ server_traits traits_of(const std::string& version) {
 }
 
 target_context::target_context(const std::string& name, const sink_options& given)
-    : pipeline(name), options(given),
-      policies{given.on_nan, given.on_infinity, given.on_out_of_range}, http(http_of(given)),
-      sql(mysql_of(given)), api(http, given.starrocks.database),
-      progress(sql, name, given.starrocks.database),
-      services{api, progress, name, given.starrocks.compression} {
+    : pipeline(name),
+      options(given), policies{given.on_nan, given.on_infinity, given.on_out_of_range},
+      http(http_of(given)), sql(mysql_of(given)), api(http, given.starrocks.database),
+      progress(sql, name, given.starrocks.database), services{api, progress, name,
+                                                              given.starrocks.compression} {
   pace = pace_of(name, given.starrocks.database);
   api.on_refusal([kept = pace](const load_reply& reply) {
     if (is_about_versions(reply.message)) kept->refused(std::chrono::steady_clock::now());
@@ -84,7 +84,8 @@ std::size_t target_context::piece_bytes() const {
 }
 
 void target_context::look_at_server() {
-  const auto version = sql.query("SELECT current_version() AS version", server()).text(0, "version");
+  const auto version =
+      sql.query("SELECT current_version() AS version", server()).text(0, "version");
   traits = traits_of(version);
   const bool epoch = traits.has_multi_table();
   if (traits.major < 2 || (traits.major == 2 && traits.minor < 4))
@@ -101,7 +102,8 @@ void target_context::look_at_server() {
   if (options.starrocks.compression != load_compression::none
       && options.starrocks.format == load_format::json && !traits.has_json_compression())
     refuse("StarRocks " + version + " takes no compressed JSON", server(),
-           "set compression = \"none\", or format = \"csv\", or use a server of version 3.2.7 or later");
+           "set compression = \"none\", or format = \"csv\", or use a server of version 3.2.7 or "
+           "later");
   loads = mode == atomicity::epoch ? make_epoch_loads(services) : make_table_loads(services);
 }
 

@@ -15,14 +15,15 @@
 
 namespace leat::starrocks {
 
-/// What the writers of one sink share: the connections, the record, and the loads of the open epoch.
+/// What the writers of one sink share: the connections, the record, and the loads of the open
+/// epoch.
 struct target_context {
   target_context(const std::string& pipeline, const sink_options&);
   /// Ends what is under way.
   ~target_context();
 
-  /// Asks the server for its version, and chooses the way of committing. Throws for one that is too old, or
-  /// that cannot do what the file asks for.
+  /// Asks the server for its version, and chooses the way of committing. Throws for one that is too
+  /// old, or that cannot do what the file asks for.
   void look_at_server();
   bool database_exists();
   void make_database();
@@ -42,7 +43,7 @@ struct target_context {
   server_traits traits;
   atomicity mode = atomicity::epoch;
   load_services services;
-  held_bytes held;                 ///< of the deletes of all tables
+  held_bytes held; ///< of the deletes of all tables
   std::shared_ptr<epoch_pace> pace;
   std::size_t remembered_keys = 0; ///< of all tables, that the open epoch has written
   std::unique_ptr<epoch_loads> loads;

@@ -22,18 +22,21 @@ void dead_letters::make(mysql_client& sql, const std::string& database,
   starrocks_table_options own;
   own.buckets = 1;
   own.properties = options.properties;
-  const std::vector<wanted_column> columns{
-      own_column("pipeline", "VARCHAR(40)", true), own_column("id", "VARCHAR(32)", true),
-      own_column("target", "VARCHAR(1024)"),       own_column("key", "JSON"),
-      own_column("reason", "VARCHAR(65533)"),      own_column("row", "JSON"),
-      own_column("commit_lsn", "VARCHAR(17)"),     own_column("seq", "BIGINT"),
-      own_column("at", "DATETIME")};
+  const std::vector<wanted_column> columns{own_column("pipeline", "VARCHAR(40)", true),
+                                           own_column("id", "VARCHAR(32)", true),
+                                           own_column("target", "VARCHAR(1024)"),
+                                           own_column("key", "JSON"),
+                                           own_column("reason", "VARCHAR(65533)"),
+                                           own_column("row", "JSON"),
+                                           own_column("commit_lsn", "VARCHAR(17)"),
+                                           own_column("seq", "BIGINT"),
+                                           own_column("at", "DATETIME")};
   sql.query(create_table_sql(database, table_, columns, own), quoted_table(database, table_));
 }
 
 std::string dead_letters::note(const dead_letter& letter) {
-  auto text = "\"target\":" + json_string(letter.target) + ",\"key\":"
-              + (letter.key.empty() ? "null" : letter.key) + ",\"row\":" + letter.row;
+  auto text = "\"target\":" + json_string(letter.target)
+              + ",\"key\":" + (letter.key.empty() ? "null" : letter.key) + ",\"row\":" + letter.row;
   if (letter.at)
     text += ",\"commit_lsn\":\"" + to_string(letter.at->commit)
             + "\",\"seq\":" + std::to_string(letter.at->index);

@@ -10,8 +10,8 @@
 
 namespace leat::starrocks {
 
-/// The table of rows that the target refuses for what they hold (R8), and those of the open epoch. Its key is
-/// made of what a letter holds, so that one that comes again changes nothing.
+/// The table of rows that the target refuses for what they hold (R8), and those of the open epoch.
+/// Its key is made of what a letter holds, so that one that comes again changes nothing.
 class dead_letters {
  public:
   dead_letters(std::string pipeline, std::string table)

@@ -88,7 +88,8 @@ std::string_view row_encoder::value(std::size_t column, std::string_view text) {
   open_cell(column);
   const auto& c = columns_[column];
   const bool json = format_ == load_format::json;
-  if (!json && c.type.form == value_form::text && (c.type.limit == 0 || text.size() <= c.type.limit)) {
+  if (!json && c.type.form == value_form::text
+      && (c.type.limit == 0 || text.size() <= c.type.limit)) {
     if (text == csv_null || text.find_first_of("\x01\x02") != text.npos)
       return "a text that CSV cannot carry: use format = \"json\"";
     body_ += text;

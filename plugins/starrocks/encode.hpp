@@ -29,8 +29,8 @@ class row_encoder {
   row_encoder(std::vector<load_column>, load_format, value_policies, bool with_op);
 
   void begin(row_op);
-  /// A value as PostgreSQL prints it. What is wrong with it, when the policy is to stop (the row must
-  /// be dropped then); empty when nothing is.
+  /// A value as PostgreSQL prints it. What is wrong with it, when the policy is to stop (the row
+  /// must be dropped then); empty when nothing is.
   std::string_view value(std::size_t column, std::string_view text);
   /// A value as StarRocks printed it.
   void printed(std::size_t column, std::string_view text);

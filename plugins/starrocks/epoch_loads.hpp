@@ -14,8 +14,8 @@ class epoch_loads {
  public:
   virtual ~epoch_loads() = default;
 
-  /// After a crash: asks for every label that may be open, and commits or rolls back. The record has been
-  /// claimed and read. Gives the progress when that has changed.
+  /// After a crash: asks for every label that may be open, and commits or rolls back. The record
+  /// has been claimed and read. Gives the progress when that has changed.
   virtual std::optional<target_progress> recover() = 0;
 
   /// The rows may be under way still when it returns; those of one table arrive in order.
@@ -24,15 +24,16 @@ class epoch_loads {
   virtual void bury(const std::string& note, const std::string& reason) = 0;
   /// Whether the epoch has rows of the table under way.
   virtual bool has(const std::string& table) const = 0;
-  /// Commits what is under way for the table, ahead of its epoch, so that a statement may follow. A crash
-  /// before the epoch's own commit repeats these rows, which changes nothing.
+  /// Commits what is under way for the table, ahead of its epoch, so that a statement may follow. A
+  /// crash before the epoch's own commit repeats these rows, which changes nothing.
   virtual void drain(const std::string& table) = 0;
   /// Rows are durable, where the way of committing has that.
   virtual void prepare() = 0;
   virtual void commit(const target_progress& next) = 0;
 };
 
-/// One transaction over all tables of the epoch, which holds the progress row as well (4.0 and later).
+/// One transaction over all tables of the epoch, which holds the progress row as well (4.0 and
+/// later).
 std::unique_ptr<epoch_loads> make_epoch_loads(load_services&);
 
 /// One prepared transaction a table.

@@ -7,8 +7,9 @@
 
 namespace leat::starrocks {
 
-/// How long epochs have to be for the target to keep up: longer when it refuses more versions of its tablets, or
-/// takes long to show what was committed; shorter again while it does neither. Thread-safe.
+/// How long epochs have to be for the target to keep up: longer when it refuses more versions of
+/// its tablets, or takes long to show what was committed; shorter again while it does neither.
+/// Thread-safe.
 class epoch_pace {
  public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -27,7 +28,7 @@ class epoch_pace {
 
   mutable std::mutex guard_;
   milliseconds least_{};
-  milliseconds length_{};      ///< of the last epochs
+  milliseconds length_{}; ///< of the last epochs
   time_point last_commit_{};
   time_point last_refusal_{};
   int calm_ = 0; ///< commits since something was wrong

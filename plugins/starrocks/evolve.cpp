@@ -20,11 +20,10 @@ void wait_for_jobs(target_context& context, const std::string& table) {
   const auto until = std::chrono::steady_clock::now() + job_patience;
   std::string watched;
   while (true) {
-    const auto jobs = context.sql.query("SHOW ALTER TABLE COLUMN FROM "
-                                            + quote_identifier(context.database())
-                                            + " WHERE TableName = " + mysql_client::quote(table)
-                                            + " ORDER BY JobId DESC LIMIT 1",
-                                        quoted);
+    const auto jobs = context.sql.query(
+        "SHOW ALTER TABLE COLUMN FROM " + quote_identifier(context.database())
+            + " WHERE TableName = " + mysql_client::quote(table) + " ORDER BY JobId DESC LIMIT 1",
+        quoted);
     if (jobs.empty()) return;
     const auto state = jobs.text(0, "State");
     if (state == "FINISHED") return;
@@ -91,8 +90,9 @@ class alteration {
       if (!c.key || !c.source) continue;
       const auto* now = after_of(c);
       if (now != nullptr && now->key && holds(c.type.sql, now->type.sql)) continue;
-      refuse("the key of the source table has changed, and StarRocks cannot change the key of a table",
-             quoted_, "DROP TABLE " + quoted_ + ", then `leat resnapshot`");
+      refuse(
+          "the key of the source table has changed, and StarRocks cannot change the key of a table",
+          quoted_, "DROP TABLE " + quoted_ + ", then `leat resnapshot`");
     }
   }
 
@@ -106,9 +106,8 @@ class alteration {
       if (now == nullptr || same_column(now->name, c.name) || !there) continue;
       names.emplace_back(c.name, now->name);
     }
-    const bool swap = std::any_of(names.begin(), names.end(), [&](const auto& n) {
-      return real().find(n.second) != nullptr;
-    });
+    const bool swap = std::any_of(names.begin(), names.end(),
+                                  [&](const auto& n) { return real().find(n.second) != nullptr; });
     for (std::size_t i = 0; swap && i < names.size(); ++i) {
       const auto between = "_leat_renamed_" + std::to_string(i);
       rename(names[i].first, between);
@@ -154,8 +153,8 @@ bool same_comments(const route& before, const route& after) {
   return comments(before) == comments(after);
 }
 
-/// The target is asked what it has: after a restart nobody knows what the comments were. A key's cannot be
-/// changed, and those of several sources would take turns.
+/// The target is asked what it has: after a restart nobody knows what the comments were. A key's
+/// cannot be changed, and those of several sources would take turns.
 void follow_comments(target_context& context, const std::string& table, const route& r) {
   if (!r.own_rows.empty()) return;
   const auto quoted = quoted_table(context.database(), table);

@@ -19,8 +19,9 @@ struct held_bytes {
   std::size_t most = 8U << 20;
 };
 
-/// Keys of one table that the open epoch has removed and that have not come back: they go out as its last rows
-/// (docs/starrocks-exactly-once.md). What does not fit in memory goes to the spill area.
+/// Keys of one table that the open epoch has removed and that have not come back: they go out as
+/// its last rows (docs/starrocks-exactly-once.md). What does not fit in memory goes to the spill
+/// area.
 class held_deletes {
  public:
   /// Without an area everything stays in memory.

@@ -55,10 +55,10 @@ std::size_t take_reply(char* from, std::size_t size, std::size_t count, void* da
 std::size_t take_header(char* from, std::size_t size, std::size_t count, void* data) {
   std::string_view line(from, size * count);
   constexpr std::string_view name = "location:";
-  const bool location =
-      line.size() > name.size()
-      && std::equal(name.begin(), name.end(), line.begin(),
-                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
+  const bool location = line.size() > name.size()
+                        && std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) {
+                             return a == (b >= 'A' && b <= 'Z' ? b + 32 : b);
+                           });
   if (location) {
     line.remove_prefix(name.size());
     while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
@@ -245,16 +245,15 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
     const auto step = perform(base, here, true);
     if (cancelled_) retry_later("the request was cancelled", base);
     if (step.code != CURLE_OK && !(step.status == 307 && !step.location.empty())) {
-      const bool tls = step.code == CURLE_PEER_FAILED_VERIFICATION
-                       || step.code == CURLE_SSL_CACERT_BADFILE;
+      const bool tls =
+          step.code == CURLE_PEER_FAILED_VERIFICATION || step.code == CURLE_SSL_CACERT_BADFILE;
       if (tls)
         refuse("the certificate of the server cannot be trusted: " + step.problem, base,
                "give the authority's certificate with `ca_file`");
-      if (!step.connected && hops == 0)
-        retry_later("cannot connect: " + step.problem, base);
-      retry_later((step.connected ? "the connection broke: " : "cannot reach the BE: ")
-                      + step.problem,
-                  base, hops == 0 ? "" : "when only the cluster knows this address, set be_address");
+      if (!step.connected && hops == 0) retry_later("cannot connect: " + step.problem, base);
+      retry_later(
+          (step.connected ? "the connection broke: " : "cannot reach the BE: ") + step.problem,
+          base, hops == 0 ? "" : "when only the cluster knows this address, set be_address");
     }
     if (step.status == 401)
       refuse("the server refuses the user or the password", base,

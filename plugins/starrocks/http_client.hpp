@@ -37,11 +37,12 @@ struct http_reply {
   std::string from; ///< scheme://host:port that answered
 };
 
-/// Talks to FEs and, where they redirect, to BEs. A body leaves only after a server has said 100 Continue:
-/// an FE that redirects never sees a byte of it. The credentials go to the configured FEs and to the hosts
-/// that their redirects name, hop by hop, and nowhere else. A request with an effect has a connection of its
-/// own: an FE closes after a redirect, and a load that went over a dying connection could not be told from one
-/// that was not sent. A GET may be sent twice, so its connection is kept. Thread-safe.
+/// Talks to FEs and, where they redirect, to BEs. A body leaves only after a server has said 100
+/// Continue: an FE that redirects never sees a byte of it. The credentials go to the configured FEs
+/// and to the hosts that their redirects name, hop by hop, and nowhere else. A request with an
+/// effect has a connection of its own: an FE closes after a redirect, and a load that went over a
+/// dying connection could not be told from one that was not sent. A GET may be sent twice, so its
+/// connection is kept. Thread-safe.
 class http_client {
  public:
   explicit http_client(http_settings);
@@ -49,13 +50,13 @@ class http_client {
   http_client(const http_client&) = delete;
   http_client& operator=(const http_client&) = delete;
 
-  /// Sends to the FE that answered last, else to the next one that does. Throws a transient leat::error when
-  /// none does or the connection is lost: then it is unknown whether the request had an effect. 401 is a
-  /// permanent one.
+  /// Sends to the FE that answered last, else to the next one that does. Throws a transient
+  /// leat::error when none does or the connection is lost: then it is unknown whether the request
+  /// had an effect. 401 is a permanent one.
   http_reply send(const http_request&);
 
-  /// GET of an absolute address that a server named (an ErrorURL): only from a host that this client has
-  /// been redirected to, or its be_address. Nothing when it cannot be had.
+  /// GET of an absolute address that a server named (an ErrorURL): only from a host that this
+  /// client has been redirected to, or its be_address. Nothing when it cannot be had.
   std::string fetch(const std::string& url);
 
   /// Makes the running call, and all later ones, end with an error soon.

@@ -17,8 +17,8 @@ struct sent_cell {
   std::string text;
 };
 
-/// Rows of a route with delete = "soft" that the open epoch has written. Marking one as deleted takes the whole
-/// row, and the server shows none before the epoch is committed.
+/// Rows of a route with delete = "soft" that the open epoch has written. Marking one as deleted
+/// takes the whole row, and the server shows none before the epoch is committed.
 class kept_rows {
  public:
   using row = std::vector<sent_cell>;

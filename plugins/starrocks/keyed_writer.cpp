@@ -15,8 +15,8 @@ namespace leat::starrocks {
 
 namespace {
 
-/// Keys of one epoch, in all tables, that are remembered one by one; beyond, any key of the table may have been
-/// written.
+/// Keys of one epoch, in all tables, that are remembered one by one; beyond, any key of the table
+/// may have been written.
 constexpr std::size_t most_keys = 1U << 20;
 constexpr std::size_t keys_marked_at_once = 500;
 
@@ -29,16 +29,16 @@ bool came(cell_state s) { return s == cell_state::value || s == cell_state::null
 
 /// Mode upsert: folds changes by key, and completes rows that did not come whole.
 ///
-/// An epoch may flush several times into one transaction. Then deletes wait for its end, because a server
-/// may apply them after all upserts; and rows that the epoch has written already cannot be read back, so
-/// that what would need them is read from the source instead (R6).
+/// An epoch may flush several times into one transaction. Then deletes wait for its end, because a
+/// server may apply them after all upserts; and rows that the epoch has written already cannot be
+/// read back, so that what would need them is read from the source instead (R6).
 class keyed_writer final : public table_writer {
  public:
   keyed_writer(target_context& context, const route_ptr& r)
       : table_writer(context, r), fold_(r), rows_(make_encoder()),
         target_(context.sql, quoted_, columns_), seen_(context, route_, columns_),
-        removed_(context.services.spill, context.held), marked_(context.services.spill, context.held),
-        kept_(context.held) {
+        removed_(context.services.spill, context.held),
+        marked_(context.services.spill, context.held), kept_(context.held) {
     fold_.set_settled(false);
   }
 
@@ -226,7 +226,8 @@ class keyed_writer final : public table_writer {
     end(rows_, [&] { return letter_of_key(key); });
   }
 
-  /// What the epoch has written and could not keep is read back once it is committed, ahead of the epoch.
+  /// What the epoch has written and could not keep is read back once it is committed, ahead of the
+  /// epoch.
   void mark_unkept() {
     bool drained = false;
     std::vector<std::vector<std::string>> keys;
@@ -351,7 +352,7 @@ class keyed_writer final : public table_writer {
   held_deletes removed_;
   held_deletes marked_; ///< of removed rows that are written and could not be kept; soft only
   kept_rows kept_;      ///< soft only
-  key_set written_; ///< keys that flushes of the open epoch have taken
+  key_set written_;     ///< keys that flushes of the open epoch have taken
   bool any_written_ = false;
   std::vector<missing_row> missing_;
 };

@@ -36,8 +36,7 @@ bool label_sequence::end_all() {
     const bool open = state == load_state::prepare || state == load_state::prepared
                       || state == load_state::committed;
     // An early 4.0 does not know an open one over several tables before its commit.
-    if (state == load_state::unknown && table_.empty())
-      api_.cancel(name(attempt), "leat_progress");
+    if (state == load_state::unknown && table_.empty()) api_.cancel(name(attempt), "leat_progress");
     if (open) state = transaction(attempt).roll_back();
     committed = committed || state == load_state::visible;
   }
@@ -57,8 +56,8 @@ load_transaction label_sequence::begin() {
     if (made.begin()) return made;
     made.roll_back();
   }
-  retry_later("the labels of the next load are taken (" + name(next_).label + ")",
-              api_.database(), "see that only one leat runs this pipeline");
+  retry_later("the labels of the next load are taken (" + name(next_).label + ")", api_.database(),
+              "see that only one leat runs this pipeline");
 }
 
 } // namespace leat::starrocks

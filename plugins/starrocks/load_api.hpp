@@ -12,8 +12,8 @@
 
 namespace leat::starrocks {
 
-/// The name of a load transaction: deterministic, so that a restart can ask for it. `table` is empty for
-/// one over all tables; `base` the epoch of the progress row that it continues from.
+/// The name of a load transaction: deterministic, so that a restart can ask for it. `table` is
+/// empty for one over all tables; `base` the epoch of the progress row that it continues from.
 std::string label_of(const std::string& pipeline, const std::string& database,
                      const std::string& table, std::uint64_t base, std::uint32_t attempt);
 
@@ -42,8 +42,8 @@ struct load_reply {
   bool ok() const { return status == "OK"; }
 };
 
-/// The requests of StarRocks' transaction load interface, one function each. Depends on `Status`, `state`,
-/// `Message` and `ErrorURL` of the replies alone. Throws what http_client throws.
+/// The requests of StarRocks' transaction load interface, one function each. Depends on `Status`,
+/// `state`, `Message` and `ErrorURL` of the replies alone. Throws what http_client throws.
 class load_api {
  public:
   using header_lines = std::vector<std::pair<std::string, std::string>>;

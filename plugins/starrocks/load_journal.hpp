@@ -9,8 +9,8 @@
 
 namespace leat::starrocks {
 
-/// What an open transaction was sent, in the spill area, so that it can be sent again without the rows that
-/// the server refuses. First in, first out, each piece read once.
+/// What an open transaction was sent, in the spill area, so that it can be sent again without the
+/// rows that the server refuses. First in, first out, each piece read once.
 class load_journal {
  public:
   explicit load_journal(spill_area& area) : area_(&area) {}

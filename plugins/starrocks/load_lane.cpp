@@ -110,7 +110,8 @@ void load_lane::finish(const std::function<void(load_transaction&)>& act, bool a
   }
 }
 
-/// Begins anew, without the rows that the server refuses. `letters_too`: they go into the same transaction.
+/// Begins anew, without the rows that the server refuses. `letters_too`: they go into the same
+/// transaction.
 void load_lane::sieve(bool letters_too) {
   if (open_) open_->roll_back();
   open_.reset();

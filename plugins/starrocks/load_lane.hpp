@@ -32,8 +32,8 @@ struct load_services {
   bool keeps_letters() const { return letters && spill; }
 };
 
-/// One transaction after another, each begun by its first rows: loads go through the pool, and where dead
-/// letters are kept, rows that the server refuses are found and left out.
+/// One transaction after another, each begun by its first rows: loads go through the pool, and
+/// where dead letters are kept, rows that the server refuses are found and left out.
 class load_lane {
  public:
   /// `test_labels`: of the transactions that try rows of a table.
@@ -51,9 +51,9 @@ class load_lane {
   /// The rows may still be under way when it returns. Throws what an earlier load has thrown.
   void load(const std::string& table, load_piece);
 
-  /// Waits for the loads, then runs `act` on the transaction, which checks or commits it. When the server
-  /// refuses rows, runs it once more on a new transaction without them; not at all when no row is left and
-  /// it is not to be `always` run.
+  /// Waits for the loads, then runs `act` on the transaction, which checks or commits it. When the
+  /// server refuses rows, runs it once more on a new transaction without them; not at all when no
+  /// row is left and it is not to be `always` run.
   void finish(const std::function<void(load_transaction&)>& act, bool always);
   /// Commits what finish() has prepared.
   commit_outcome commit_prepared() { return open_->commit(); }

@@ -63,7 +63,8 @@ std::size_t load_piece::bytes() const {
 }
 
 bool load_piece::is_json() const {
-  return std::find(headers.begin(), headers.end(), std::pair<std::string, std::string>{"format", "json"})
+  return std::find(headers.begin(), headers.end(),
+                   std::pair<std::string, std::string>{"format", "json"})
          != headers.end();
 }
 

@@ -14,7 +14,8 @@ struct load_piece {
   load_api::header_lines headers;
   std::string body;
   std::vector<std::string> key; ///< names of the key's columns, the first ones of a row
-  /// Where each row of the body ends, and what is kept of it as a dead letter; empty unless dead letters are.
+  /// Where each row of the body ends, and what is kept of it as a dead letter; empty unless dead
+  /// letters are.
   std::vector<std::uint32_t> ends;
   std::vector<std::string> letters;
 

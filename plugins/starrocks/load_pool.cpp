@@ -47,7 +47,8 @@ void load_pool::throw_failure() {
 
 load_pool::line_map::iterator load_pool::next() {
   if (failure_) return lines_.end();
-  return std::find_if(lines_.begin(), lines_.end(), [](const auto& l) { return !l.second.running; });
+  return std::find_if(lines_.begin(), lines_.end(),
+                      [](const auto& l) { return !l.second.running; });
 }
 
 void load_pool::work() {

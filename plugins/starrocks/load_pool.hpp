@@ -13,8 +13,8 @@
 
 namespace leat::starrocks {
 
-/// Threads that send load requests. Those of one line (a table) go one after another, in the order they were
-/// given; lines go beside each other. One thread gives and waits.
+/// Threads that send load requests. Those of one line (a table) go one after another, in the order
+/// they were given; lines go beside each other. One thread gives and waits.
 class load_pool {
  public:
   /// `bytes`: of the requests that may be under way at once; one may be larger.
@@ -24,7 +24,8 @@ class load_pool {
   load_pool(const load_pool&) = delete;
   load_pool& operator=(const load_pool&) = delete;
 
-  /// Blocks while too much is under way. Throws what an earlier request has thrown; after that none runs.
+  /// Blocks while too much is under way. Throws what an earlier request has thrown; after that none
+  /// runs.
   void give(const std::string& line, std::size_t bytes, std::function<void()> request);
   /// Until all that was given for the line has ended; throws as give() does.
   void wait(const std::string& line);

@@ -27,7 +27,8 @@ bool same_name(std::string_view a, std::string_view b) {
 bool lost(unsigned code) {
   return code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST || code == CR_CONN_HOST_ERROR
          || code == CR_CONNECTION_ERROR || code == CR_UNKNOWN_HOST || code == CR_IPSOCK_ERROR
-         || code == CR_SSL_CONNECTION_ERROR || code == CR_MALFORMED_PACKET || code == CR_COMMANDS_OUT_OF_SYNC;
+         || code == CR_SSL_CONNECTION_ERROR || code == CR_MALFORMED_PACKET
+         || code == CR_COMMANDS_OUT_OF_SYNC;
 }
 
 } // namespace
@@ -97,7 +98,8 @@ void mysql_client::connect_to(const std::string& server) {
              "see `user` and `password` of the sink");
     if (code == CR_SSL_CONNECTION_ERROR && settings_.tls)
       refuse("the MySQL port cannot be spoken to over TLS: " + message, server,
-             "give the authority's certificate with `ca_file`, see that the FE has a certificate for this "
+             "give the authority's certificate with `ca_file`, see that the FE has a certificate "
+             "for this "
              "name, or set mysql_tls = false");
     retry_later("cannot connect: " + message, server, "see that the FE runs");
   }
@@ -135,7 +137,7 @@ std::optional<sql_failure> mysql_client::run(const std::string& sql, const std::
   };
   if (mysql_real_query(handle_, sql.data(), sql.size()) != 0) return failed();
   const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(mysql_store_result(handle_),
-                                                                       mysql_free_result);
+                                                                        mysql_free_result);
   if (!result) {
     if (mysql_field_count(handle_) != 0) return failed();
     return std::nullopt;
@@ -155,7 +157,8 @@ std::optional<sql_failure> mysql_client::run(const std::string& sql, const std::
 
 sql_rows mysql_client::query(const std::string& sql, const std::string& where) {
   sql_rows out;
-  if (const auto failed = run(sql, where, out)) throw server_error("StarRocks refuses a statement", failed->message, where);
+  if (const auto failed = run(sql, where, out))
+    throw server_error("StarRocks refuses a statement", failed->message, where);
   return out;
 }
 

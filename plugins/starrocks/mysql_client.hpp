@@ -38,8 +38,8 @@ struct sql_failure {
   std::string message;
 };
 
-/// A session at the MySQL port of an FE, in the text protocol alone. Connects at its first statement, and
-/// again after a lost connection. One thread at a time; cancel() from any.
+/// A session at the MySQL port of an FE, in the text protocol alone. Connects at its first
+/// statement, and again after a lost connection. One thread at a time; cancel() from any.
 class mysql_client {
  public:
   explicit mysql_client(mysql_settings);

@@ -40,17 +40,19 @@ std::vector<wanted_column> progress_columns() {
 }
 
 std::vector<wanted_column> tables_columns() {
-  return {own_column("pipeline", "VARCHAR(40)", true), own_column("target", "VARCHAR(80)", true),
-          own_column("table_name", "VARCHAR(1024)"),   own_column("last_chunk", "BIGINT"),
-          own_column("snapshot", "BIGINT"),            own_column("finished", "BIGINT")};
+  return {own_column("pipeline", "VARCHAR(40)", true),
+          own_column("target", "VARCHAR(80)", true),
+          own_column("table_name", "VARCHAR(1024)"),
+          own_column("last_chunk", "BIGINT"),
+          own_column("snapshot", "BIGINT"),
+          own_column("finished", "BIGINT")};
 }
 
 /// A key of leat_progress_table is bounded; a longer name ends in a digest.
 std::string record_name(const std::string& target) {
   constexpr std::size_t longest = 60;
   if (target.size() <= longest) return target;
-  return fmt::format("{}#{:016x}", target.substr(0, 40),
-                     XXH3_64bits(target.data(), target.size()));
+  return fmt::format("{}#{:016x}", target.substr(0, 40), XXH3_64bits(target.data(), target.size()));
 }
 
 std::uint64_t number(const std::string& text) { return text.empty() ? 0 : std::stoull(text); }
@@ -60,7 +62,8 @@ bool truth(const std::string& text) { return text == "1" || text == "true"; }
 } // namespace
 
 std::string now_text() {
-  return datetime_text(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
+  return datetime_text(
+      std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
 }
 
 progress_record::progress_record(mysql_client& sql, std::string pipeline, std::string database)
@@ -86,8 +89,7 @@ void progress_record::claim(const starrocks_table_options& options) {
 }
 
 bool progress_record::exists(const std::string& table) {
-  return !sql_
-              .query("SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = "
+  return !sql_.query("SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = "
                      + mysql_client::quote(database_)
                      + " AND TABLE_NAME = " + mysql_client::quote(table))
               .empty();
@@ -151,11 +153,10 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
 
 void progress_record::read_tables() {
   tables_.clear();
-  const auto rows =
-      sql_.query("SELECT table_name, last_chunk, snapshot, finished FROM " + tables_table_
-                     + " WHERE pipeline = " + mysql_client::quote(pipeline_)
-                     + " ORDER BY table_name",
-                 tables_table_);
+  const auto rows = sql_.query("SELECT table_name, last_chunk, snapshot, finished FROM "
+                                   + tables_table_ + " WHERE pipeline = "
+                                   + mysql_client::quote(pipeline_) + " ORDER BY table_name",
+                               tables_table_);
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const auto name = rows.text(i, "table_name");
     tables_[name] = {name, number(rows.text(i, "last_chunk")),
@@ -168,8 +169,8 @@ void progress_record::check_fence() {
   const auto until = steady_clock::now() + replay_patience;
   while (true) {
     const auto rows =
-        sql_.query("SELECT target, pipeline_id, epoch FROM " + table_ + " WHERE pipeline = "
-                       + mysql_client::quote(pipeline_) + " ORDER BY target",
+        sql_.query("SELECT target, pipeline_id, epoch FROM " + table_
+                       + " WHERE pipeline = " + mysql_client::quote(pipeline_) + " ORDER BY target",
                    table_);
     std::string session;
     std::string id;
@@ -212,8 +213,8 @@ load_api::header_lines progress_record::load_headers() {
   return {{"format", "json"}, {"strip_outer_array", "true"}, {"ignore_json_size", "true"}};
 }
 
-std::vector<progress_record::record_rows> progress_record::load_rows(
-    const target_progress& next) const {
+std::vector<progress_record::record_rows>
+progress_record::load_rows(const target_progress& next) const {
   const json row{{"pipeline", pipeline_},
                  {"target", every_target},
                  {"pipeline_id", next.pipeline_id},
@@ -256,9 +257,9 @@ std::string progress_record::table_values(const table_record& t) const {
 
 namespace {
 
-const char* const progress_insert =
-    " (pipeline, target, pipeline_id, epoch, commit_lsn, consistent, committed_at, format, pending) "
-    "VALUES ";
+const char* const progress_insert = " (pipeline, target, pipeline_id, epoch, commit_lsn, "
+                                    "consistent, committed_at, format, pending) "
+                                    "VALUES ";
 const char* const tables_insert =
     " (pipeline, target, table_name, last_chunk, snapshot, finished) VALUES ";
 
@@ -269,7 +270,8 @@ void progress_record::write(const target_progress& next) {
   for (const auto& t : changed_tables(next))
     values += (values.empty() ? "" : ", ") + table_values(t);
   // The chunks first: the row that follows says that they are there.
-  if (!values.empty()) sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
+  if (!values.empty())
+    sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
   sql_.query("INSERT INTO " + table_ + progress_insert + row_values(next, every_target, {}) + ", "
                  + row_values(next, next_target, {}),
              table_);
@@ -297,8 +299,7 @@ void progress_record::use_labels(std::uint32_t used) {
   target_progress at;
   at.pipeline_id = expected_id_;
   at.epoch = expected_epoch_;
-  sql_.query("INSERT INTO " + table_ + progress_insert
-                 + row_values(at, labels_target, text.dump()),
+  sql_.query("INSERT INTO " + table_ + progress_insert + row_values(at, labels_target, text.dump()),
              table_);
 }
 

@@ -30,15 +30,15 @@ struct pending_epoch {
   std::vector<load_name> loads;
 };
 
-/// Attempts of the labels that continue from the record's epoch, of all tables alike. Those below `ended` have
-/// ended; those from `used` on were never begun.
+/// Attempts of the labels that continue from the record's epoch, of all tables alike. Those below
+/// `ended` have ended; those from `used` on were never begun.
 struct label_span {
   std::uint32_t ended = 0;
   std::uint32_t used = 1; ///< the first attempt of an epoch goes without being written down
 };
 
-/// This pipeline's record, in the tables leat_progress and leat_progress_table of the sink's database
-/// (docs/progress-row.md, docs/starrocks-exactly-once.md).
+/// This pipeline's record, in the tables leat_progress and leat_progress_table of the sink's
+/// database (docs/progress-row.md, docs/starrocks-exactly-once.md).
 class progress_record {
  public:
   progress_record(mysql_client&, std::string pipeline, std::string database);

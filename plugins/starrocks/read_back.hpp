@@ -12,8 +12,8 @@
 
 namespace leat::starrocks {
 
-/// Rows that the target holds, by key: StarRocks updates whole rows, so that one with cells which did not come
-/// is completed from here (R6).
+/// Rows that the target holds, by key: StarRocks updates whole rows, so that one with cells which
+/// did not come is completed from here (R6).
 class read_back {
  public:
   /// Texts by column, as read_expression() prints them.

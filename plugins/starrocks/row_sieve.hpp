@@ -16,9 +16,9 @@ struct refused_row {
   std::string reason;
 };
 
-/// Finds the rows that the server refuses for what they hold: loads them into a transaction of the table alone,
-/// prepares it, which checks them, and rolls it back. A piece that is refused is halved, so that a row is
-/// sent at most log2 of its piece's rows, and once more.
+/// Finds the rows that the server refuses for what they hold: loads them into a transaction of the
+/// table alone, prepares it, which checks them, and rolls it back. A piece that is refused is
+/// halved, so that a row is sent at most log2 of its piece's rows, and once more.
 class row_sieve {
  public:
   row_sieve(label_sequence& labels, load_compression codec) : labels_(labels), codec_(codec) {}

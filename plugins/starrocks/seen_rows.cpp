@@ -29,9 +29,7 @@ void seen_rows::start() {
   drop();
   auto options = options_for(context_.traits, context_.options.starrocks.table);
   options.order_by.clear();
-  context_.sql.query(create_table_sql(context_.database(), table_, key_columns(),
-                                      options),
-                     table_);
+  context_.sql.query(create_table_sql(context_.database(), table_, key_columns(), options), table_);
   collect();
 }
 

@@ -10,8 +10,8 @@
 
 namespace leat::starrocks {
 
-/// The side table of a snapshot that is not a table's first (R12): keys that a chunk or a change has brought
-/// since it began. It is loaded as the data is, so it outlives restarts.
+/// The side table of a snapshot that is not a table's first (R12): keys that a chunk or a change
+/// has brought since it began. It is loaded as the data is, so it outlives restarts.
 class seen_rows {
  public:
   seen_rows(target_context&, route_ptr, const std::vector<wanted_column>& columns);

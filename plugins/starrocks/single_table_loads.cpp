@@ -7,8 +7,8 @@ namespace leat::starrocks {
 
 namespace {
 
-/// The loads of an epoch are prepared one by one; a row with the next progress and their labels then decides
-/// that all of them are to be committed, and goes when they are.
+/// The loads of an epoch are prepared one by one; a row with the next progress and their labels
+/// then decides that all of them are to be committed, and goes when they are.
 class single_table_loads final : public epoch_loads {
  public:
   explicit single_table_loads(load_services& services)
@@ -17,8 +17,7 @@ class single_table_loads final : public epoch_loads {
   std::optional<target_progress> recover() override {
     auto found = finish_pending();
     for (const auto& [target, kept] : record_.tables())
-      for (const auto& table :
-           {std::string(target_of_record(target)), record_.seen_table(target)})
+      for (const auto& table : {std::string(target_of_record(target)), record_.seen_table(target)})
         labels_of(table).end_all();
     if (services_.letters) labels_of(services_.letters->table()).end_all();
     record_.labels_ended();
@@ -114,8 +113,8 @@ class single_table_loads final : public epoch_loads {
     crash_point("starrocks_table_committed");
   }
 
-  /// Commits what was decided. When a load of it is lost, the epoch is repeated from the one before, which
-  /// brings every row again.
+  /// Commits what was decided. When a load of it is lost, the epoch is repeated from the one
+  /// before, which brings every row again.
   std::optional<target_progress> finish_pending() {
     const auto pending = record_.pending();
     if (!pending) return std::nullopt;

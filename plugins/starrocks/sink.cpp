@@ -61,7 +61,8 @@ class starrocks_sink final : public sink {
     const auto begin = clock::now();
     context_.loads->commit(next);
     const auto end = clock::now();
-    context_.pace->committed(end, std::chrono::duration_cast<std::chrono::milliseconds>(end - begin));
+    context_.pace->committed(end,
+                             std::chrono::duration_cast<std::chrono::milliseconds>(end - begin));
     consistent_ = next.consistent;
     for (auto& [id, w] : writers_) {
       w->committed();
@@ -91,8 +92,7 @@ class starrocks_sink final : public sink {
     std::vector<kept_column> kept;
     for (const auto& c : wanted_columns(r, context_.traits))
       if (c.source)
-        kept.push_back(
-            {c.name, r.schema->columns[*c.source].type_name, c.type.sql, c.type.loss});
+        kept.push_back({c.name, r.schema->columns[*c.source].type_name, c.type.sql, c.type.loss});
     return kept;
   }
 

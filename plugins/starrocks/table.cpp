@@ -29,7 +29,11 @@ bool in_key(const route& r, std::size_t i) {
 }
 
 wanted_column of_route(const route& r, std::size_t i, bool key, const server_traits& server) {
-  return {r.columns[i].name,  type_of(r.source_column(i), key, server), r.columns[i].source, key, {},
+  return {r.columns[i].name,
+          type_of(r.source_column(i), key, server),
+          r.columns[i].source,
+          key,
+          {},
           r.source_column(i).comment};
 }
 
@@ -151,8 +155,8 @@ starrocks_table_options options_for(const server_traits& server, starrocks_table
   return options;
 }
 
-std::string create_table_sql(const std::string& database, const route& r, const server_traits& server,
-                             const starrocks_table_options& of_sink) {
+std::string create_table_sql(const std::string& database, const route& r,
+                             const server_traits& server, const starrocks_table_options& of_sink) {
   return create_table_sql(database, r.target, wanted_columns(r, server),
                           options_for(server, r.made_with ? *r.made_with : of_sink),
                           r.own_rows.empty() ? r.schema->comment : std::string{});
@@ -163,11 +167,11 @@ std::optional<real_table> read_table(mysql_client& sql, const std::string& datab
   const auto of_table = " WHERE TABLE_SCHEMA = " + mysql_client::quote(database)
                         + " AND TABLE_NAME = " + mysql_client::quote(table);
   const auto where = database + "." + table;
-  const auto there = sql.query("SELECT TABLE_NAME FROM information_schema.tables" + of_table, where);
+  const auto there =
+      sql.query("SELECT TABLE_NAME FROM information_schema.tables" + of_table, where);
   if (there.empty()) return std::nullopt;
-  const auto config =
-      sql.query("SELECT TABLE_MODEL, PRIMARY_KEY FROM information_schema.tables_config" + of_table,
-                where);
+  const auto config = sql.query(
+      "SELECT TABLE_MODEL, PRIMARY_KEY FROM information_schema.tables_config" + of_table, where);
   real_table made;
   made.primary = !config.empty() && config.text(0, "TABLE_MODEL") == "PRIMARY_KEYS";
   made.primary = made.primary || (!config.empty() && config.text(0, "TABLE_MODEL") == "PRI_KEYS");
@@ -188,13 +192,13 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
   const auto refused = [&](const std::string& what, const std::string& remedy) {
     return leat::error(error_kind::sink, what, name, remedy);
   };
-  const bool bytes = std::any_of(wanted.begin(), wanted.end(), [](const auto& c) {
-    return c.type.form == value_form::bytes;
-  });
+  const bool bytes = std::any_of(wanted.begin(), wanted.end(),
+                                 [](const auto& c) { return c.type.form == value_form::bytes; });
   for (const auto& c : wanted)
     if (bytes && !wrong_header_name(c.name).empty())
-      return refused("column " + quote_identifier(c.name) + " stands beside a VARBINARY column, and "
-                         "its name cannot be in the HTTP header that such a load needs",
+      return refused("column " + quote_identifier(c.name)
+                         + " stands beside a VARBINARY column, and "
+                           "its name cannot be in the HTTP header that such a load needs",
                      "rename the column at the source, or leave one of them out with `exclude`");
   if (!real.primary)
     return refused("the target table is not a Primary Key table",
@@ -216,8 +220,8 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
       return refused("the target table has no column " + quote_identifier(c.name),
                      "ALTER TABLE " + name + " ADD COLUMN " + column_definition(c));
     if (!holds(there->type, c.type.sql))
-      return refused("column " + quote_identifier(c.name) + " of the target table is "
-                         + there->type + ", and " + c.type.sql + " is needed",
+      return refused("column " + quote_identifier(c.name) + " of the target table is " + there->type
+                         + ", and " + c.type.sql + " is needed",
                      "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));
     if (!c.key && c.fallback.empty() && !there->nullable)
       return refused("column " + quote_identifier(c.name) + " of the target table is NOT NULL",
@@ -237,8 +241,7 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
 
 std::vector<load_column> load_columns(const std::vector<wanted_column>& wanted) {
   std::vector<load_column> columns;
-  for (const auto& c : wanted)
-    columns.push_back({c.name, c.type, !c.key && c.fallback.empty()});
+  for (const auto& c : wanted) columns.push_back({c.name, c.type, !c.key && c.fallback.empty()});
   return columns;
 }
 

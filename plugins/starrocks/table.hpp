@@ -46,7 +46,8 @@ struct real_table {
 /// The columns of the route's table: those of its key first, in key order, as StarRocks demands.
 std::vector<wanted_column> wanted_columns(const route&, const server_traits&);
 
-/// What holds for the rows of the route's source where others are in the table; empty where none are.
+/// What holds for the rows of the route's source where others are in the table; empty where none
+/// are.
 std::string own_rows(const route&);
 
 /// `database`.`table`
@@ -71,8 +72,8 @@ std::string column_definition(const wanted_column&);
 std::optional<real_table> read_table(mysql_client&, const std::string& database,
                                      const std::string& table);
 
-/// What keeps rows of these columns from being written, with the statement that mends it; nothing when they
-/// fit.
+/// What keeps rows of these columns from being written, with the statement that mends it; nothing
+/// when they fit.
 std::optional<leat::error> misfit(const std::string& database, const std::string& table,
                                   const std::vector<wanted_column>&, const real_table&);
 

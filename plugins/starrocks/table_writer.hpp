@@ -15,8 +15,8 @@ namespace leat::starrocks {
 /// What the writers of all modes share: the table, made or checked, and the loads of its rows.
 class table_writer : public writer {
  public:
-  /// Makes the table when missing, checks it otherwise. One that this pipeline has written to may be a later
-  /// version than the route, after a crash: it is judged when something is written.
+  /// Makes the table when missing, checks it otherwise. One that this pipeline has written to may
+  /// be a later version than the route, after a crash: it is judged when something is written.
   table_writer(target_context&, route_ptr);
 
   void change_schema(const route_ptr& after) override;
@@ -43,7 +43,8 @@ class table_writer : public writer {
     if (context_.keeps_letters()) letters_.push_back(dead_letters::note(letter()));
     send_if_large(rows);
   }
-  /// A row that has a value which its column does not hold: becomes a dead letter, where these are kept.
+  /// A row that has a value which its column does not hold: becomes a dead letter, where these are
+  /// kept.
   template <class Letter>
   void reject(row_encoder& rows, std::size_t column, std::string_view problem,
               const std::string& row, const Letter& letter) {

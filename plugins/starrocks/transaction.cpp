@@ -30,8 +30,9 @@ load_transaction::load_transaction(load_api& api, load_name name, std::string so
 void load_transaction::fail(const char* what, const load_reply& reply,
                             const std::string& table) const {
   const auto where = api_.database() + (table.empty() ? "" : "." + table);
-  const auto e = server_error(
-      what + std::string(" (") + reply.status + ", label " + name_.label + ")", reply.message, where);
+  const auto e =
+      server_error(what + std::string(" (") + reply.status + ", label " + name_.label + ")",
+                   reply.message, where);
   if (is_about_rows(reply.message)) throw row_error(e, api_.row_errors(reply));
   throw e;
 }
@@ -168,8 +169,8 @@ load_state load_transaction::roll_back() {
     if (state == load_state::committed) return wait_visible(), load_state::visible;
     if (!open) return state;
     if (clock::now() > until)
-      retry_later("an open load cannot be rolled back (label " + name_.label + ")",
-                  api_.database(), "see SHOW TRANSACTION; it ends by its timeout");
+      retry_later("an open load cannot be rolled back (label " + name_.label + ")", api_.database(),
+                  "see SHOW TRANSACTION; it ends by its timeout");
     std::this_thread::sleep_for(pause);
   }
 }

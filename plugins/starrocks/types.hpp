@@ -26,12 +26,12 @@ enum class value_form : std::uint8_t {
 
 /// A column as StarRocks keeps it.
 struct column_type {
-  std::string sql;           ///< "DECIMAL(12,2)", as DDL has it
+  std::string sql; ///< "DECIMAL(12,2)", as DDL has it
   value_form form = value_form::text;
-  std::uint64_t limit = 0;   ///< bytes of a text or of bytes at most; 0: none
+  std::uint64_t limit = 0;               ///< bytes of a text or of bytes at most; 0: none
   value_form element = value_form::text; ///< of an array
   std::uint64_t element_limit = 0;
-  std::string loss = {};     ///< what is lost; empty: nothing
+  std::string loss = {}; ///< what is lost; empty: nothing
   bool operator==(const column_type&) const = default;
 };
 

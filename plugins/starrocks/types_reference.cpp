@@ -60,8 +60,10 @@ column sample_column(const sample& s) {
 std::string types_reference() {
   std::string page =
       "# PostgreSQL types at a StarRocks target\n\n"
-      "What `leat plan` would make of a column, outside of the key and in it, on a server of version "
-      "4.0 or later. Before 4.0\nDECIMAL ends at 38 digits; before 3.0 bytea is hex in a VARCHAR. A "
+      "What `leat plan` would make of a column, outside of the key and in it, on a server of "
+      "version "
+      "4.0 or later. Before 4.0\nDECIMAL ends at 38 digits; before 3.0 bytea is hex in a VARCHAR. "
+      "A "
       "table that is there already may have wider types.\nLengths are bytes: four for each "
       "character.\n\n"
       "| PostgreSQL | StarRocks | lost | in a key |\n|---|---|---|---|\n";

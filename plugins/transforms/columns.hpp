@@ -12,7 +12,8 @@ std::vector<std::string> texts_of(const transform_options&, const std::string& o
 /// The one text; empty when it does not.
 std::string text_of(const transform_options&, const std::string& option);
 
-/// The index of a column that an option names. Throws leat::error of kind usage with the nearest name.
+/// The index of a column that an option names. Throws leat::error of kind usage with the nearest
+/// name.
 std::uint16_t find_column(const table_schema&, const std::string& name, const std::string& option);
 std::vector<std::uint16_t> find_columns(const table_schema&, const std::vector<std::string>& names,
                                         const std::string& option);

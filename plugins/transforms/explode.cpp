@@ -66,8 +66,7 @@ class explode final : public transform {
         held = move(rows, c, old, old_key, fresh, next);
     }
     const auto whole = fresh[column_];
-    if (!came(whole))
-      return take_unchanged(rows, c, fresh, key, held, next);
+    if (!came(whole)) return take_unchanged(rows, c, fresh, key, held, next);
     const auto elements = elements_of(rows, fresh, whole);
     for (std::size_t i = 0; i < elements.size(); ++i) {
       auto made = c;

@@ -184,8 +184,9 @@ class remember_type final : public transform_type {
       c.name = before_ + c.name;
       c.identity = false;
       c.nullable = true;
-      c.number = c.number > 0 && c.number < first_made_number ? static_cast<std::int16_t>(c.number + 10000)
-                                                  : std::int16_t{0};
+      c.number = c.number > 0 && c.number < first_made_number
+                     ? static_cast<std::int16_t>(c.number + 10000)
+                     : std::int16_t{0};
       rows->columns.push_back(std::move(c));
       out.from.emplace_back();
     }

@@ -9,8 +9,8 @@
 
 namespace leat::transforms {
 
-/// A row as a transform keeps it: cells by the numbers of their columns, so that it can be read after
-/// the table's columns changed. A cell that is not known has state `unchanged`.
+/// A row as a transform keeps it: cells by the numbers of their columns, so that it can be read
+/// after the table's columns changed. A cell that is not known has state `unchanged`.
 struct remembered_row {
   /// The row is not of a later moment than this: a row of a chunk may be (R5).
   commit_lsn high{};

@@ -6,7 +6,8 @@ namespace leat::test {
 
 std::vector<shaped_route> shaped_routes(const std::set<std::string>& without) {
   std::vector<shaped_route> routes = {
-      // Most updates take a row in or out. Without its large value, which would have to be looked up
+      // Most updates take a row in or out. Without its large value, which would have to be looked
+      // up
       // all the time: then no target is ever a cut.
       {"toasted_odd",
        {"toasted"},
@@ -42,7 +43,8 @@ std::vector<shaped_route> shaped_routes(const std::set<std::string>& without) {
        "id, n, mark, other, big"},
       {"keyed_kept",
        {"keyed"},
-       "columns = [\"id\", \"v\", { name = \"half\", expr = \"id / 2\" }]\ntransform = [\"changes\"]\n",
+       "columns = [\"id\", \"v\", { name = \"half\", expr = \"id / 2\" }]\ntransform = "
+       "[\"changes\"]\n",
        "SELECT id, v, id / 2 FROM keyed",
        "id, v, half"},
   };

@@ -61,8 +61,8 @@ class target {
   virtual void block(std::chrono::milliseconds) const = 0;
   /// Cuts connections, restarts: gives what was done, "" when there is nothing to do to it.
   virtual std::string disturb(dice&) { return ""; }
-  /// How many times longer than usual it takes to commit an epoch: the workload rests longer, and chunks are
-  /// larger.
+  /// How many times longer than usual it takes to commit an epoch: the workload rests longer, and
+  /// chunks are larger.
   virtual int slowness() const { return 1; }
   /// How often, beside all other trouble, disturb() is worth it.
   virtual double disturbance() const { return 1; }

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <thread>
 
-#include "tests/support/pipeline_fixture.hpp"
 #include "tests/support/pg_client.hpp"
+#include "tests/support/pipeline_fixture.hpp"
 
 namespace leat::test {
 
@@ -61,8 +61,8 @@ TEST_F(RefusedCase, ASlotThatWasMadeForTwoPhases) {
 TEST_F(RefusedCase, ASlotThatAnotherConsumerReads) {
   source("CREATE TABLE item (id int PRIMARY KEY); CREATE PUBLICATION leat_shop FOR TABLE item");
   make_slot();
-  process other({pg_client("pg_recvlogical"), "-d", server().conninfo(source_database),
-                 "--slot", "leat_shop", "--start", "-o", "proto_version=1", "-o",
+  process other({pg_client("pg_recvlogical"), "-d", server().conninfo(source_database), "--slot",
+                 "leat_shop", "--start", "-o", "proto_version=1", "-o",
                  "publication_names=leat_shop", "-f", "/dev/null"});
   wait_until("the other consumer does not come",
              [] { return server().value("SELECT active FROM pg_replication_slots") == "t"; });

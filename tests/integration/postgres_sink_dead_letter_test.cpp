@@ -50,10 +50,9 @@ TEST_F(postgres_dead_letter_test, KeepsTheRowsThatAreRefusedAndWritesTheOthers) 
                  .build());
   sink.commit();
   EXPECT_EQ(rows_of("SELECT id, name FROM items ORDER BY id"), "1|a 5|e");
-  EXPECT_EQ(letters(),
-            R"(shop|items|{"id":"2"}|{"id":"2","name":"bad","body":"\"q\""}|0/10|1 )"
-            R"(shop|items|{"id":"3"}|{"id":"3","name":"longer","body":"x"}|0/10|2 )"
-            R"(shop|items|{"id":"4"}|{"id":"4","name":"d","body":null}|0/10|3)");
+  EXPECT_EQ(letters(), R"(shop|items|{"id":"2"}|{"id":"2","name":"bad","body":"\"q\""}|0/10|1 )"
+                       R"(shop|items|{"id":"3"}|{"id":"3","name":"longer","body":"x"}|0/10|2 )"
+                       R"(shop|items|{"id":"4"}|{"id":"4","name":"d","body":null}|0/10|3)");
   EXPECT_THAT(reasons(), ::testing::HasSubstr("check constraint"));
   EXPECT_THAT(reasons(), ::testing::HasSubstr("not-null constraint"));
 }
@@ -103,9 +102,7 @@ TEST_F(postgres_dead_letter_test, CommitsLettersWithTheirEpochOnce) {
 }
 
 TEST_F(postgres_dead_letter_test, KeepsChangesThatAnAppendTableRefuses) {
-  {
-    auto sink = open_items(route_mode::append);
-  }
+  { auto sink = open_items(route_mode::append); }
   execute("ALTER TABLE items ADD CHECK (name <> 'bad')");
   auto sink = open_items(route_mode::append);
   sink.write(batch_builder(items())

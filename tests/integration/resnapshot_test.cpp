@@ -154,7 +154,8 @@ TEST_F(Resnapshot, AskedBetweenTwoTriesSurvivesAKill) {
   start();
   wait_until_caught_up();
   server().execute("ALTER DATABASE target ALLOW_CONNECTIONS false");
-  server().execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'target'");
+  server().execute(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'target'");
   source("INSERT INTO item VALUES (600, 'new')");
   wait_until("it does not notice",
              [&] { return status().find("\"state\":\"restarting\"") != std::string::npos; });

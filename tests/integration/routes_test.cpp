@@ -97,12 +97,14 @@ TEST_F(Routes, OnErrorNullGivesNull) {
 
 TEST_F(Routes, ARowThatAnExpressionFailsForBecomesADeadLetterOnce) {
   text.sinks["lite"] += "\ndead_letter = \"bad\"";
-  text.routes = {"from = \"public.item\"\non_error = \"dead_letter\"\nwhere = \"100 / (id - 9) < 60\"\n"
-                 "columns = [\"id\", { name = \"x\", expr = \"100 / (id - 7)\" }]"};
+  text.routes = {
+      "from = \"public.item\"\non_error = \"dead_letter\"\nwhere = \"100 / (id - 9) < 60\"\n"
+      "columns = [\"id\", { name = \"x\", expr = \"100 / (id - 7)\" }]"};
   start();
   wait_until_caught_up();
-  expect_select("SELECT id, 100 / (id - 7) FROM item WHERE id NOT IN (7, 9) AND 100 / (id - 9) < 60",
-                "item", "id, x");
+  expect_select(
+      "SELECT id, 100 / (id - 7) FROM item WHERE id NOT IN (7, 9) AND 100 / (id - 9) < 60", "item",
+      "id, x");
   EXPECT_EQ(lite("SELECT \"key\", reason FROM bad"),
             (text_rows{{"{\"id\":\"7\"}", "column x: division by zero"},
                        {"{\"id\":\"9\"}", "where: division by zero"}}));
@@ -112,7 +114,8 @@ TEST_F(Routes, ARowThatAnExpressionFailsForBecomesADeadLetterOnce) {
   start();
   wait_until_caught_up();
   stop();
-  EXPECT_EQ(lite("SELECT count(*) FROM bad")[0][0], "3") << "those of before, and the row that moved";
+  EXPECT_EQ(lite("SELECT count(*) FROM bad")[0][0], "3")
+      << "those of before, and the row that moved";
   EXPECT_EQ(lite("SELECT count(*) FROM item WHERE id IN (7, 100)")[0][0], "0")
       << "the key that it left is gone";
 }

@@ -10,7 +10,8 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-/// A table whose column `name` holds five bytes, behind the back of leat, which takes it for a wide one.
+/// A table whose column `name` holds five bytes, behind the back of leat, which takes it for a wide
+/// one.
 class StarrocksDeadLetters : public starrocks_both {
  protected:
   sink_options options() const override {
@@ -27,8 +28,9 @@ class StarrocksDeadLetters : public starrocks_both {
   void narrow() { narrow("items", "id INT NOT NULL, name VARCHAR(5) NULL, body VARCHAR(99) NULL"); }
   void narrow(const std::string& name, const std::string& columns) {
     execute("DROP TABLE " + table(name));
-    execute("CREATE TABLE " + table(name) + " (" + columns + ") PRIMARY KEY(id) DISTRIBUTED BY HASH(id) "
-            "PROPERTIES(\"replication_num\"=\"1\")");
+    execute("CREATE TABLE " + table(name) + " (" + columns
+            + ") PRIMARY KEY(id) DISTRIBUTED BY HASH(id) "
+              "PROPERTIES(\"replication_num\"=\"1\")");
   }
   /// Rows first..last; those of `bad` do not fit.
   batch_builder rows(int first, int last, const std::vector<int>& bad) {
@@ -37,9 +39,7 @@ class StarrocksDeadLetters : public starrocks_both {
       b.insert({i, std::count(bad.begin(), bad.end(), i) != 0 ? "too long by far" : "fits", "x"});
     return b;
   }
-  std::string ids() {
-    return rows_of("SELECT id FROM " + table("items") + " ORDER BY id");
-  }
+  std::string ids() { return rows_of("SELECT id FROM " + table("items") + " ORDER BY id"); }
   std::string letters() {
     return rows_of("SELECT target, `key`, reason, `row` FROM " + table("leat_dead_letter")
                    + " ORDER BY CAST(`key` AS VARCHAR)");
@@ -58,10 +58,11 @@ TEST_P(StarrocksDeadLetters, TakeTheRowsThatTheServerRefusesAndTheRestIsLoaded) 
   write(rows(1, 9, {4, 7}));
   commit(1);
   EXPECT_EQ(ids(), "1 2 3 5 6 8 9");
-  EXPECT_THAT(letters(), AllOf(HasSubstr("items|{\"id\": \"4\"}|String 'too long by far'(length=15) is too "
-                                         "long. The max length of 'name' is 5|{"),
-                               HasSubstr("\"name\": \"too long by far\""), HasSubstr("\"body\": \"x\""),
-                               HasSubstr("items|{\"id\": \"7\"}|")));
+  EXPECT_THAT(letters(),
+              AllOf(HasSubstr("items|{\"id\": \"4\"}|String 'too long by far'(length=15) is too "
+                              "long. The max length of 'name' is 5|{"),
+                    HasSubstr("\"name\": \"too long by far\""), HasSubstr("\"body\": \"x\""),
+                    HasSubstr("items|{\"id\": \"7\"}|")));
   write(rows(10, 11, {}));
   commit(2);
   EXPECT_EQ(ids(), "1 2 3 5 6 8 9 10 11");
@@ -155,8 +156,10 @@ TEST_P(StarrocksDeadLetters, KeepWhatTheTargetHadUnderTheKey) {
   begin_narrow();
   write(rows(1, 2, {}));
   commit(1);
-  write(changes().update({1, "too long by far", "y"}).remove({2, absent, absent}).insert(
-      {2, "too long by far", "z"}));
+  write(changes()
+            .update({1, "too long by far", "y"})
+            .remove({2, absent, absent})
+            .insert({2, "too long by far", "z"}));
   commit(2);
   EXPECT_EQ(items_rows(), "1|fits|x 2|fits|x");
   write(changes().update({1, "good", "y"}));

@@ -27,8 +27,9 @@ TEST_F(StarrocksEngine, TooManyVersionsMakeEpochsLongerWhichIsSaid) {
     source("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t");
     return status().find("\"epochs_at_least_ms\":2000") != std::string::npos;
   });
-  EXPECT_THAT(log(), AllOf(HasSubstr("Too many versions"),
-                           HasSubstr("epochs are at least 2000 ms long: sink dwh does not keep up")));
+  EXPECT_THAT(log(),
+              AllOf(HasSubstr("Too many versions"),
+                    HasSubstr("epochs are at least 2000 ms long: sink dwh does not keep up")));
   cluster().remove("/quirk");
   cluster().control("/compact", nlohmann::json::object());
   wait_until_caught_up();
@@ -45,22 +46,27 @@ TEST_F(StarrocksEngine, ARouteSaysHowItsTablesAreMadeAndCommentsAreCarriedOver) 
   const auto made = ask("SHOW CREATE TABLE `" + database_ + "`.t").rows.at(0).at(1).value_or("");
   EXPECT_THAT(made, AllOf(HasSubstr("BUCKETS 5"), HasSubstr("\"replication_num\" = \"1\""),
                           HasSubstr("COMMENT \"what is \\\"in\\\" it\"")));
-  source("ALTER TABLE t ADD w int; COMMENT ON COLUMN t.w IS 'new'; INSERT INTO t VALUES (1, 'a', 2)");
+  source(
+      "ALTER TABLE t ADD w int; COMMENT ON COLUMN t.w IS 'new'; INSERT INTO t VALUES (1, 'a', 2)");
   ASSERT_EQ(catch_up().status.code, 0);
-  const auto added = ask("SELECT COLUMN_COMMENT FROM information_schema.columns WHERE TABLE_SCHEMA = '"
-                         + database_ + "' AND TABLE_NAME = 't' AND COLUMN_NAME = 'w'");
+  const auto added =
+      ask("SELECT COLUMN_COMMENT FROM information_schema.columns WHERE TABLE_SCHEMA = '" + database_
+          + "' AND TABLE_NAME = 't' AND COLUMN_NAME = 'w'");
   EXPECT_EQ(added.text(0, "COLUMN_COMMENT"), "new");
 }
 
 TEST_F(StarrocksEngine, BadRowsGoToTheDeadLettersAndThePipelineGoesOn) {
-  source("CREATE TABLE t (id int PRIMARY KEY, d date); INSERT INTO t VALUES (1, 'infinity'), (2, '2024-01-01')");
+  source("CREATE TABLE t (id int PRIMARY KEY, d date); INSERT INTO t VALUES (1, 'infinity'), (2, "
+         "'2024-01-01')");
   text.sinks["dwh"] += "dead_letter = \"leat_dead_letter\"\n";
   start();
   wait_until_caught_up();
-  source("INSERT INTO t VALUES (3, '-infinity'), (4, '2024-01-02'); UPDATE t SET d = '2024-01-03' WHERE id = 1");
+  source("INSERT INTO t VALUES (3, '-infinity'), (4, '2024-01-02'); UPDATE t SET d = '2024-01-03' "
+         "WHERE id = 1");
   wait_until_caught_up();
   EXPECT_EQ(rows_of("id, d", "t"), "1|2024-01-03 2|2024-01-01 4|2024-01-02");
-  EXPECT_EQ(rows_of("`key`", "leat_dead_letter", "CAST(`key` AS VARCHAR)"), "{\"id\": \"1\"} {\"id\": \"3\"}");
+  EXPECT_EQ(rows_of("`key`", "leat_dead_letter", "CAST(`key` AS VARCHAR)"),
+            "{\"id\": \"1\"} {\"id\": \"3\"}");
   stop();
 }
 

@@ -219,7 +219,8 @@ TEST_P(StarrocksFault, NoByteOfABodyGoesToAnFe) {
 
 TEST_P(StarrocksFault, ABeIsReachedWhereTheFileSays) {
   const auto ports = cluster().control("/status").at("ports");
-  cluster().control("/quirk", {{"advertise", {{"be0", "10.255.0.1:8040"}, {"be1", "10.255.0.2:8040"}}}});
+  cluster().control("/quirk",
+                    {{"advertise", {{"be0", "10.255.0.1:8040"}, {"be1", "10.255.0.2:8040"}}}});
   auto o = options();
   o.starrocks.be_address = {
       {"10.255.0.1:8040", "127.0.0.1:" + std::to_string(ports.at("be0").get<int>())},
@@ -232,17 +233,15 @@ TEST_P(StarrocksFault, ABeIsReachedWhereTheFileSays) {
   EXPECT_EQ(items_rows(), "1|a|x");
 }
 
-INSTANTIATE_TEST_SUITE_P(Mode, StarrocksFault,
-                         testing::Values(atomicity::epoch, atomicity::table), mode_name);
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksFault, testing::Values(atomicity::epoch, atomicity::table),
+                         mode_name);
 
 class StarrocksTableMode : public starrocks_fixture {
  protected:
   StarrocksTableMode() { mode_ = atomicity::table; }
 
   /// The label of the first load after a start, which has ended attempt 0.
-  std::string first_label() const {
-    return starrocks::label_of("shop", database_, "items", 0, 1);
-  }
+  std::string first_label() const { return starrocks::label_of("shop", database_, "items", 0, 1); }
 };
 
 TEST_F(StarrocksTableMode, AnEpochThatWasDecidedIsCommittedAfterACrash) {

@@ -23,8 +23,9 @@
 
 namespace leat::test {
 
-/// The cluster that tests use: that of LEAT_TEST_STARROCKS="http=HOST:PORT;mysql=HOST:PORT;user=NAME;password=...",
-/// else the double, started once for the test program. `control=PORT` says that it is a double started by hand.
+/// The cluster that tests use: that of
+/// LEAT_TEST_STARROCKS="http=HOST:PORT;mysql=HOST:PORT;user=NAME;password=...", else the double,
+/// started once for the test program. `control=PORT` says that it is a double started by hand.
 class starrocks_cluster {
  public:
   using json = nlohmann::json;
@@ -69,7 +70,8 @@ class starrocks_cluster {
   void start(const std::vector<std::string>& more) {
     process_options options;
     options.die_with_parent = true;
-    std::vector<std::string> command{std::string(LEAT_SOURCE_DIRECTORY) + "/scripts/starrocks-double",
+    std::vector<std::string> command{std::string(LEAT_SOURCE_DIRECTORY)
+                                         + "/scripts/starrocks-double",
                                      "--dir", (directory_ / "cluster").string()};
     command.insert(command.end(), more.begin(), more.end());
     process_ = std::make_unique<process>(command, options);

@@ -24,7 +24,8 @@ class StarrocksLoads : public starrocks_both {
     std::vector<json> found;
     const auto all = cluster().control("/wire?since=0").at("wire");
     for (const auto& w : all)
-      if (w.at("op") == op && w.at("node").get<std::string>().starts_with(nodes)) found.push_back(w);
+      if (w.at("op") == op && w.at("node").get<std::string>().starts_with(nodes))
+        found.push_back(w);
     return found;
   }
   static std::set<int> connections(const std::vector<json>& requests) {
@@ -88,7 +89,8 @@ TEST_P(StarrocksLoads, OfSeveralTablesGoBesideEachOther) {
   reopen();
   const auto writers = attach_all({"a", "b", "c"});
   cluster().remove("/wire");
-  cluster().control("/fault", {{"op", "load"}, {"phase", "before"}, {"action", "delay:0.3"}, {"times", 3}});
+  cluster().control("/fault",
+                    {{"op", "load"}, {"phase", "before"}, {"action", "delay:0.3"}, {"times", 3}});
   const auto b = changes().insert({1, "a", "x"}).build();
   for (const auto& [name, w] : writers) {
     w->write(b, all_changes(*b));
@@ -174,8 +176,8 @@ TEST_P(StarrocksLoads, OlderServersTakeNoCompressedJson) {
   EXPECT_EQ(items_rows(), "1|a|x");
 }
 
-INSTANTIATE_TEST_SUITE_P(Mode, StarrocksLoads,
-                         testing::Values(atomicity::epoch, atomicity::table), mode_name);
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksLoads, testing::Values(atomicity::epoch, atomicity::table),
+                         mode_name);
 
 } // namespace
 } // namespace leat::test

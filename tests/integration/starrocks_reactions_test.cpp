@@ -15,8 +15,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-/// The table "What leat does when a server says no" of docs/starrocks.md, where starrocks_faults_test.cpp has not
-/// got it.
+/// The table "What leat does when a server says no" of docs/starrocks.md, where
+/// starrocks_faults_test.cpp has not got it.
 class StarrocksReaction : public starrocks_both {
  protected:
   void SetUp() override {
@@ -66,7 +66,9 @@ TEST_P(StarrocksReaction, AFullDiskPasses) {
 
 TEST_P(StarrocksReaction, ALackOfMemoryPasses) {
   first_row();
-  cluster().control("/fault", {{"op", "load"}, {"phase", "after"}, {"action", "error:Memory of process exceed limit"}});
+  cluster().control(
+      "/fault",
+      {{"op", "load"}, {"phase", "after"}, {"action", "error:Memory of process exceed limit"}});
   const auto e = error_of([&] { commit(2); });
   EXPECT_TRUE(e.transient()) << e.brief();
   cluster().remove("/fault");
@@ -125,8 +127,7 @@ TEST_P(StarrocksReaction, AMissingRightEndsThePipeline) {
 }
 
 TEST_P(StarrocksReaction, ADatabaseThatCannotBeMadeEndsThePipeline) {
-  const auto e =
-      error_of([&] { open(as_user({{"name", "leat"}, {"may_create", false}})); });
+  const auto e = error_of([&] { open(as_user({{"name", "leat"}, {"may_create", false}})); });
   EXPECT_FALSE(e.transient()) << e.brief();
   EXPECT_THAT(e.what(), HasSubstr("Access denied"));
 }
@@ -136,8 +137,9 @@ TEST_P(StarrocksReaction, ADatabaseThatIsDroppedMeanwhileEndsThePipeline) {
   execute("DROP DATABASE `" + database_ + "` FORCE");
   const auto e = error_of([&] { commit(2); });
   EXPECT_FALSE(e.transient()) << e.brief();
-  EXPECT_THAT(e.brief() + e.remedy(), AnyOf(HasSubstr("unknown database"), HasSubstr("Unknown database"),
-                                            HasSubstr("`database` is there")));
+  EXPECT_THAT(e.brief() + e.remedy(),
+              AnyOf(HasSubstr("unknown database"), HasSubstr("Unknown database"),
+                    HasSubstr("`database` is there")));
 }
 
 TEST_P(StarrocksReaction, TooManyVersionsMakeEpochsLonger) {
@@ -162,14 +164,14 @@ TEST_P(StarrocksReaction, AnErrorLogElsewhereIsNotFetched) {
   std::thread serving([&] { elsewhere.listen_after_bind(); });
   first_row();
   const auto url = "http://127.0.0.1:" + std::to_string(port) + "/api/_load_error_log?file=x";
-  cluster().control("/fault", {{"op", "load"},
-                               {"node", "be*"},
-                               {"phase", "after"},
-                               {"action", "reply"},
-                               {"argument",
-                                {{"Status", "INTERNAL_ERROR"},
-                                 {"Message", "too many filtered rows"},
-                                 {"ErrorURL", url}}}});
+  cluster().control(
+      "/fault",
+      {{"op", "load"},
+       {"node", "be*"},
+       {"phase", "after"},
+       {"action", "reply"},
+       {"argument",
+        {{"Status", "INTERNAL_ERROR"}, {"Message", "too many filtered rows"}, {"ErrorURL", url}}}});
   const auto e = error_of([&] { commit(2); });
   EXPECT_THAT(e.what(), HasSubstr("too many filtered rows"));
   EXPECT_EQ(asked, 0);
@@ -216,8 +218,9 @@ TEST_P(StarrocksReaction, CheckChangesNothingAndTellsWhatStandsInTheWay) {
   execute("CREATE DATABASE `" + database_ + "`");
   EXPECT_THAT(check(), IsEmpty());
   EXPECT_EQ(rows_of("SHOW TABLES FROM `" + database_ + "`"), "");
-  execute("CREATE TABLE " + table("items") + " (id INT NOT NULL, name VARCHAR(5) NULL) PRIMARY KEY(id) "
-          "DISTRIBUTED BY HASH(id) PROPERTIES(\"replication_num\"=\"1\")");
+  execute("CREATE TABLE " + table("items")
+          + " (id INT NOT NULL, name VARCHAR(5) NULL) PRIMARY KEY(id) "
+            "DISTRIBUTED BY HASH(id) PROPERTIES(\"replication_num\"=\"1\")");
   ASSERT_EQ(check().size(), 1u);
   EXPECT_THAT(check().front().remedy(), HasSubstr("ALTER TABLE"));
   execute("INSERT INTO " + table("items") + " VALUES (1, 'a')");

@@ -132,8 +132,11 @@ TEST_P(StarrocksSink, AppendKeepsEveryChange) {
   r.mode = route_mode::append;
   reopen();
   attach(r);
-  write(changes().begin(256).insert({1, "a", "x"}).update({1, "b", unchanged}).remove(
-      {1, absent, absent}));
+  write(changes()
+            .begin(256)
+            .insert({1, "a", "x"})
+            .update({1, "b", unchanged})
+            .remove({1, absent, absent}));
   commit(1);
   EXPECT_EQ(rows_of("SELECT _leat_lsn, _leat_seq, _leat_op, id, name, body, _leat_missing FROM "
                     + table("items") + " ORDER BY _leat_seq"),
@@ -192,8 +195,8 @@ TEST_P(StarrocksSink, RefusesATableWithForeignRows) {
 
 TEST_P(StarrocksSink, StopsAtAValueThatAColumnCannotHold) {
   reopen();
-  attach(route_of(starrocks_source("items", {{"id", value_class::int4, "integer"},
-                                             {"at", value_class::date, "date"}})));
+  attach(route_of(starrocks_source(
+      "items", {{"id", value_class::int4, "integer"}, {"at", value_class::date, "date"}})));
   write(changes().insert({1, "infinity"}));
   const auto e = error_of([&] { commit(1); });
   EXPECT_FALSE(e.transient());
@@ -231,8 +234,8 @@ TEST_P(StarrocksSink, CsvAndJsonLeaveTheSameRows) {
   EXPECT_THAT(rows("csv"), HasSubstr("1|00FF|a\t\"b\"\nc|"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Mode, StarrocksSink,
-                         testing::Values(atomicity::epoch, atomicity::table), mode_name);
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksSink, testing::Values(atomicity::epoch, atomicity::table),
+                         mode_name);
 
 } // namespace
 } // namespace leat::test

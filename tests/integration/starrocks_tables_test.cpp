@@ -18,12 +18,11 @@ class StarrocksTables : public starrocks_fixture {
     schema->columns[1].comment = "Таблица's name";
     return schema;
   }
-  std::string shown() {
-    return rows_of("SHOW CREATE TABLE " + table("items"));
-  }
+  std::string shown() { return rows_of("SHOW CREATE TABLE " + table("items")); }
   std::string comments() {
-    return rows_of("SELECT COLUMN_NAME, COLUMN_COMMENT FROM information_schema.columns WHERE TABLE_SCHEMA = '"
-                   + database_ + "' AND TABLE_NAME = 'items' ORDER BY ORDINAL_POSITION");
+    return rows_of(
+        "SELECT COLUMN_NAME, COLUMN_COMMENT FROM information_schema.columns WHERE TABLE_SCHEMA = '"
+        + database_ + "' AND TABLE_NAME = 'items' ORDER BY ORDINAL_POSITION");
   }
   std::string table_comment() {
     return rows_of("SELECT TABLE_COMMENT FROM information_schema.tables WHERE TABLE_SCHEMA = '"
@@ -72,7 +71,8 @@ TEST_F(StarrocksTables, ALongCommentIsCutBetweenCharacters) {
   for (int i = 0; i < 600; ++i) schema->columns[1].comment += "ю";
   reopen();
   attach(route_of(schema));
-  EXPECT_EQ(rows_of("SELECT char_length(COLUMN_COMMENT) AS l FROM information_schema.columns WHERE TABLE_SCHEMA = '"
+  EXPECT_EQ(rows_of("SELECT char_length(COLUMN_COMMENT) AS l FROM information_schema.columns WHERE "
+                    "TABLE_SCHEMA = '"
                     + database_ + "' AND TABLE_NAME = 'items' AND COLUMN_NAME = 'name'"),
             "512");
 }

@@ -17,9 +17,9 @@ using testing::Not;
 struct certificate {
   certificate(const temp_directory& directory, const std::string& file, const std::string& name)
       : path(directory / (file + ".pem")), key(directory / (file + ".key")) {
-    const auto made = run({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=leat test",
-                  "-addext", "subjectAltName=" + name, "-keyout", key.string(), "-out",
-                  path.string(), "-days", "2"});
+    const auto made = run({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+                           "/CN=leat test", "-addext", "subjectAltName=" + name, "-keyout",
+                           key.string(), "-out", path.string(), "-days", "2"});
     if (made.status.code != 0) throw std::runtime_error("openssl req: " + made.err);
   }
   std::filesystem::path path;

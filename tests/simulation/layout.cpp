@@ -70,8 +70,8 @@ void layout::add_routes(pipeline_file& f, const sink_layout& s) const {
       s.transforms[0]);
   add("public.right", "right", route_mode::upsert, delete_mode::hard, s.transforms[1]);
   add_shaped_routes(f, s);
-  if (s.left_log) add("public.left", "left_log", route_mode::append, delete_mode::hard,
-                       s.transforms[2]);
+  if (s.left_log)
+    add("public.left", "left_log", route_mode::append, delete_mode::hard, s.transforms[2]);
   if (!bag_) return;
   add("public.bag", "bag", route_mode::upsert, delete_mode::hard);
   if (s.bag_log) add("public.bag", "bag_log", route_mode::append, delete_mode::hard);

@@ -11,8 +11,8 @@ namespace leat::sim {
 
 struct world;
 
-/// What the database of transforms' state would hold. Outlives the simulated process; a power cut may
-/// take the writes behind the last synced one.
+/// What the database of transforms' state would hold. Outlives the simulated process; a power cut
+/// may take the writes behind the last synced one.
 class memory_log : public key_value_store {
  public:
   explicit memory_log(world& w) : world_(w) {}

@@ -41,8 +41,8 @@ constexpr std::int16_t key_number = 1, value_number = 2, large_number = 3;
 struct table_version {
   std::size_t from = 0; ///< the first transaction of the WAL that is written in it
   schema_ptr schema;
-  std::int16_t extra = 0;               ///< number of the column; 0: there is none
-  std::size_t extra_since = 0;          ///< as `from`
+  std::int16_t extra = 0;                     ///< number of the column; 0: there is none
+  std::size_t extra_since = 0;                ///< as `from`
   std::optional<std::uint32_t> default_extra; ///< what older rows show
 };
 
@@ -120,8 +120,8 @@ class sim_database {
 
   std::vector<streamed_transaction> wal_;
   std::vector<all_rows> after_{all_rows{}};
-  std::map<std::uint32_t, std::uint32_t> large_of_;   ///< by the value of the row's version
-  std::map<std::uint32_t, std::size_t> written_in_;   ///< the transaction, by the same
+  std::map<std::uint32_t, std::uint32_t> large_of_; ///< by the value of the row's version
+  std::map<std::uint32_t, std::size_t> written_in_; ///< the transaction, by the same
   std::array<std::vector<table_version>, table_count> versions_;
   std::array<std::optional<std::size_t>, table_count> published_; ///< transactions before it
   std::int16_t last_extra_ = large_number;

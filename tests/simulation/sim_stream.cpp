@@ -135,8 +135,8 @@ void sim_stream::add_change(batch& b, const streamed_change& c, std::uint64_t in
   const auto& schema = *version.schema;
   change made;
   made.kind = c.kind;
-  made.table = static_cast<std::uint16_t>(
-      std::ranges::find(b.tables, schema.id, &table_schema::id) - b.tables.begin());
+  made.table = static_cast<std::uint16_t>(std::ranges::find(b.tables, schema.id, &table_schema::id)
+                                          - b.tables.begin());
   made.transaction = static_cast<std::uint32_t>(b.transactions.size() - 1);
   made.index = index;
   const bool has_new = c.kind == change_kind::insert || c.kind == change_kind::update;

@@ -198,9 +198,9 @@ class strict_sink::strict_writer : public writer {
     table().rows.erase(key);
     missing_row row{route_->id, {}};
     for (const auto k : route_->key) {
-      const auto own = std::find_if(
-          route_->own_rows.begin(), route_->own_rows.end(),
-          [&](const own_value& v) { return v.column == route_->columns[k].name; });
+      const auto own =
+          std::find_if(route_->own_rows.begin(), route_->own_rows.end(),
+                       [&](const own_value& v) { return v.column == route_->columns[k].name; });
       row.key.push_back(own == route_->own_rows.end() ? key : own->text);
     }
     sink_.missing_.push_back(std::move(row));
@@ -241,7 +241,8 @@ class strict_sink::strict_writer : public writer {
     row.has_value = sent.value == cell_state::value;
     row.has_large = sent.large == cell_state::value;
     if (c.kind == change_kind::read && t.source != bag && !t.snapshot_rows.insert(row.key).second)
-      violate("takes two rows of key " + row.key + " in generation " + std::to_string(t.generation));
+      violate("takes two rows of key " + row.key + " in generation "
+              + std::to_string(t.generation));
     const bool moved = c.kind == change_kind::update && !b.old_row(c).empty();
     if (c.kind == change_kind::insert || moved) t.begun.insert(row.key);
     t.log.push_back(std::move(row));

@@ -41,8 +41,8 @@ class strict_sink : public sink {
   world& world_;
   std::string name_;
   phase phase_ = phase::fresh;
-  std::optional<target_progress> known_;            ///< what was read or written last
-  std::map<std::string, target_table> open_tables_; ///< in the open transaction
+  std::optional<target_progress> known_;                       ///< what was read or written last
+  std::map<std::string, target_table> open_tables_;            ///< in the open transaction
   std::map<route_id, std::unique_ptr<strict_writer>> writers_; ///< anew with each attach()
   std::vector<missing_row> missing_;
 };

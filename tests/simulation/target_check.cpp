@@ -107,8 +107,7 @@ class log_checker {
     if (c.kind != change_kind::truncate && row.key != (fresh ? c.new_key : c.old_key))
       return fail();
     const auto& raw = fresh ? c.now : c.before;
-    const auto shown =
-        c.kind == change_kind::truncate ? row_version{} : db_.shown(c.table, v, raw);
+    const auto shown = c.kind == change_kind::truncate ? row_version{} : db_.shown(c.table, v, raw);
     if (row.has_value && (row.shown.value != shown.value || row.shown.extra != shown.extra))
       return fail();
     const bool large_came = row.has_large && c.kind != change_kind::truncate;

@@ -52,10 +52,10 @@ struct target_table {
   bag_rows fresh; ///< of the snapshot under way, and its changes
 
   // Of mode append.
-  std::vector<log_row> log;                ///< since the last commit
-  std::optional<std::size_t> checked;      ///< transactions whose changes were there
-  std::set<std::string> begun;             ///< keys that came with a change since the snapshot began
-  std::set<std::string> snapshot_rows;     ///< keys that came with a chunk of it
+  std::vector<log_row> log;            ///< since the last commit
+  std::optional<std::size_t> checked;  ///< transactions whose changes were there
+  std::set<std::string> begun;         ///< keys that came with a change since the snapshot began
+  std::set<std::string> snapshot_rows; ///< keys that came with a chunk of it
 
   std::int16_t extra() const {
     return columns.empty() || columns.back().first <= large_number ? std::int16_t{0}
@@ -72,7 +72,8 @@ struct target {
   std::map<std::string, std::size_t> log_from;
   /// Table -> the generation that it has to reach, since somebody asked for it (R12).
   std::map<std::string, std::uint32_t> due;
-  std::map<std::string, std::map<std::string, std::string>> counts; ///< of counting transforms, by table
+  std::map<std::string, std::map<std::string, std::string>>
+      counts; ///< of counting transforms, by table
 };
 
 /// Everything outside the actors of one simulated pipeline: what is durable, what breaks, and what
@@ -85,10 +86,10 @@ struct world {
   std::map<std::string, target> targets; ///< by sink
   /// As target::counts, by sink: in the open transaction.
   std::map<std::string, std::map<std::string, std::map<std::string, std::string>>> open_counts;
-  wal_lsn confirmed{};                   ///< of the slot
+  wal_lsn confirmed{}; ///< of the slot
   bool slot_made = false;
   std::size_t streams_from = 0; ///< transactions that are not streamed in this life
-  bool read_anew = false; ///< a table was, or is to be: targets need not stay consistent
+  bool read_anew = false;       ///< a table was, or is to be: targets need not stay consistent
 
   /// A place where something may fail: throws when it is this one's turn, and always once the
   /// process is dead.

@@ -29,9 +29,7 @@ class map_state : public keyed_state {
 /// [transform.NAME] of a built-in type; its name is its type.
 class transform_section {
  public:
-  explicit transform_section(std::string type) {
-    o_.name = o_.type = std::move(type);
-  }
+  explicit transform_section(std::string type) { o_.name = o_.type = std::move(type); }
   transform_section& set(const std::string& option, std::vector<std::string> texts) {
     o_.values[option] = std::move(texts);
     return *this;
@@ -49,12 +47,17 @@ inline transform_section mask_of(std::vector<std::string> columns, const std::st
       .set("with", {"*"})
       .set("keep", {"4"});
 }
-inline transform_section hash_of(std::vector<std::string> columns, const std::string& salt = "pepper and salt") {
-  return transform_section("hash").set("columns", std::move(columns)).set("salt", {salt}).set("length", {"16"});
+inline transform_section hash_of(std::vector<std::string> columns,
+                                 const std::string& salt = "pepper and salt") {
+  return transform_section("hash")
+      .set("columns", std::move(columns))
+      .set("salt", {salt})
+      .set("length", {"16"});
 }
 
 /// The transforms of one route, on changes that a test makes. What leaves them is a line a change:
-/// "i 1|a", "u 1|a <- 1|b" with the old row behind, "d 1|-", "r 1|a", "t"; ~ unchanged, - absent, NULL.
+/// "i 1|a", "u 1|a <- 1|b" with the old row behind, "d 1|-", "r 1|a", "t"; ~ unchanged, - absent,
+/// NULL.
 class chain_at_work {
  public:
   chain_at_work(route inner, const std::vector<transform_section>& sections) {
@@ -95,17 +98,16 @@ class chain_at_work {
  private:
   void begin() {
     chain_ = std::make_unique<transform_chain>(
-        route_, [this](const route&, std::size_t place, const std::string&) {
-          return &states_[place];
-        });
+        route_,
+        [this](const route&, std::size_t place, const std::string&) { return &states_[place]; });
   }
 
   static std::string text_of(const batch& rows, std::span<const cell> cells) {
     std::string out;
     for (const auto& c : cells) {
       if (&c != &cells.front()) out += "|";
-      out += c.has_value()                       ? std::string(rows.text(c))
-             : c.is_null()                       ? "NULL"
+      out += c.has_value()                        ? std::string(rows.text(c))
+             : c.is_null()                        ? "NULL"
              : c.state() == cell_state::unchanged ? "~"
                                                   : "-";
     }

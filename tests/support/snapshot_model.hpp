@@ -58,7 +58,7 @@ struct row_write {
   std::uint8_t old_key = 0; ///< remove, and update that moves
   std::uint8_t new_key = 0; ///< insert, update
   bool moves = false;
-  bool sent = true; ///< false: made before the table was published
+  bool sent = true;             ///< false: made before the table was published
   std::uint8_t unpublished = 0; ///< as given to publish(bits)
   std::uint32_t value = 0;
 };
@@ -79,9 +79,9 @@ class source {
  public:
   explicit source(random& r);
 
-  void step();    ///< something happens
-  void settle();  ///< every transaction ends and is visible
-  void publish(); ///< what was written before is not streamed
+  void step();                     ///< something happens
+  void settle();                   ///< every transaction ends and is visible
+  void publish();                  ///< what was written before is not streamed
   void publish(std::uint8_t bits); ///< what was written before is marked with these
   void crash();
   void make_visible(std::size_t running);

@@ -40,9 +40,7 @@ shown show(batch_builder& built, const route& r) {
   shown s{std::string(made.op()), {}, {}};
   for (const auto& column : r.columns) {
     const auto* c = made.at(column.source);
-    s.cells.push_back(c == nullptr   ? "-"
-                      : c->is_null() ? "NULL"
-                                     : std::string(rows->text(*c)));
+    s.cells.push_back(c == nullptr ? "-" : c->is_null() ? "NULL" : std::string(rows->text(*c)));
   }
   for (const auto name : made.missing(r)) s.missing.emplace_back(name);
   return s;

@@ -70,8 +70,7 @@ TEST_F(BatchSpool, KeepsOfABatchOnlyTheChangesThatWereChosen) {
   const std::uint32_t chosen[] = {0, 3};
   spool_.push(*rows, chosen);
   EXPECT_LT(spool_.bytes(), 1000U);
-  EXPECT_EQ(said(spool_.pop(pairs(), plenty)),
-            (strings{"900/0 insert 1 a", "901/1 insert 4 d"}));
+  EXPECT_EQ(said(spool_.pop(pairs(), plenty)), (strings{"900/0 insert 1 a", "901/1 insert 4 d"}));
 }
 
 TEST_F(BatchSpool, JoinsSmallPiecesUpToASizeInTheirOrder) {

@@ -215,9 +215,8 @@ TEST_F(CheckpointStore, KeepsRequestsToReadTablesUntilTheyAreForgotten) {
     EXPECT_EQ(store->ask_resnapshot(4294967295U), first + 1);
   }
   const auto store = open();
-  EXPECT_THAT(store->resnapshots(),
-              ElementsAre(resnapshot_request{first, 16400},
-                          resnapshot_request{first + 1, 4294967295U}));
+  EXPECT_THAT(store->resnapshots(), ElementsAre(resnapshot_request{first, 16400},
+                                                resnapshot_request{first + 1, 4294967295U}));
   store->forget_resnapshots({first, first + 1});
   EXPECT_THAT(store->resnapshots(), ElementsAre());
   EXPECT_EQ(store->ask_resnapshot(16400), first + 2) << "a number is given once";

@@ -74,23 +74,22 @@ TEST_P(Config, LoadsAndPlansOverTheShop) {
   ::setenv("WAREHOUSE_PASSWORD", "b", 1);
   ::setenv("PSEUDONYM_SALT", "long enough", 1);
   const pipeline_file file = load_pipeline_file(GetParam());
-  const plan made = make_plan(file, {shop_table("customers"), shop_table("orders"),
-                                     shop_table("items"), shop_table("events"),
-                                     table_of("dbo", "constants",
-                                              {{"constantid", value_class::int4, "integer"},
-                                               {"name", value_class::text, "text"},
-                                               {"value", value_class::text, "text"}},
-                                              true),
-                                     table_of("dbo", "enumdescriptor",
-                                              {{"enumid", value_class::int4, "integer"},
-                                               {"enumname", value_class::text, "text"},
-                                               {"value", value_class::int4, "integer"}},
-                                              true),
-                                     table_of("shard_1", "orders",
-                                              {{"id", value_class::int8, "bigint"}}, false),
-                                     table_of("shard_2", "orders",
-                                              {{"id", value_class::int8, "bigint"}}, false)},
-                              transforms::make_built_in);
+  const plan made = make_plan(
+      file,
+      {shop_table("customers"), shop_table("orders"), shop_table("items"), shop_table("events"),
+       table_of("dbo", "constants",
+                {{"constantid", value_class::int4, "integer"},
+                 {"name", value_class::text, "text"},
+                 {"value", value_class::text, "text"}},
+                true),
+       table_of("dbo", "enumdescriptor",
+                {{"enumid", value_class::int4, "integer"},
+                 {"enumname", value_class::text, "text"},
+                 {"value", value_class::int4, "integer"}},
+                true),
+       table_of("shard_1", "orders", {{"id", value_class::int8, "bigint"}}, false),
+       table_of("shard_2", "orders", {{"id", value_class::int8, "bigint"}}, false)},
+      transforms::make_built_in);
   EXPECT_FALSE(made.routes.empty());
 }
 

@@ -359,11 +359,11 @@ const wrong_file wrong_files[] = {
     {"RouteTransform", good + "[[route]]\nfrom = \"a.b\"\ntransform = [\"x\"]\n",
      "there is no transform `x` | shop.toml:9:1, route.transform | add a section [transform.x]"},
     {"MistypedTransform",
-     good + "[[route]]\nfrom = \"a.b\"\ntransform = [\"mast\"]\n[transform.mask]\ntype = "
-            "\"mask\"\ncolumns = [\"a\"]\n",
+     good
+         + "[[route]]\nfrom = \"a.b\"\ntransform = [\"mast\"]\n[transform.mask]\ntype = "
+           "\"mask\"\ncolumns = [\"a\"]\n",
      "there is no transform `mast` | shop.toml:9:1, route.transform | did you mean `mask`?"},
-    {"RouteExpression",
-     good + "[[route]]\nfrom = \"a.b\"\ncolumns = [\"id\", { name = \"x\" }]\n",
+    {"RouteExpression", good + "[[route]]\nfrom = \"a.b\"\ncolumns = [\"id\", { name = \"x\" }]\n",
      "a computed column needs `expr` | shop.toml:11:18, route.columns"},
     {"TransformWithoutColumns", good + "[transform.mask]\ntype = \"mask\"\n",
      "`transform.mask.columns` is missing | shop.toml:9:1, transform.mask.columns"},
@@ -371,8 +371,7 @@ const wrong_file wrong_files[] = {
      "nothing says what the transform does | shop.toml:9:1, transform.mask"},
     {"TransformOfNoType", good + "[transform.m]\ntype = \"maks\"\n",
      "`type` has no such value | shop.toml:10:8, transform.m.type | did you mean \"mask\"?"},
-    {"TransformUnknownKey",
-     good + "[transform.m]\ntype = \"mask\"\ncolumn = [\"a\"]\n",
+    {"TransformUnknownKey", good + "[transform.m]\ntype = \"mask\"\ncolumn = [\"a\"]\n",
      "unknown key `column` | shop.toml:11:1, transform.m.column | did you mean `columns`?"},
     {"TransformOfPluginAndType",
      good + "[transform.m]\ntype = \"mask\"\ncolumns = [\"a\"]\nplugin = \"./x.so\"\n",

@@ -496,7 +496,10 @@ TEST(RouteFingerprint, ChangesWithWhatChangesRows) {
   };
   EXPECT_EQ(difference([](auto& o) { o.to = "o"; }), "target");
   EXPECT_EQ(difference([](auto& o) { o.exclude = {"secret"}; }), "columns");
-  EXPECT_EQ(difference([](auto& o) { o.columns = {"name", "id", "secret"}; }), "")
+  EXPECT_EQ(difference([](auto& o) {
+              o.columns = {"name", "id", "secret"};
+            }),
+            "")
       << "a column that is added stands at the end, and elsewhere in the next plan";
   EXPECT_EQ(difference([](auto& o) { o.removal = delete_mode::soft; }), "delete");
   EXPECT_EQ(difference([](auto& o) { o.mode = route_mode::append; }), "mode");

@@ -59,8 +59,7 @@ schema_ptr wider_items() {
   return schema;
 }
 
-route to(const std::string& sink, const schema_ptr& schema,
-         route_mode mode = route_mode::upsert) {
+route to(const std::string& sink, const schema_ptr& schema, route_mode mode = route_mode::upsert) {
   auto r = route_of(schema);
   r.sink = sink;
   r.mode = mode;
@@ -254,8 +253,7 @@ TEST_F(Router, ASnapshotEndsInTheEpochThatHasPassedItsHigh) {
   snapshots_.begin(items(), 1, {});
   bring(first_chunk(), {{"a", "1"}}, 1000);
   EXPECT_EQ(cut(999), strings{"one: barrier commits"});
-  EXPECT_EQ(cut(1000),
-            (strings{"one: items finished 1", "one: barrier consistent commits"}));
+  EXPECT_EQ(cut(1000), (strings{"one: items finished 1", "one: barrier consistent commits"}));
 }
 
 TEST_F(Router, NoChunkIsReadUntilTheStreamHasPassedTheForemostTarget) {
@@ -275,8 +273,7 @@ TEST_F(Router, NoChunkIsReadUntilTheStreamHasPassedTheForemostTarget) {
 TEST_F(Router, ATargetThatIsAheadGetsNoChunkThatItHas) {
   auto ahead = standing_at(0, false);
   ahead.last_chunk["items"] = std::uint64_t{4} << 32 | 1;
-  start({to("one", items()), to("two", items())},
-        {{"one", ahead}, {"two", standing_at(0, false)}});
+  start({to("one", items()), to("two", items())}, {{"one", ahead}, {"two", standing_at(0, false)}});
   snapshots_.begin(items(), 4, {});
   EXPECT_EQ(bring(first_chunk(), {{"a", "1"}}),
             (strings{"two: items read a 1", "two: items chunk 4.1"}));
@@ -362,8 +359,8 @@ TEST_F(Router, ASinkThatMissesRowsIsNoCutUntilTheyHaveCome) {
   EXPECT_EQ(cut(200), strings{"one: barrier commits"});
   snapshots_.want_probe();
   const auto lookup = expect_next<keys_request>();
-  router_->take(snapshots_.keys_read(
-      lookup, chunk_of(items(), 0, sees_before(100), 1000, {{"x", "whole"}})));
+  router_->take(
+      snapshots_.keys_read(lookup, chunk_of(items(), 0, sees_before(100), 1000, {{"x", "whole"}})));
   EXPECT_EQ(cut(999), strings{"one: barrier commits"});
   EXPECT_EQ(cut(1000), (strings{"one: items finished 1", "one: barrier consistent commits"}));
 }
@@ -396,8 +393,7 @@ TEST_F(Router, ASnapshotIsNumberedAboveWhatAnyTargetHasHeardOf) {
   start({to("one", items()), to("two", items())}, {{"one", one}, {"two", standing_at(0)}});
   EXPECT_EQ(said(router_->begin_snapshot(1, {})),
             (strings{"one: items begun 7", "two: items begun 7"}));
-  EXPECT_EQ(said(router_->begin_again(1)),
-            (strings{"one: items begun 8", "two: items begun 8"}));
+  EXPECT_EQ(said(router_->begin_again(1)), (strings{"one: items begun 8", "two: items begun 8"}));
 }
 
 TEST_F(Router, ASnapshotForOneTargetLeavesTheOthersAlone) {

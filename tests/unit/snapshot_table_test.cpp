@@ -86,8 +86,7 @@ class SnapshotTable : public testing::Test {
     last_ = ticket();
     return table_.next_keys(last_);
   }
-  strings found(const std::vector<row>& rows, const xid_snapshot& seen,
-                std::uint64_t high = 2000) {
+  strings found(const std::vector<row>& rows, const xid_snapshot& seen, std::uint64_t high = 2000) {
     return said(table_.keys_read(last_, chunk_of(items(), 0, seen, high, rows)));
   }
   snapshot_phase phase() const { return table_.state().phase; }

@@ -36,8 +36,11 @@ class SqliteDeadLetter : public test::sqlite_fixture {
 };
 
 TEST_F(SqliteDeadLetter, ARowThatATableRefusesIsKeptWithItsReasonAndTheOthersAreWritten) {
-  write(changes().begin(0x10).insert({1, "a", "x"}).insert({2, "bad", "\"q\"\n"}).insert(
-      {3, "c", nullptr}));
+  write(changes()
+            .begin(0x10)
+            .insert({1, "a", "x"})
+            .insert({2, "bad", "\"q\"\n"})
+            .insert({3, "c", nullptr}));
   commit(1);
   EXPECT_THAT(ids(), ElementsAre(ElementsAre("1", "a")));
   EXPECT_THAT(
@@ -87,8 +90,8 @@ TEST_F(SqliteDeadLetter, AChangeOfAnAppendTableIsKeptToo) {
   write(changes().begin(0x10).insert({"12x"}).insert({13}));
   commit(1);
   EXPECT_THAT(query("SELECT v FROM log"), ElementsAre(ElementsAre("13")));
-  EXPECT_THAT(letters(), ElementsAre(ElementsAre("shop", "log", std::nullopt, R"({"v":"12x"})",
-                                                 "0/10", "0")));
+  EXPECT_THAT(letters(),
+              ElementsAre(ElementsAre("shop", "log", std::nullopt, R"({"v":"12x"})", "0/10", "0")));
 }
 
 TEST_F(SqliteDeadLetter, WhatOtherRowsStandInTheWayOfStopsThePipeline) {

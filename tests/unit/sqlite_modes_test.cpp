@@ -48,9 +48,7 @@ TEST_F(SqliteDeletes, DeleteModeIgnoreKeepsRows) {
 
 class SqliteAppend : public test::sqlite_fixture {
  protected:
-  SqliteAppend() {
-    attach_items({.mode = route_mode::append});
-  }
+  SqliteAppend() { attach_items({.mode = route_mode::append}); }
   text_rows rows() {
     return query("SELECT id, name, body, _leat_op, _leat_lsn, _leat_seq, _leat_missing FROM items "
                  "ORDER BY rowid");

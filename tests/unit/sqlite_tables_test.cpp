@@ -129,14 +129,12 @@ TEST_F(SqliteTables, RefusesATableThatDiffersAndNamesTheColumn) {
 
 TEST_F(SqliteTables, RefusesATableWithoutAColumn) {
   execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT)");
-  EXPECT_THAT(error_of([&] { attach_items(); }),
-              HasSubstr("has no column \"body\" TEXT"));
+  EXPECT_THAT(error_of([&] { attach_items(); }), HasSubstr("has no column \"body\" TEXT"));
 }
 
 TEST_F(SqliteTables, RefusesATableWhoseKeyIsNotUnique) {
   execute("CREATE TABLE items (id INTEGER, name TEXT, body TEXT)");
-  EXPECT_THAT(error_of([&] { attach_items(); }),
-              HasSubstr("PRIMARY KEY or UNIQUE"));
+  EXPECT_THAT(error_of([&] { attach_items(); }), HasSubstr("PRIMARY KEY or UNIQUE"));
 }
 
 TEST_F(SqliteTables, RefusesAKeyThatIgnoresCase) {

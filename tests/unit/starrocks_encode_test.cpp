@@ -57,10 +57,9 @@ TEST(StarrocksRows, AreAJsonArrayWithTheirOperation) {
 
 TEST(StarrocksRows, ATextStaysItselfWhateverIsInIt) {
   const auto text = of(value_class::text, "text");
-  for (const auto& nasty :
-       {std::string("a\"b\\c"), std::string("\n\r\t\x01\x1f\x7f"), std::string("\\N"),
-        std::string("Таблица 𝔘"), std::string("\"}],[{\"__op\":1"), std::string(),
-        std::string("null")}) {
+  for (const auto& nasty : {std::string("a\"b\\c"), std::string("\n\r\t\x01\x1f\x7f"),
+                            std::string("\\N"), std::string("Таблица 𝔘"),
+                            std::string("\"}],[{\"__op\":1"), std::string(), std::string("null")}) {
     EXPECT_EQ(json::parse(encoded(text, nasty)).get<std::string>(), nasty);
   }
 }
@@ -88,9 +87,9 @@ TEST(StarrocksRows, TypesAreWrittenAsStarRocksReadsThem) {
   EXPECT_EQ(encoded(of(value_class::timestamp, "timestamp without time zone"),
                     "2024-02-29 23:59:59.123456"),
             "\"2024-02-29 23:59:59.123456\"");
-  EXPECT_EQ(encoded(of(value_class::timestamptz, "timestamp with time zone"),
-                    "2024-02-29 23:59:59.5+00"),
-            "\"2024-02-29 23:59:59.5\"");
+  EXPECT_EQ(
+      encoded(of(value_class::timestamptz, "timestamp with time zone"), "2024-02-29 23:59:59.5+00"),
+      "\"2024-02-29 23:59:59.5\"");
   EXPECT_EQ(encoded(of(value_class::jsonb, "jsonb"), R"({"a": [1, null, "x"]})"),
             R"({"a":[1,null,"x"]})");
   EXPECT_EQ(encoded(of(value_class::array, "text[]"), R"({a,NULL,"NULL","x \"y\" \\ {,}",""})"),
@@ -104,7 +103,8 @@ TEST(StarrocksRows, WhatAColumnCannotHoldStopsUnlessAPolicySaysElse) {
   const auto date = of(value_class::date, "date");
   const auto stamp = of(value_class::timestamp, "timestamp without time zone");
   const auto list = of(value_class::array, "integer[]");
-  for (const char* text : {"NaN", "Infinity", "-Infinity"}) EXPECT_TRUE(refused(encoded(real, text)));
+  for (const char* text : {"NaN", "Infinity", "-Infinity"})
+    EXPECT_TRUE(refused(encoded(real, text)));
   for (const char* text : {"infinity", "-infinity", "10000-01-01", "0044-03-15 BC"})
     EXPECT_TRUE(refused(encoded(date, text))) << text;
   EXPECT_TRUE(refused(encoded(list, "{{1,2},{3,4}}")));
@@ -149,12 +149,15 @@ TEST(StarrocksRows, NumbersInJsonThatADoubleWouldRoundAreRefused) {
 
 TEST(StarrocksRows, CsvRefusesWhatItCannotCarry) {
   const auto text = of(value_class::text, "text");
-  EXPECT_EQ(csv(text, "a\tb\n\"c\""), "a\tb\n\"c\"\x01" "0\x02");
-  EXPECT_EQ(csv(text, ""), "\x01" "0\x02");
+  EXPECT_EQ(csv(text, "a\tb\n\"c\""), "a\tb\n\"c\"\x01"
+                                      "0\x02");
+  EXPECT_EQ(csv(text, ""), "\x01"
+                           "0\x02");
   EXPECT_EQ(csv(text, "\\N"), "!");
   EXPECT_EQ(csv(text, "a\x01"), "!");
   EXPECT_EQ(csv(text, "\x02"), "!");
-  EXPECT_EQ(csv(of(value_class::date, "date"), "2024-01-01"), "2024-01-01\x01" "0\x02");
+  EXPECT_EQ(csv(of(value_class::date, "date"), "2024-01-01"), "2024-01-01\x01"
+                                                              "0\x02");
 }
 
 TEST(StarrocksRows, BytesComeThroughATemporaryColumn) {
@@ -163,8 +166,7 @@ TEST(StarrocksRows, BytesComeThroughATemporaryColumn) {
   const row_encoder rows({of(value_class::int4, "integer"), bytes}, load_format::json, {}, true);
   const auto headers = rows.headers();
   ASSERT_EQ(headers.back().first, "columns");
-  EXPECT_EQ(headers.back().second,
-            "`v`,_leat_hex_1,__op,`b``c`=to_binary(_leat_hex_1,'hex')");
+  EXPECT_EQ(headers.back().second, "`v`,_leat_hex_1,__op,`b``c`=to_binary(_leat_hex_1,'hex')");
 }
 
 TEST(StarrocksKeys, AreEqualHoweverTheyArePrinted) {

@@ -24,8 +24,7 @@ TEST(StarrocksLoadPool, KeepsTheOrderOfALine) {
 TEST(StarrocksLoadPool, RunsLinesBesideEachOther) {
   load_pool pool(3, 1000);
   std::latch together(3);
-  for (const char* line : {"a", "b", "c"})
-    pool.give(line, 1, [&] { together.arrive_and_wait(); });
+  for (const char* line : {"a", "b", "c"}) pool.give(line, 1, [&] { together.arrive_and_wait(); });
   pool.wait_all();
   EXPECT_TRUE(together.try_wait());
 }

@@ -23,8 +23,9 @@ using testing::HasSubstr;
 using testing::Not;
 
 load_piece three_rows(load_format format) {
-  row_encoder rows({{"id", {"INT", value_form::integer}, false}, {"t", {"VARCHAR(9)", value_form::text}}},
-                   format, {}, true);
+  row_encoder rows(
+      {{"id", {"INT", value_form::integer}, false}, {"t", {"VARCHAR(9)", value_form::text}}},
+      format, {}, true);
   rows.keep_ends();
   load_piece piece;
   for (const char* text : {"one", "},\n{", "three"}) {
@@ -46,7 +47,8 @@ TEST(StarrocksLoadPiece, GivesItsRows) {
   EXPECT_EQ(json.part(0, 3), json.body);
   EXPECT_EQ(json.part(2, 3), "[{\"id\":7,\"t\":\"three\",\"__op\":0}]\n");
   const auto csv = three_rows(load_format::csv);
-  EXPECT_EQ(csv.row(0), "7\x01one\x01" "0\x02");
+  EXPECT_EQ(csv.row(0), "7\x01one\x01"
+                        "0\x02");
   EXPECT_EQ(csv.part(0, 3), csv.body);
 }
 
@@ -78,7 +80,8 @@ TEST(StarrocksCompression, IsAFormatOfCsvAndAHeaderOfJson) {
   const lines csv{{"format", "csv"}, {"columns", "a"}};
   const lines json{{"format", "json"}};
   EXPECT_EQ(compressed_headers(csv, load_compression::none), csv);
-  EXPECT_EQ(compressed_headers(csv, load_compression::lz4), (lines{{"format", "lz4"}, {"columns", "a"}}));
+  EXPECT_EQ(compressed_headers(csv, load_compression::lz4),
+            (lines{{"format", "lz4"}, {"columns", "a"}}));
   EXPECT_EQ(compressed_headers(json, load_compression::lz4),
             (lines{{"format", "json"}, {"compression", "LZ4_FRAME"}}));
   EXPECT_EQ(compressed_headers(json, load_compression::gzip),
@@ -179,13 +182,16 @@ TEST_F(StarrocksEpochPace, ShortensAgainWhenTheTargetKeepsUp) {
 }
 
 TEST(StarrocksRowErrors, NameTableKeyAndColumn) {
-  const row_error e({error_kind::sink, "refused", "shop", "see", error_retry::permanent},
-                    "Error: String 'xx' is too long. The max length of 'v' is 1. Row: [\"1\",\"a,b\",\"xx\"]\n"
-                    "Error: wrong. Row: [2, 'c', NULL]\nfree text\nand one more");
-  const auto shown = explained(e, {"label", ""}, {{"items", {"id", "k"}}, {"leat_progress", {}}}, "shop");
+  const row_error e(
+      {error_kind::sink, "refused", "shop", "see", error_retry::permanent},
+      "Error: String 'xx' is too long. The max length of 'v' is 1. Row: [\"1\",\"a,b\",\"xx\"]\n"
+      "Error: wrong. Row: [2, 'c', NULL]\nfree text\nand one more");
+  const auto shown =
+      explained(e, {"label", ""}, {{"items", {"id", "k"}}, {"leat_progress", {}}}, "shop");
   EXPECT_EQ(shown.where(), "shop.items");
   EXPECT_FALSE(shown.transient());
-  EXPECT_THAT(shown.what(), HasSubstr("The max length of 'v' is 1. In the row with id = 1, k = a,b"));
+  EXPECT_THAT(shown.what(),
+              HasSubstr("The max length of 'v' is 1. In the row with id = 1, k = a,b"));
   EXPECT_THAT(shown.what(), HasSubstr("wrong. In the row with id = 2, k = 'c'"));
   EXPECT_THAT(shown.what(), HasSubstr("free text"));
   EXPECT_THAT(shown.what(), Not(HasSubstr("one more")));

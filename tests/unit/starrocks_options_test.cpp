@@ -19,10 +19,12 @@ class StarrocksOptions : public testing::Test {
  protected:
   pipeline_file load(const std::string& of_sink, const std::string& rest = {}) {
     const auto path = directory_ / "shop.toml";
-    std::ofstream(path) << "[pipeline]\nname = \"shop\"\n[source]\nurl = \"postgresql://leat@localhost/shop\"\n"
-                           "tables = [\"public.*\"]\n[sink.dwh]\nconnector = \"starrocks\"\nuser = \"leat\"\n"
-                           "mysql = \"fe:9030\"\ndatabase = \"shop\"\nhttp = \"fe:8030\"\n"
-                        << of_sink << "\n" << rest;
+    std::ofstream(path)
+        << "[pipeline]\nname = \"shop\"\n[source]\nurl = \"postgresql://leat@localhost/shop\"\n"
+           "tables = [\"public.*\"]\n[sink.dwh]\nconnector = \"starrocks\"\nuser = \"leat\"\n"
+           "mysql = \"fe:9030\"\ndatabase = \"shop\"\nhttp = \"fe:8030\"\n"
+        << of_sink << "\n"
+        << rest;
     return load_pipeline_file(path);
   }
   std::string failure(const std::string& of_sink, const std::string& rest = {}) {
@@ -46,14 +48,17 @@ TEST_F(StarrocksOptions, ARoutesTableStandsInForTheSinksKeyByKey) {
   const auto made = file.routes.at(0).table.over(file.sinks.at(0).starrocks.table);
   EXPECT_EQ(made.buckets, 7u);
   EXPECT_THAT(made.order_by, ElementsAre("a"));
-  EXPECT_THAT(made.properties, ElementsAre(Pair("compression", "ZSTD"), Pair("replication_num", "1")));
+  EXPECT_THAT(made.properties,
+              ElementsAre(Pair("compression", "ZSTD"), Pair("replication_num", "1")));
   EXPECT_FALSE(file.routes.at(1).table.given());
 }
 
 TEST_F(StarrocksOptions, ARouteToAnotherConnectorHasNoTable) {
-  EXPECT_THAT(failure("", "[sink.lite]\nconnector = \"sqlite\"\npath = \"x.db\"\n[[route]]\nsink = \"lite\"\n"
-                          "from = \"public.a\"\n[route.table]\nbuckets = 7\n"),
-              HasSubstr("connector `sqlite` has no section `table`"));
+  EXPECT_THAT(
+      failure("",
+              "[sink.lite]\nconnector = \"sqlite\"\npath = \"x.db\"\n[[route]]\nsink = \"lite\"\n"
+              "from = \"public.a\"\n[route.table]\nbuckets = 7\n"),
+      HasSubstr("connector `sqlite` has no section `table`"));
 }
 
 TEST_F(StarrocksOptions, AMistypedKeyOfARoutesTableIsNamed) {
@@ -68,8 +73,10 @@ TEST_F(StarrocksOptions, DeadLettersGoToATableThatAHeaderCanName) {
 
 TEST_F(StarrocksOptions, CompressionIsOneOfFour) {
   EXPECT_EQ(load("").sinks.at(0).starrocks.compression, load_compression::none);
-  EXPECT_EQ(load("compression = \"zstd\"").sinks.at(0).starrocks.compression, load_compression::zstd);
-  EXPECT_EQ(load("compression = \"gzip\"").sinks.at(0).starrocks.compression, load_compression::gzip);
+  EXPECT_EQ(load("compression = \"zstd\"").sinks.at(0).starrocks.compression,
+            load_compression::zstd);
+  EXPECT_EQ(load("compression = \"gzip\"").sinks.at(0).starrocks.compression,
+            load_compression::gzip);
   EXPECT_EQ(load("compression = \"lz4\"").sinks.at(0).starrocks.compression, load_compression::lz4);
   EXPECT_THAT(failure("compression = \"bzip2\""), HasSubstr("none, gzip, lz4 or zstd"));
 }

@@ -53,9 +53,9 @@ TEST(StarrocksTypes, LengthsAreBytesNotCharacters) {
 }
 
 TEST(StarrocksTypes, AKeyHasNoTypeThatStarRocksForbidsThere) {
-  for (const auto kind : {value_class::float4, value_class::float8, value_class::numeric,
-                          value_class::bytea, value_class::json, value_class::jsonb,
-                          value_class::array})
+  for (const auto kind :
+       {value_class::float4, value_class::float8, value_class::numeric, value_class::bytea,
+        value_class::json, value_class::jsonb, value_class::array})
     EXPECT_THAT(sql_of(of(kind, "numeric(12,2)"), true), HasSubstr("VARCHAR("));
 }
 
@@ -111,8 +111,11 @@ TEST(StarrocksTable, IsMadeAsTheGrammarWantsIt) {
 }
 
 TEST(StarrocksTable, AMissingOrNarrowColumnIsNamedWithItsCure) {
-  const auto r = test::route_of(
-      test::table("public.t").column("id", value_class::int8).column("v", value_class::text).key({"id"}).build());
+  const auto r = test::route_of(test::table("public.t")
+                                    .column("id", value_class::int8)
+                                    .column("v", value_class::text)
+                                    .key({"id"})
+                                    .build());
   const auto wanted = wanted_columns(r, {});
   real_table real{true, {{"id", "bigint(20)", false, true}}};
   auto problem = misfit("shop", "t", wanted, real);

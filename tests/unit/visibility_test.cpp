@@ -20,9 +20,9 @@ TEST(XidSnapshot, OfANewSlotMaySeeBeyondTheLastCommitThatWasNoted) {
 }
 
 TEST(XidSnapshot, RefusesWhatIsNotASnapshot) {
-  for (const auto* text : {"", "1", "1:2", "1:2:x", "10:20:10,", "10:20:,10", "10:20:10 11",
-                           "-1:2:", "10:20:9", "10:20:20", "10:20:12,11", "10:20:11,11",
-                           " 1:2:", "99999999999999999999:2:"})
+  for (const auto* text :
+       {"", "1", "1:2", "1:2:x", "10:20:10,", "10:20:,10", "10:20:10 11", "-1:2:", "10:20:9",
+        "10:20:20", "10:20:12,11", "10:20:11,11", " 1:2:", "99999999999999999999:2:"})
     EXPECT_EQ(parse_xid_snapshot(text), std::nullopt) << text;
 }
 
