@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "actors/caf.hpp"
+#include "dataflow/chunk_writer.hpp"
 #include "dataflow/crash_point.hpp"
 #include "dataflow/shaping.hpp"
 #include "dataflow/transform_chain.hpp"
@@ -147,7 +148,7 @@ class sink_stage_impl : public stage<sink_actor> {
       auto& last = setup_.progress.last_chunk[setup_.routes[event.route]->progress_name()];
       last = std::max(last, std::uint64_t{event.generation} << 32 | event.chunk);
     }
-    if (event.what == snapshot_event::kind::chunk) return;
+    if (event.what == snapshot_event::kind::chunk) return finish_chunk(event);
     end_chain(event.route, last_commit_);
     w.flush();
     if (event.what == snapshot_event::kind::begun) {
@@ -158,6 +159,13 @@ class sink_stage_impl : public stage<sink_actor> {
       begun_.erase(event.route);
       w.finish_snapshot(event.generation);
     }
+  }
+
+  void finish_chunk(const snapshot_event& event) {
+    auto* w = dynamic_cast<chunk_writer*>(writers_[event.route]);
+    if (w == nullptr) return;
+    end_chain(event.route, last_commit_);
+    w->finish_chunk(event.generation, event.chunk);
   }
 
   void take(const barrier& b) {

@@ -1,6 +1,8 @@
 #include <chrono>
+#include <utility>
 
 #include "dataflow/append_row.hpp"
+#include "dataflow/chunk_writer.hpp"
 #include "dataflow/dead_letter.hpp"
 #include "plugins/starrocks/table_writer.hpp"
 #include "plugins/starrocks/values.hpp"
@@ -32,7 +34,7 @@ std::string array_text(std::span<const std::string_view> items) {
 
 /// Mode append (R11): every change is a row. Its key names the change, so that a repeated one
 /// changes nothing.
-class append_writer final : public table_writer {
+class append_writer final : public table_writer, public chunk_writer {
  public:
   append_writer(target_context& context, const route_ptr& r)
       : table_writer(context, r), rows_(make_encoder()) {}
@@ -41,18 +43,36 @@ class append_writer final : public table_writer {
     if (changes.empty()) return;
     check_fit();
     for (const auto i : changes) put(*rows, rows->changes[i]);
+    note_chunk(*rows, rows->changes[changes.front()]);
+  }
+
+  void finish_chunk(std::uint32_t generation, std::uint64_t number) override {
+    send(rows_);
+    context_.open_chunks.erase(route_->id);
+    ended_ = number;
+    context_.loads->end_chunk({table_, route_->progress_name(),
+                               std::uint64_t{generation} << 32 | number, std::exchange(high_, {}),
+                               own_rows(*route_)});
   }
 
   std::size_t buffered() const override { return rows_.bytes(); }
   void flush() override { send(rows_); }
 
-  void begin_snapshot(std::uint32_t) override {}
+  void begin_snapshot(std::uint32_t) override { ended_ = 0; }
   void finish_snapshot(std::uint32_t) override {}
 
  protected:
   void reshaped() override { rows_ = make_encoder(); }
 
  private:
+  void note_chunk(const batch& rows, const change& c) {
+    if (c.kind != change_kind::read || c.index >> 32 <= ended_) return;
+    high_ = rows.transaction_of(c).commit;
+    // The rows of a table without a key come in parts, between other frames; a crash begins its
+    // snapshot anew, under another generation.
+    if (!route_->source()->key.empty()) context_.open_chunks.insert(route_->id);
+  }
+
   void put(const batch& rows, const change& c) {
     const append_row row(rows, c);
     const auto lsn = to_string(rows.transaction_of(c).commit);
@@ -81,6 +101,8 @@ class append_writer final : public table_writer {
   }
 
   row_encoder rows_;
+  commit_lsn high_{};       ///< of the chunk that comes
+  std::uint64_t ended_ = 0; ///< number of the last one
 };
 
 } // namespace

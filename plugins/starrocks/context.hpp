@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "dataflow/pipeline_file.hpp"
@@ -47,6 +48,8 @@ struct target_context {
   std::shared_ptr<epoch_pace> pace;
   std::size_t remembered_keys = 0; ///< of all tables, that the open epoch has written
   std::unique_ptr<epoch_loads> loads;
+  /// Routes of mode append whose chunk has not come whole: nothing is committed ahead meanwhile.
+  std::set<route_id> open_chunks;
 
   const std::string& database() const { return options.starrocks.database; }
   std::string server() const { return options.starrocks.mysql.front(); }

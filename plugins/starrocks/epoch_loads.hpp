@@ -20,12 +20,15 @@ class epoch_loads {
 
   /// The rows may be under way still when it returns; those of one table arrive in order.
   virtual void load(const std::string& table, load_piece) = 0;
+  /// All rows of the chunk have been given to load(): what commits them is to say so (R11).
+  virtual void end_chunk(ended_chunk) = 0;
   /// Keeps a row that cannot be written (dead_letters::note()). Only where dead letters are kept.
   virtual void bury(const std::string& note, const std::string& reason) = 0;
   /// Whether the epoch has rows of the table under way.
   virtual bool has(const std::string& table) const = 0;
   /// Commits what is under way for the table, ahead of its epoch, so that a statement may follow. A
-  /// crash before the epoch's own commit repeats these rows, which changes nothing.
+  /// crash before the epoch's own commit repeats these rows, which changes nothing; chunks that
+  /// have ended are not repeated.
   virtual void drain(const std::string& table) = 0;
   /// Rows are durable, where the way of committing has that.
   virtual void prepare() = 0;

@@ -50,6 +50,9 @@ class keyed_writer final : public table_writer {
 
   void flush() override {
     if (fold_.empty()) return;
+    // A TRUNCATE commits ahead, and must not tear a chunk apart: the rest of that is what comes
+    // next.
+    if (fold_.truncated() && !context_.open_chunks.empty()) return;
     check_fit();
     if (fold_.truncated()) truncate();
     read_rows();
@@ -113,6 +116,8 @@ class keyed_writer final : public table_writer {
 
  protected:
   void reshaped() override {
+    if (!fold_.empty())
+      throw error(error_kind::bug, "changes are left where columns change", quoted_, "report this");
     const bool settled = fold_.settled();
     fold_ = fold(route_);
     fold_.set_settled(settled);

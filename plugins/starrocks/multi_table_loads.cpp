@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "dataflow/crash_point.hpp"
 #include "dataflow/merge.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
@@ -34,6 +36,8 @@ class multi_table_loads final : public epoch_loads {
     lane_.load(table, std::move(rows));
   }
 
+  void end_chunk(ended_chunk chunk) override { chunks_.push_back(std::move(chunk)); }
+
   void bury(const std::string& note, const std::string& reason) override {
     auto& letters = *services_.letters;
     letters.add(note, reason);
@@ -49,6 +53,7 @@ class multi_table_loads final : public epoch_loads {
     std::string name;
     lane_.finish(
         [&](load_transaction& open) {
+          send(open, record_.load_rows(chunks_));
           record_.check_fence();
           name = open.name().label;
           outcome = open.commit();
@@ -58,6 +63,8 @@ class multi_table_loads final : public epoch_loads {
     if (outcome != commit_outcome::visible)
       retry_later("a load was lost before a statement (label " + name + ")",
                   services_.api.database());
+    record_.chunks_written(std::exchange(chunks_, {}));
+    crash_point("starrocks_drained");
   }
 
   void prepare() override {}
@@ -68,16 +75,14 @@ class multi_table_loads final : public epoch_loads {
     std::string name;
     lane_.finish(
         [&](load_transaction& open) {
-          for (const auto& part : record_.load_rows(next)) {
-            crash_point("starrocks_load");
-            open.load(part.table, progress_record::load_headers(), part.body);
-          }
+          send(open, record_.load_rows(next));
           record_.check_fence();
           name = open.name().label;
           outcome = open.commit();
         },
         true);
     lane_.close();
+    chunks_.clear();
     if (outcome == commit_outcome::forgotten && is_there(next)) return record_.written(next);
     if (outcome != commit_outcome::visible)
       retry_later("the load of an epoch was lost (label " + name + ")", services_.api.database());
@@ -85,6 +90,13 @@ class multi_table_loads final : public epoch_loads {
   }
 
  private:
+  static void send(load_transaction& open, const std::vector<progress_record::record_rows>& rows) {
+    for (const auto& part : rows) {
+      crash_point("starrocks_load");
+      open.load(part.table, progress_record::load_headers(), part.body);
+    }
+  }
+
   void send_letters() {
     if (services_.letters && !services_.letters->empty())
       load(services_.letters->table(), services_.letters->take());
@@ -104,6 +116,7 @@ class multi_table_loads final : public epoch_loads {
   progress_record& record_;
   std::map<std::string, label_sequence> tests_;
   load_lane lane_;
+  std::vector<ended_chunk> chunks_; ///< since the last commit
 };
 
 } // namespace

@@ -57,6 +57,12 @@ std::string record_name(const std::string& target) {
 
 std::uint64_t number(const std::string& text) { return text.empty() ? 0 : std::stoull(text); }
 
+std::map<std::string, std::uint64_t> numbers_of(const std::vector<ended_chunk>& chunks) {
+  std::map<std::string, std::uint64_t> numbers;
+  for (const auto& c : chunks) numbers[c.target] = std::max(numbers[c.target], c.chunk);
+  return numbers;
+}
+
 bool truth(const std::string& text) { return text == "1" || text == "true"; }
 
 } // namespace
@@ -80,6 +86,10 @@ void progress_record::claim(const starrocks_table_options& options) {
   own.properties = options.properties;
   sql_.query(create_table_sql(database_, progress_table, progress_columns(), own), table_);
   sql_.query(create_table_sql(database_, tables_table, tables_columns(), own), tables_table_);
+  claim_session();
+}
+
+void progress_record::claim_session() {
   sql_.query("INSERT INTO " + table_
                  + " (pipeline, target, pipeline_id, committed_at, format) VALUES ("
                  + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(session_target)
@@ -106,6 +116,7 @@ std::optional<target_progress> progress_record::read() {
   expected_id_.clear();
   found_.reset();
   pending_.reset();
+  pending_chunks_.clear();
   read_tables();
   const auto rows = sql_.query(
       "SELECT target, pipeline_id, epoch, commit_lsn, consistent, format, pending FROM " + table_
@@ -146,7 +157,11 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
   if (!parsed.is_object()) return;
   for (const auto& [name, chunk] : parsed.at("chunks").items())
     p.last_chunk[name] = chunk.get<std::uint64_t>();
-  pending_ = pending_epoch{std::move(p), {}};
+  for (const auto& c : parsed.value("ended", json::array()))
+    pending_chunks_.push_back(
+        {c.at(0).get<std::string>(), c.at(1).get<std::string>(), c.at(2).get<std::uint64_t>(),
+         commit_lsn{c.at(3).get<std::uint64_t>()}, c.at(4).get<std::string>()});
+  pending_ = pending_epoch{std::move(p), {}, {}};
   for (const auto& load : parsed.at("loads"))
     pending_->loads.push_back({load.at(0).get<std::string>(), load.at(1).get<std::string>()});
 }
@@ -197,9 +212,10 @@ void progress_record::await_fresh() {
   if (!fresh_) check_fence();
 }
 
-std::vector<table_record> progress_record::changed_tables(const target_progress& next) const {
+std::vector<table_record>
+progress_record::changed_tables(const std::map<std::string, std::uint64_t>& chunks) const {
   std::vector<table_record> changed;
-  for (const auto& [target, chunk] : next.last_chunk) {
+  for (const auto& [target, chunk] : chunks) {
     auto record = table(target);
     if (record.last_chunk == chunk) continue;
     record.table = target;
@@ -226,8 +242,21 @@ progress_record::load_rows(const target_progress& next) const {
                  {"pending", nullptr},
                  {"__op", 0}};
   std::vector<record_rows> all{{progress_table, json::array({row}).dump() + "\n"}};
+  const auto changed = changed_tables(next.last_chunk);
+  if (!changed.empty()) all.push_back(rows_of(changed));
+  return all;
+}
+
+std::vector<progress_record::record_rows>
+progress_record::load_rows(const std::vector<ended_chunk>& chunks) const {
+  const auto changed = changed_tables(numbers_of(chunks));
+  return changed.empty() ? std::vector<record_rows>{} : std::vector{rows_of(changed)};
+}
+
+progress_record::record_rows
+progress_record::rows_of(const std::vector<table_record>& tables) const {
   auto list = json::array();
-  for (const auto& t : changed_tables(next))
+  for (const auto& t : tables)
     list.push_back({{"pipeline", pipeline_},
                     {"target", record_name(t.table)},
                     {"table_name", t.table},
@@ -235,8 +264,7 @@ progress_record::load_rows(const target_progress& next) const {
                     {"snapshot", t.snapshot},
                     {"finished", t.finished},
                     {"__op", 0}});
-  if (!list.empty()) all.push_back({tables_table, list.dump() + "\n"});
-  return all;
+  return {tables_table, list.dump() + "\n"};
 }
 
 std::string progress_record::row_values(const target_progress& next, const std::string& target,
@@ -267,7 +295,7 @@ const char* const tables_insert =
 
 void progress_record::write(const target_progress& next) {
   std::string values;
-  for (const auto& t : changed_tables(next))
+  for (const auto& t : changed_tables(next.last_chunk))
     values += (values.empty() ? "" : ", ") + table_values(t);
   // The chunks first: the row that follows says that they are there.
   if (!values.empty())
@@ -282,10 +310,52 @@ void progress_record::write_pending(const pending_epoch& epoch) {
   for (const auto& load : epoch.loads) loads.push_back({load.label, load.table});
   auto chunks = json::object();
   for (const auto& [name, chunk] : epoch.next.last_chunk) chunks[name] = chunk;
-  const json text{{"loads", loads}, {"chunks", chunks}};
+  auto ended = json::array();
+  for (const auto& c : epoch.chunks)
+    ended.push_back({c.table, c.target, c.chunk, static_cast<std::uint64_t>(c.high), c.own});
+  const json text{{"loads", loads}, {"chunks", chunks}, {"ended", ended}};
   sql_.query("INSERT INTO " + table_ + progress_insert
                  + row_values(epoch.next, next_target, text.dump()),
              table_);
+}
+
+void progress_record::write_pending(const std::vector<ended_chunk>& chunks) {
+  pending_epoch ahead{{}, {}, chunks};
+  ahead.next.pipeline_id = expected_id_;
+  ahead.next.epoch = expected_epoch_;
+  write_pending(ahead);
+}
+
+void progress_record::chunks_written(const std::vector<ended_chunk>& chunks) {
+  for (const auto& t : changed_tables(numbers_of(chunks))) tables_[t.table] = t;
+}
+
+bool progress_record::is_there(const ended_chunk& c) {
+  if (c.high == commit_lsn{}) return false;
+  const auto real = read_table(sql_, database_, c.table);
+  if (!real || real->find("_leat_op") == nullptr) return false; // made anew since, as another kind
+  const auto number = c.chunk & 0xffffffff;
+  return !sql_.query("SELECT _leat_seq FROM " + quoted_table(database_, c.table)
+                     + " WHERE _leat_lsn = " + mysql_client::quote(to_string(c.high))
+                     + " AND _leat_op = 'r' AND _leat_seq >= " + std::to_string(number << 32)
+                     + " AND _leat_seq < " + std::to_string((number + 1) << 32)
+                     + (c.own.empty() ? "" : " AND " + c.own) + " LIMIT 1")
+              .empty();
+}
+
+bool progress_record::find_pending_chunks() {
+  if (pending_chunks_.empty()) return false;
+  // What was committed through another server than this session's is seen after a write.
+  claim_session();
+  std::vector<ended_chunk> there;
+  for (const auto& c : pending_chunks_)
+    if (c.chunk > table(c.target).last_chunk && is_there(c)) there.push_back(c);
+  std::string values;
+  for (const auto& t : changed_tables(numbers_of(there)))
+    values += (values.empty() ? "" : ", ") + table_values(t);
+  if (values.empty()) return false;
+  sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
+  return true;
 }
 
 label_span progress_record::labels() const {
@@ -314,7 +384,7 @@ void progress_record::written(const target_progress& next) {
   expected_epoch_ = next.epoch;
   known_ = true;
   fresh_ = false;
-  for (const auto& t : changed_tables(next)) tables_[t.table] = t;
+  for (const auto& t : changed_tables(next.last_chunk)) tables_[t.table] = t;
 }
 
 void progress_record::own(const std::string& target) {

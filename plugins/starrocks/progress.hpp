@@ -24,10 +24,21 @@ struct table_record {
   std::uint32_t finished = 0;   ///< generation of the last one that ended
 };
 
-/// An epoch whose loads are prepared and decided, and not all committed (atomicity "table").
+/// A chunk of a snapshot that a route of mode append has given to the loads, whole (R11).
+struct ended_chunk {
+  std::string table;
+  std::string target;      ///< route::progress_name()
+  std::uint64_t chunk = 0; ///< as in target_progress
+  commit_lsn high{};       ///< H, which all of its rows show; zero: it had none
+  std::string own;         ///< own_rows() of the route
+};
+
+/// An epoch whose loads are prepared and decided, and not all committed (atomicity "table"), or
+/// chunks that are to be committed ahead of theirs: `next` is the record's own then.
 struct pending_epoch {
   target_progress next;
   std::vector<load_name> loads;
+  std::vector<ended_chunk> chunks = {};
 };
 
 /// Attempts of the labels that continue from the record's epoch, of all tables alike. Those below
@@ -69,6 +80,16 @@ class progress_record {
   /// What was written is committed.
   void written(const target_progress& next);
 
+  /// Chunks that are committed ahead of their epoch: their rows of the record for the same load,
+  /// and once it is committed.
+  std::vector<record_rows> load_rows(const std::vector<ended_chunk>&) const;
+  void chunks_written(const std::vector<ended_chunk>&);
+  /// Writes, before a load of one table is committed ahead of its epoch, which chunks it brings.
+  void write_pending(const std::vector<ended_chunk>&);
+  /// After a crash, when every label has ended: looks for the chunks that were pending, and writes
+  /// down which are there. False: none is.
+  bool find_pending_chunks();
+
   /// Of base().
   label_span labels() const;
   /// Before the first label with an attempt of `used` or more is begun: writes that they may be.
@@ -95,12 +116,16 @@ class progress_record {
 
  private:
   bool exists(const std::string& table);
+  void claim_session();
+  bool is_there(const ended_chunk&);
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();
   std::string row_values(const target_progress&, const std::string& target,
                          const std::string& pending) const;
   std::string table_values(const table_record&) const;
-  std::vector<table_record> changed_tables(const target_progress&) const;
+  std::vector<table_record>
+  changed_tables(const std::map<std::string, std::uint64_t>& chunks) const;
+  record_rows rows_of(const std::vector<table_record>&) const;
 
   mysql_client& sql_;
   std::string pipeline_;
@@ -116,6 +141,7 @@ class progress_record {
   label_span labels_;
   std::optional<target_progress> found_;
   std::optional<pending_epoch> pending_;
+  std::vector<ended_chunk> pending_chunks_;
   std::map<std::string, table_record> tables_;
 };
 

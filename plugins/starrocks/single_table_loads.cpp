@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "dataflow/crash_point.hpp"
 #include "dataflow/merge.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
@@ -21,6 +24,8 @@ class single_table_loads final : public epoch_loads {
         labels_of(table).end_all();
     if (services_.letters) labels_of(services_.letters->table()).end_all();
     record_.labels_ended();
+    // Without an epoch that is whole, some of its loads may be there.
+    if (!found && record_.find_pending_chunks()) found = record_.read();
     return found;
   }
 
@@ -29,6 +34,8 @@ class single_table_loads final : public epoch_loads {
     lane.rows.load(table, std::move(rows));
     lane.prepared = false;
   }
+
+  void end_chunk(ended_chunk chunk) override { chunks_.push_back(std::move(chunk)); }
 
   void bury(const std::string& note, const std::string& reason) override {
     auto& letters = *services_.letters;
@@ -46,8 +53,13 @@ class single_table_loads final : public epoch_loads {
     record_.check_fence();
     auto& lane = *lanes_.at(table);
     prepare(lane);
-    if (lane.rows.is_open()) commit(lane.rows, "a load was lost before a statement");
+    if (!lane.rows.is_open()) return lane.rows.close();
+    const bool ends = std::any_of(chunks_.begin(), chunks_.end(),
+                                  [&](const ended_chunk& c) { return c.table == table; });
+    if (ends) record_.write_pending(chunks_);
+    commit(lane.rows, "a load was lost before a statement");
     lane.rows.close();
+    crash_point("starrocks_drained");
   }
 
   void prepare() override {
@@ -63,7 +75,7 @@ class single_table_loads final : public epoch_loads {
   void commit(const target_progress& next) override {
     prepare();
     record_.check_fence();
-    pending_epoch epoch{next, {}};
+    pending_epoch epoch{next, {}, std::exchange(chunks_, {})};
     for (const auto& [table, lane] : lanes_)
       if (lane->rows.is_open()) epoch.loads.push_back(lane->rows.name());
     if (!epoch.loads.empty()) record_.write_pending(epoch);
@@ -131,6 +143,7 @@ class single_table_loads final : public epoch_loads {
   load_services& services_;
   progress_record& record_;
   std::map<std::string, std::unique_ptr<table_lane>> lanes_;
+  std::vector<ended_chunk> chunks_; ///< of the open epoch
 };
 
 } // namespace

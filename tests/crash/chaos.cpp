@@ -53,7 +53,8 @@ void chaos::start() {
   static const std::vector<std::string> starrocks_points = {
       "starrocks_load",          "starrocks_prepared",
       "starrocks_decided",       "starrocks_table_committed",
-      "starrocks_commit_before", "starrocks_commit_after"};
+      "starrocks_commit_before", "starrocks_commit_after",
+      "starrocks_drained"};
   if (dice_.chance(0.5)) return leat_.start();
   leat_.start(fmt::format(
       "{}:{}", dice_.pick(dice_.chance(options_.starrocks_points) ? starrocks_points : points),
