@@ -1,6 +1,8 @@
 """ALTER TABLE: what happens at once, and jobs that run through PENDING, WAITING_TXN, RUNNING to FINISHED."""
 
-from dataclasses import asdict, dataclass
+import asyncio
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 
 from .catalog import Catalog, Column, Refused, Table, analyzing
 from .ddl import Clause, Statement
@@ -39,6 +41,7 @@ class AlterJobs:
     def __init__(self, catalog: Catalog, transactions: Transactions, clock, settings):
         self.catalog, self.transactions, self.clock, self.settings = catalog, transactions, clock, settings
         self.storage = catalog.storage
+        self._stepping = asyncio.Lock()
         self.jobs = {number: AlterJob(**record) for number, record in self.storage.records("alter").items()}
 
     def open_job(self, table: Table) -> AlterJob | None:
@@ -127,12 +130,10 @@ class AlterJobs:
         fast = fast and (table.fast_schema_evolution or evolves)
         job = AlterJob(self.catalog.take_id(), table.db, table.id, table.name, self.clock.now(), self.transactions.next_id,
                        [column.record() for column in columns], order_by, timeout=timeout, fast=fast)
-        self.jobs[job.id] = job
-        if fast:
-            await self.storage.write(self.finish, job)
-        else:
-            await self.storage.write(self.keep, job)
-            await self.step()
+        async with self._stepping:
+            self.jobs[job.id] = job
+            await self.storage.write(self.finish if fast else self.keep, job)
+        await self.step()
 
     def add(self, table: Table, columns: list[Column], clause: Clause) -> None:
         definition = clause.column
@@ -199,7 +200,11 @@ class AlterJobs:
         self.storage.put("alter", job.id, asdict(job))
 
     async def step(self) -> None:
-        """Moves every open job on as far as it can go now."""
+        """Moves every open job on as far as it can go now. A statement and the clock may both come here."""
+        async with self._stepping:
+            await self._step()
+
+    async def _step(self) -> None:
         for job in [job for job in self.jobs.values() if job.state in OPEN_STATES]:
             if job.table not in self.catalog.tables:
                 job.state, job.message, job.finished = "CANCELLED", "Table has been dropped", self.clock.now()
@@ -228,22 +233,25 @@ class AlterJobs:
         await self.storage.write(self.keep, job)
 
     def finish(self, job: AlterJob) -> None:
-        """In the write thread: the table gets its new shape, and existing rows their values."""
+        """In the write thread: the table gets its new shape, and existing rows their values. Others see it when it is committed."""
         table = self.catalog.tables[job.table]
         columns = [Column.restore(record) for record in job.columns]
         before = {column.name: column for column in table.columns}
         after = {column.name for column in columns}
+        new = {"columns": columns, "schema_version": table.schema_version + 1, "order_by": job.order_by or table.order_by}
+        end = {"state": "FINISHED", "finished": self.clock.now()}
+        shaped = copy(table)
+        shaped.__dict__.update(new)
         with self.storage.transaction() as connection:
             for name in before:
                 if name not in after:
                     connection.execute(f"ALTER TABLE {table.physical} DROP COLUMN {quote_name(name)}")
             for column in columns:
                 self.reshape(connection, table, before.get(column.name), column)
-            table.columns, table.schema_version = columns, table.schema_version + 1
-            table.order_by = job.order_by or table.order_by
-            job.state, job.finished = "FINISHED", self.clock.now()
-            self.catalog.save(table)
-            self.keep(job)
+            self.catalog.save(shaped)
+            self.keep(replace(job, **end))
+        table.__dict__.update(new)
+        job.__dict__.update(end)
 
     @staticmethod
     def reshape(connection, table: Table, old: Column | None, new: Column) -> None:
