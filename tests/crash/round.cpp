@@ -127,7 +127,7 @@ class round {
                                    options_.second == second_target::starrocks_epoch
                                        ? starrocks_mode::epoch
                                        : starrocks_mode::table,
-                                   options_.seed);
+                                   options_.seed, options_.server_version);
     case second_target::sqlite:
       break;
     }

@@ -24,6 +24,7 @@ struct round_options {
   std::chrono::milliseconds time{8000}; ///< of workload and trouble
   std::chrono::seconds catch_up{90};    ///< the longest that leat may take at the end
   second_target second = second_target::sqlite;
+  std::string server_version = {}; ///< of StarRocks; empty: the seed chooses
   bool trouble = true;
   std::set<std::string> without = {}; ///< tables that leat does not carry
   chaos_options chaos = {};

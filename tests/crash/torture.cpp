@@ -145,6 +145,8 @@ int main(int argc, char** argv) {
   app.add_option("--target", options.target, "both: sqlite and postgres")
       ->check(CLI::IsMember({"sqlite", "postgres", "both", "starrocks-epoch", "starrocks-table"}))
       ->capture_default_str();
+  app.add_option("--server-version", options.round.server_version,
+                 "the StarRocks that is played, like 2.5.13; unless given the seed chooses");
   app.add_option("--leat", options.round.leat, "the program")->capture_default_str();
   app.add_option("--without", options.round.without,
                  "tables of the workload that leat does not carry");
