@@ -1,3 +1,5 @@
+#include "dataflow/expressions/evaluation_error.hpp"
+#include "dataflow/expressions/time_zone.hpp"
 #include "dataflow/option_checks.hpp"
 #include "dataflow/option_storage.hpp"
 
@@ -103,6 +105,15 @@ starrocks_table_options starrocks_route_table::over(starrocks_table_options of_s
 
 namespace {
 
+std::string no_time_zone(const std::string& name) {
+  try {
+    if (!sql::is_utc(name)) sql::find_time_zone(name);
+  } catch (const sql::evaluation_error& e) {
+    return e.what();
+  }
+  return {};
+}
+
 std::vector<option> table_options() {
   return {
       {.name = "buckets",
@@ -122,11 +133,12 @@ std::vector<option> table_options() {
        .store = into_starrocks_table<&starrocks_table_options::order_by>,
        .one_or_many = true},
       {.name = "timezone",
-       .kind = kind::choice,
-       .sentence = "Zone that timestamptz is written in.",
+       .kind = kind::string,
+       .sentence = "Zone that timestamptz is written in, like Europe/Berlin. Beyond UTC the hour "
+                   "that comes twice when clocks go back does not tell which it is.",
        .store = into_starrocks_table<&starrocks_table_options::timezone>,
        .fallback = "UTC",
-       .choices = {"UTC"}},
+       .check = no_time_zone},
   };
 }
 

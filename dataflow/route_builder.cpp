@@ -99,7 +99,7 @@ class builder {
     route_.removal = options.removal;
     route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
     route_.excluded = options.exclude;
-    if (options.table.given())
+    if (sink.connector == "starrocks")
       route_.made_with =
           std::make_shared<const starrocks_table_options>(options.table.over(sink.starrocks.table));
   }

@@ -2,9 +2,11 @@
 #include <cstdlib>
 
 #include "dataflow/error.hpp"
+#include "dataflow/expressions/time_zone.hpp"
 #include "dataflow/plan.hpp"
 #include "dataflow/planned_transforms.hpp"
 #include "dataflow/route_shape.hpp"
+#include "dataflow/starrocks_options.hpp"
 
 namespace leat {
 
@@ -203,6 +205,19 @@ route_ptr evolve_route(const route& before, const schema_ptr& after) {
   return evolve_route(before, after, diff_schemas(*before.source(), *after));
 }
 
+namespace {
+
+/// Whether another zone of the target's tables would make other rows.
+bool writes_local_times(const route& r) {
+  if (!r.made_with || sql::is_utc(r.made_with->timezone)) return false;
+  if (r.mode == route_mode::append) return true; // _leat_time
+  for (std::size_t i = 0; i < r.columns.size(); ++i)
+    if (r.source_column(i).type_name.find("with time zone") != std::string::npos) return true;
+  return false;
+}
+
+} // namespace
+
 std::string route_fingerprint(const route& r) {
   if (r.chain) {
     auto text = route_fingerprint(*r.chain->inner);
@@ -225,6 +240,7 @@ std::string route_fingerprint(const route& r) {
   text += "\nkey";
   for (const std::uint16_t k : r.key) text += " " + counted(r.columns[k].name);
   text += "\n";
+  if (writes_local_times(r)) text += "timezone " + counted(r.made_with->timezone) + "\n";
   if (!r.shape) return text;
   const auto& shape = r.shape->options;
   if (!shape.where.empty()) text += "where " + counted(shape.where) + "\n";

@@ -22,7 +22,12 @@ struct curl_handle {
 struct header_list {
   curl_slist* raw = nullptr;
   ~header_list() { curl_slist_free_all(raw); }
-  void add(const std::string& line) { raw = curl_slist_append(raw, line.c_str()); }
+  void add(const std::string& line) {
+    if (line.find_first_of(std::string_view("\r\n\0", 3)) != line.npos)
+      throw error(error_kind::bug, "a header with a line break", line.substr(0, line.find(':')),
+                  "report this");
+    raw = curl_slist_append(raw, line.c_str());
+  }
 };
 
 struct exchange {

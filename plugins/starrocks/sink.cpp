@@ -115,6 +115,10 @@ class starrocks_sink final : public sink {
 
  private:
   std::optional<error> check_table(const route& r) {
+    const auto wanted = wanted_columns(r, context_.traits);
+    if (auto wrong =
+            misnamed(context_.database(), r.target, wanted, context_.options.starrocks.format))
+      return wrong;
     const auto real = read_table(context_.sql, context_.database(), r.target);
     if (!real) return std::nullopt;
     const auto quoted = quoted_table(context_.database(), r.target);
@@ -123,7 +127,7 @@ class starrocks_sink final : public sink {
       return error(error_kind::sink,
                    "the target table holds rows that this pipeline has not written", quoted,
                    "TRUNCATE TABLE " + quoted + ", or drop it, or name another target with `to`");
-    return misfit(context_.database(), r.target, wanted_columns(r, context_.traits), *real);
+    return misfit(context_.database(), r.target, wanted, *real);
   }
 
   target_context context_;

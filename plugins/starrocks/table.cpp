@@ -28,12 +28,19 @@ bool in_key(const route& r, std::size_t i) {
   return std::find(r.key.begin(), r.key.end(), i) != r.key.end();
 }
 
+/// Of the sink's tables, or the route's.
+std::string zone_of(const route& r) { return r.made_with ? r.made_with->timezone : "UTC"; }
+
 wanted_column of_route(const route& r, std::size_t i, bool key, const server_traits& server) {
-  return {r.columns[i].name,
-          type_of(r.source_column(i), key, server),
-          r.columns[i].source,
-          key,
-          {},
+  auto type = in_zone(type_of(r.source_column(i), key, server), zone_of(r));
+  // Two keys would be one, an hour long, each autumn.
+  if (key && type.zone != nullptr)
+    throw error(error_kind::usage,
+                "column " + r.columns[i].name + " of the key is a timestamptz, which " + zone_of(r)
+                    + " does not tell apart when clocks go back",
+                r.schema->qualified_name() + " to " + r.target,
+                "set timezone = \"UTC\" in the [route.table] of this table");
+  return {r.columns[i].name,         std::move(type), r.columns[i].source, key, {},
           r.source_column(i).comment};
 }
 
@@ -93,6 +100,7 @@ std::vector<wanted_column> wanted_columns(const route& r, const server_traits& s
       wanted.push_back(of_route(r, i, false, server));
   if (append) {
     wanted.push_back(own("_leat_time", "DATETIME", value_form::timestamptz));
+    wanted.back().type = in_zone(wanted.back().type, zone_of(r));
     auto missing = own("_leat_missing", "ARRAY<VARCHAR(1024)>", value_form::array);
     missing.type.element = value_form::text;
     wanted.push_back(std::move(missing));
@@ -185,6 +193,24 @@ std::optional<real_table> read_table(mysql_client& sql, const std::string& datab
   return made;
 }
 
+std::optional<leat::error> misnamed(const std::string& database, const std::string& table,
+                                    const std::vector<wanted_column>& wanted, load_format format) {
+  const bool bytes = std::any_of(wanted.begin(), wanted.end(),
+                                 [](const auto& c) { return c.type.form == value_form::bytes; });
+  if (!bytes && format == load_format::json) return std::nullopt;
+  for (const auto& c : wanted)
+    if (!wrong_header_name(c.name).empty())
+      return leat::error(error_kind::sink,
+                         "column " + quote_identifier(c.name)
+                             + (bytes ? " stands beside a VARBINARY column" : " is loaded as CSV")
+                             + ", and its name cannot be in the HTTP header that such a load needs",
+                         quoted_table(database, table),
+                         bytes ? "rename the column at the source, or leave one of them out with "
+                                 "`exclude`"
+                               : "set format = \"json\", or rename the column");
+  return std::nullopt;
+}
+
 std::optional<leat::error> misfit(const std::string& database, const std::string& table,
                                   const std::vector<wanted_column>& wanted,
                                   const real_table& real) {
@@ -192,14 +218,6 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
   const auto refused = [&](const std::string& what, const std::string& remedy) {
     return leat::error(error_kind::sink, what, name, remedy);
   };
-  const bool bytes = std::any_of(wanted.begin(), wanted.end(),
-                                 [](const auto& c) { return c.type.form == value_form::bytes; });
-  for (const auto& c : wanted)
-    if (bytes && !wrong_header_name(c.name).empty())
-      return refused("column " + quote_identifier(c.name)
-                         + " stands beside a VARBINARY column, and "
-                           "its name cannot be in the HTTP header that such a load needs",
-                     "rename the column at the source, or leave one of them out with `exclude`");
   if (!real.primary)
     return refused("the target table is not a Primary Key table",
                    "drop it, so that leat makes it, or name another target with `to`");

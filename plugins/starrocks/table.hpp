@@ -72,6 +72,10 @@ std::string column_definition(const wanted_column&);
 std::optional<real_table> read_table(mysql_client&, const std::string& database,
                                      const std::string& table);
 
+/// A column whose name cannot stand in the header that loads of this kind need.
+std::optional<leat::error> misnamed(const std::string& database, const std::string& table,
+                                    const std::vector<wanted_column>&, load_format);
+
 /// What keeps rows of these columns from being written, with the statement that mends it; nothing
 /// when they fit.
 std::optional<leat::error> misfit(const std::string& database, const std::string& table,

@@ -25,6 +25,7 @@ void table_writer::take_table() {
       refuse("the target table holds rows that this pipeline has not written", quoted_,
              "TRUNCATE TABLE " + quoted_ + ", or drop it, or name another target with `to`");
   } else {
+    if (const auto wrong = name_problem()) throw *wrong;
     context_.sql.query(create_table_sql(context_.database(), *route_, context_.traits,
                                         context_.options.starrocks.table),
                        quoted_);
@@ -36,7 +37,13 @@ void table_writer::read_shape() {
   const auto real = read_table(context_.sql, context_.database(), table_);
   if (!real) refuse("the target table was dropped", quoted_, "run `leat resnapshot`");
   columns_ = wanted_columns(*route_, context_.traits);
-  misfit_ = misfit(context_.database(), table_, columns_, *real);
+  misfit_ = name_problem();
+  if (!misfit_) misfit_ = misfit(context_.database(), table_, columns_, *real);
+}
+
+std::optional<leat::error> table_writer::name_problem() const {
+  return misnamed(context_.database(), table_, wanted_columns(*route_, context_.traits),
+                  context_.options.starrocks.format);
 }
 
 void table_writer::change_schema(const route_ptr& after) {

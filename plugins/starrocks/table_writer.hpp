@@ -74,6 +74,7 @@ class table_writer : public writer {
  private:
   void take_table();
   void read_shape();
+  std::optional<leat::error> name_problem() const;
 
   std::optional<leat::error> misfit_;
   std::vector<std::string> letters_; ///< of the encoder's rows

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "dataflow/expressions/time_zone.hpp"
+
 namespace leat::starrocks {
 
 namespace {
@@ -180,6 +182,21 @@ column_type type_of(const column& c, bool in_key, const server_traits& server) {
     break;
   }
   return text_of(longest_text, "kept as its text: StarRocks does not compare or compute it");
+}
+
+bool has_zone(const column_type& type) {
+  return type.form == value_form::timestamptz
+         || (type.form == value_form::array && type.element == value_form::timestamptz);
+}
+
+column_type in_zone(column_type type, const std::string& zone) {
+  if (!has_zone(type) || sql::is_utc(zone)) return type;
+  type.zone = &sql::find_time_zone(zone);
+  type.loss += (type.loss.empty() ? "" : "; ")
+               + fmt::format("in {}: the hour that comes twice when clocks go back does not tell "
+                             "which it is",
+                             zone);
+  return type;
 }
 
 namespace {

@@ -7,6 +7,10 @@
 
 #include "dataflow/schema.hpp"
 
+namespace leat::sql {
+class time_zone;
+}
+
 namespace leat::starrocks {
 
 /// How a value's text becomes the text of its StarRocks column.
@@ -19,7 +23,7 @@ enum class value_form : std::uint8_t {
   bytes, ///< hex, by to_binary() in the load's columns
   date,
   timestamp,
-  timestamptz, ///< DATETIME in UTC
+  timestamptz, ///< DATETIME in UTC, or in the column's zone
   json,
   array,
 };
@@ -31,7 +35,8 @@ struct column_type {
   std::uint64_t limit = 0;               ///< bytes of a text or of bytes at most; 0: none
   value_form element = value_form::text; ///< of an array
   std::uint64_t element_limit = 0;
-  std::string loss = {}; ///< what is lost; empty: nothing
+  std::string loss = {};                ///< what is lost; empty: nothing
+  const sql::time_zone* zone = nullptr; ///< that a timestamptz is written in; null: UTC
   bool operator==(const column_type&) const = default;
 };
 
@@ -56,6 +61,11 @@ struct server_traits {
 
 /// The type that a source column gets, in the key or outside of it.
 column_type type_of(const column&, bool in_key, const server_traits&);
+
+/// Whether the type is timestamptz, or an array of them.
+bool has_zone(const column_type&);
+/// The type with a zone by its name; as it is when nothing of it has one, or the name is UTC's.
+column_type in_zone(column_type, const std::string& zone);
 
 /// `DECIMAL(12,2)` -> 12 and 2; `VARCHAR(20)` -> 20. Nothing: zeros.
 struct type_arguments {

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
+#include <iterator>
 
 #include <fmt/format.h>
 
+#include "dataflow/expressions/time_zone.hpp"
 #include "plugins/starrocks/array_text.hpp"
 #include "plugins/starrocks/json_numbers.hpp"
 
@@ -89,12 +92,40 @@ bool is_plain_time(std::string_view text) {
   return text[8] == '.' && text.size() <= 15 && all_digits(text.substr(9));
 }
 
-misfit_kind append_timestamp(std::string& out, std::string_view text, bool zoned) {
+int number(std::string_view digits) {
+  int n = 0;
+  for (const char c : digits) n = n * 10 + (c - '0');
+  return n;
+}
+
+/// `plain`: YYYY-MM-DD HH:MM:SS in UTC, with or without digits behind it.
+misfit_kind append_local(std::string& out, const sql::time_zone& zone, std::string_view plain) {
+  using namespace std::chrono;
+  const auto part = [&](std::size_t at, std::size_t size) {
+    return number(plain.substr(at, size));
+  };
+  const sys_days day = year{part(0, 4)} / part(5, 2) / part(8, 2);
+  const sys_seconds utc = day + hours{part(11, 2)} + minutes{part(14, 2)} + seconds{part(17, 2)};
+  const auto local = utc + seconds{zone.offset_at(utc.time_since_epoch().count())};
+  const auto date = floor<days>(local);
+  const year_month_day ymd{date};
+  if (ymd.year() < year{0} || ymd.year() > year{9999}) return misfit_kind::out_of_range;
+  const hh_mm_ss time{local - date};
+  fmt::format_to(std::back_inserter(out), "\"{:04}-{:02}-{:02} {:02}:{:02}:{:02}{}\"",
+                 int{ymd.year()}, unsigned{ymd.month()}, unsigned{ymd.day()}, time.hours().count(),
+                 time.minutes().count(), time.seconds().count(), plain.substr(19));
+  return misfit_kind::none;
+}
+
+/// `zone`: null is UTC.
+misfit_kind append_timestamp(std::string& out, std::string_view text, bool zoned,
+                             const sql::time_zone* zone = nullptr) {
   std::string_view plain = text;
   if (zoned && plain.ends_with("+00")) plain.remove_suffix(3);
   const bool good = plain.size() >= 19 && is_plain_date(plain.substr(0, 10)) && plain[10] == ' '
                     && is_plain_time(plain.substr(11)) && zoned == (plain.size() != text.size());
   if (!good) return why_no_date(text);
+  if (zone != nullptr) return append_local(out, *zone, plain);
   append_quoted(out, plain);
   return misfit_kind::none;
 }
@@ -119,7 +150,7 @@ misfit_kind append_document(std::string& out, const column_type& type, std::stri
 }
 
 misfit_kind append_array(std::string& out, const column_type& type, std::string_view text) {
-  const column_type element{{}, type.element, type.element_limit, {}, 0, {}};
+  const column_type element{{}, type.element, type.element_limit, {}, 0, {}, type.zone};
   const auto before = out.size();
   auto why = misfit_kind::none;
   out += '[';
@@ -221,7 +252,7 @@ misfit_kind append_json(std::string& out, const column_type& type, std::string_v
   case value_form::timestamp:
     return append_timestamp(out, text, false);
   case value_form::timestamptz:
-    return append_timestamp(out, text, true);
+    return append_timestamp(out, text, true, type.zone);
   case value_form::json:
     return append_document(out, type, text);
   case value_form::array:

@@ -131,5 +131,37 @@ TEST_F(StarrocksTables, NamesAndValuesCannotBreakOut) {
             nasty + "|y");
 }
 
+TEST_F(StarrocksTables, NamesThatWouldBreakOutOfAHeaderAreRefusedWhereTheyStandInOne) {
+  const std::string hostile = "a\r\nlabel: other";
+  auto o = options();
+  for (const auto& columns :
+       {std::vector<starrocks_column>{{"id"}, {hostile, value_class::text, "text"}},
+        std::vector<starrocks_column>{
+            {"id"}, {hostile, value_class::text, "text"}, {"b", value_class::bytea, "bytea"}}}) {
+    o.starrocks.format = columns.size() == 2 ? load_format::csv : load_format::json;
+    open(o);
+    const auto route = share(route_of(starrocks_source("items", columns)));
+    ASSERT_EQ(sink_->check({route}).size(), 1U);
+    EXPECT_THAT(error_of([&] { sink_->attach(route); }).what(), HasSubstr("HTTP header"));
+    EXPECT_EQ(rows_of("SHOW TABLES FROM `" + database_ + "` LIKE 'items'"), "");
+  }
+}
+
+TEST_F(StarrocksTables, ValuesCannotBreakOutOfCsv) {
+  auto o = options();
+  o.starrocks.format = load_format::csv;
+  const std::string column = "a\"b`c',d:e\\f g,__op";
+  auto source = starrocks_source(
+      "items", {{"id", value_class::text, "text"}, {column, value_class::text, "text"}});
+  open(o);
+  attach(route_of(source));
+  const std::string nasty = "'); DROP TABLE x; --\\\"`\t\r\n,1";
+  write(changes().insert({nasty, nasty}).insert({"2", "\\"}));
+  commit(1);
+  EXPECT_EQ(
+      rows_of("SELECT id, `a\"b``c',d:e\\f g,__op` AS c FROM " + table("items") + " ORDER BY id"),
+      nasty + "|" + nasty + " 2|\\");
+}
+
 } // namespace
 } // namespace leat::test

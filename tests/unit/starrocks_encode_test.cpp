@@ -38,6 +38,13 @@ std::string csv(const load_column& c, std::string_view text) {
   return rows.take();
 }
 
+load_column berlin(const std::string& type_name = "timestamp with time zone") {
+  const bool list = type_name.ends_with("[]");
+  auto c = of(list ? value_class::array : value_class::timestamptz, type_name);
+  c.type = in_zone(c.type, "Europe/Berlin");
+  return c;
+}
+
 bool refused(const std::string& text) { return text.starts_with('!'); }
 
 TEST(StarrocksRows, AreAJsonArrayWithTheirOperation) {
@@ -173,6 +180,36 @@ TEST(StarrocksKeys, AreEqualHoweverTheyArePrinted) {
   EXPECT_EQ(key_text(value_form::boolean, "t"), key_text(value_form::boolean, "1"));
   EXPECT_EQ(key_text(value_form::timestamptz, "2024-01-01 00:00:00.5+00"),
             key_text(value_form::timestamp, "2024-01-01 00:00:00.500000"));
+}
+
+TEST(StarrocksZones, SkipTheHourThatTheClockSkips) {
+  EXPECT_EQ(encoded(berlin(), "2024-03-31 00:59:59.999999+00"), "\"2024-03-31 01:59:59.999999\"");
+  EXPECT_EQ(encoded(berlin(), "2024-03-31 01:00:00+00"), "\"2024-03-31 03:00:00\"");
+  EXPECT_EQ(encoded(berlin("timestamp with time zone[]"), "{\"2024-03-31 01:00:00+00\",NULL}"),
+            "[\"2024-03-31 03:00:00\",null]");
+  EXPECT_EQ(csv(berlin(), "2024-03-31 01:00:00+00"), "2024-03-31 03:00:00\x01"
+                                                     "0\x02");
+}
+
+TEST(StarrocksZones, ShowTheHourThatComesTwiceTwice) {
+  EXPECT_EQ(encoded(berlin(), "2024-10-27 00:30:00+00"), "\"2024-10-27 02:30:00\"");
+  EXPECT_EQ(encoded(berlin(), "2024-10-27 01:30:00+00"), "\"2024-10-27 02:30:00\"");
+  EXPECT_NE(berlin().type.loss.find("Europe/Berlin"), std::string::npos);
+}
+
+TEST(StarrocksZones, KnowThePastAndTheFuture) {
+  EXPECT_EQ(encoded(berlin(), "1800-01-01 00:00:00+00"), "\"1800-01-01 00:53:28\"");
+  EXPECT_EQ(encoded(berlin(), "2500-07-01 00:00:00+00"), "\"2500-07-01 02:00:00\"");
+  EXPECT_TRUE(refused(encoded(berlin(), "9999-12-31 23:30:00+00")));
+  EXPECT_TRUE(refused(encoded(berlin(), "infinity")));
+  value_policies clamp;
+  clamp.out_of_range = value_policy::clamp;
+  EXPECT_EQ(encoded(berlin(), "9999-12-31 23:30:00+00", clamp), "\"9999-12-31 23:59:59.999999\"");
+}
+
+TEST(StarrocksZones, LeaveOtherTypesAlone) {
+  const auto plain = of(value_class::timestamp, "timestamp without time zone").type;
+  EXPECT_EQ(in_zone(plain, "Europe/Berlin"), plain);
 }
 
 } // namespace
