@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <optional>
 
 namespace leat::test {
 
@@ -93,10 +94,12 @@ bool leat_process::running() {
   return false;
 }
 
-void leat_process::catch_up(std::chrono::seconds limit) {
+void leat_process::catch_up(std::chrono::seconds limit, const std::function<void()>& nudge) {
   log_.add("leat: run --until caught-up");
   process last({binary_, "run", directory_ / "shop.toml", "--until", "caught-up"}, options(""));
-  const auto status = last.wait(limit);
+  const auto until = std::chrono::steady_clock::now() + limit;
+  std::optional<exit_status> status;
+  while (!(status = last.wait(300ms)) && std::chrono::steady_clock::now() < until) nudge();
   if (!status) fail(fmt::format("leat did not catch up within {} s", limit.count()));
   if (status->code != 0)
     fail(fmt::format("leat run --until caught-up ended with code {}, signal {}", status->code,

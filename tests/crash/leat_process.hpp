@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,7 +31,8 @@ class leat_process {
   bool running();
 
   /// Runs until caught up; throws torture_failure unless that exits with 0 in time.
-  void catch_up(std::chrono::seconds);
+  /// `nudge` is called now and then meanwhile.
+  void catch_up(std::chrono::seconds, const std::function<void()>& nudge);
 
   /// After kill(): cuts the files of the state directory back to somewhere between what was synced
   /// and what was written. Gives the bytes that went.
