@@ -48,6 +48,15 @@ std::vector<std::string> key_of(const route& r) {
   return names;
 }
 
+/// What is one transaction there; the other targets have one choice.
+std::string atomicity_of(const sink_options& s) {
+  if (s.connector != "starrocks") return {};
+  if (!s.starrocks.atomicity_given)
+    return ", one transaction over all tables (4.0 and later), else one a table";
+  return s.atomicity == atomicity::epoch ? ", one transaction over all tables"
+                                         : ", a transaction a table";
+}
+
 std::vector<actor_line> actors_of(const pipeline_file& file, const leat::plan& p) {
   std::vector<actor_line> lines{
       {"supervisor", "builds the others, and begins again after a failure that may pass"},
@@ -61,7 +70,8 @@ std::vector<actor_line> actors_of(const pipeline_file& file, const leat::plan& p
   for (const auto& s : file.sinks) {
     const auto routes = std::count_if(p.routes.begin(), p.routes.end(),
                                       [&](const auto& r) { return r->sink == s.name; });
-    lines.push_back({"sink " + s.name, s.connector + ", " + std::to_string(routes) + " tables"});
+    lines.push_back({"sink " + s.name,
+                     s.connector + ", " + std::to_string(routes) + " tables" + atomicity_of(s)});
   }
   return lines;
 }

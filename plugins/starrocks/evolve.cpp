@@ -3,6 +3,7 @@
 #include <map>
 #include <string_view>
 #include <thread>
+#include <tuple>
 
 #include "dataflow/schema_diff.hpp"
 #include "plugins/starrocks/errors.hpp"
@@ -117,6 +118,11 @@ class alteration {
   }
 
   void rename(const std::string& from, const std::string& to) {
+    const auto& server = context_.traits;
+    if (std::tie(server.major, server.minor, server.patch) < std::tuple{3U, 3U, 2U})
+      refuse("column " + from + " is " + to
+                 + " at the source now, and StarRocks before 3.3.2 renames none",
+             quoted_, "DROP TABLE " + quoted_ + ", then `leat resnapshot`");
     alter("RENAME COLUMN " + quote_identifier(from) + " TO " + quote_identifier(to));
   }
 

@@ -37,6 +37,13 @@ TEST_F(StarrocksEngine, TooManyVersionsMakeEpochsLongerWhichIsSaid) {
   stop();
 }
 
+TEST_F(StarrocksEngine, ThePlanSaysWhatIsOneTransaction) {
+  source("CREATE TABLE t (id int PRIMARY KEY)");
+  EXPECT_THAT(leat("plan").out, HasSubstr("one transaction over all tables (4.0 and later)"));
+  text.sinks["dwh"] += "atomicity = \"table\"\n";
+  EXPECT_THAT(leat("plan").out, HasSubstr("starrocks, 1 tables, a transaction a table"));
+}
+
 TEST_F(StarrocksEngine, ARouteSaysHowItsTablesAreMadeAndCommentsAreCarriedOver) {
   source("CREATE TABLE t (id int PRIMARY KEY, v text);"
          "COMMENT ON TABLE t IS 'things';COMMENT ON COLUMN t.v IS 'what is \"in\" it'");

@@ -1,0 +1,86 @@
+#include "tests/integration/starrocks_fixture.hpp"
+
+namespace leat::test {
+namespace {
+
+using nlohmann::json;
+
+/// How the cluster runs an ALTER.
+struct altering {
+  const char* name;
+  json quirk;
+};
+
+/// R7: columns that come, go, widen and change their names, amidst rows that are under way.
+class StarrocksSchema : public starrocks_fixture,
+                        public ::testing::WithParamInterface<std::tuple<atomicity, altering>> {
+ protected:
+  StarrocksSchema() { mode_ = std::get<0>(GetParam()); }
+  void SetUp() override {
+    if (!cluster().is_double()) GTEST_SKIP() << "only the double plays other servers";
+    cluster().control("/quirk", std::get<1>(GetParam()).quirk);
+  }
+  void change(const table_schema& after) {
+    auto r = route_of(std::make_shared<const table_schema>(after));
+    attached_ = share(r);
+    writer_->flush();
+    writer_->change_schema(attached_);
+  }
+};
+
+TEST_P(StarrocksSchema, FollowsWhileRowsAreUnderWay) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  auto schema = *items();
+  column added;
+  added.name = "n";
+  added.kind = value_class::int4;
+  added.type_name = "integer";
+  added.number = 9;
+  schema.columns.push_back(added);
+  change(schema);
+  write(changes().insert({2, "b", "y", 7}));
+  schema.columns[3].kind = value_class::int8;
+  schema.columns[3].type_name = "bigint";
+  schema.columns[1].name = "title";
+  change(schema);
+  write(changes().insert({3, "c", "z", "5000000000"}));
+  schema.columns.erase(schema.columns.begin() + 2);
+  change(schema);
+  write(changes().insert({4, "d", 9}));
+  commit(1);
+  EXPECT_EQ(rows_of("SELECT id, title, n FROM " + table("items") + " ORDER BY id"),
+            "1|a|NULL 2|b|7 3|c|5000000000 4|d|9");
+}
+
+class StarrocksOldSchema : public starrocks_fixture {
+ protected:
+  StarrocksOldSchema() { mode_ = atomicity::table; }
+};
+
+TEST_F(StarrocksOldSchema, ARenamedColumnEndsThePipelineWhereTheServerRenamesNone) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double plays other versions";
+  cluster().control("/quirk", {{"version", "3.3.1"}});
+  begin();
+  auto schema = *items();
+  schema.columns[1].name = "title";
+  const auto after = share(route_of(std::make_shared<const table_schema>(schema)));
+  const auto e = error_of([&] { writer_->change_schema(after); });
+  EXPECT_FALSE(e.transient());
+  EXPECT_NE(e.remedy().find("leat resnapshot"), std::string::npos) << e.what();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Mode, StarrocksSchema,
+    testing::Combine(testing::Values(atomicity::epoch, atomicity::table),
+                     testing::Values(altering{"slow_jobs", {{"alter_job_seconds", 1}}},
+                                     altering{"fast_evolution",
+                                              {{"shared_data", true},
+                                               {"fast_schema_evolution", true}}})),
+    [](const auto& chosen) {
+      return std::string(std::get<0>(chosen.param) == atomicity::epoch ? "epoch" : "table") + "_"
+             + std::get<1>(chosen.param).name;
+    });
+
+} // namespace
+} // namespace leat::test
