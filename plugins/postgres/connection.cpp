@@ -207,17 +207,23 @@ result connection::query(const std::string& sql,
 
 void connection::fail(const PGresult* failed, std::string_view doing) const {
   const char* state = failed == nullptr ? nullptr : PQresultErrorField(failed, PG_DIAG_SQLSTATE);
-  const std::string code = state == nullptr ? "" : state;
-  const bool lost = PQstatus(connection_) != CONNECTION_OK;
   std::string message = failed == nullptr ? "" : trimmed(PQresultErrorMessage(failed));
   if (message.empty()) message = trimmed(PQerrorMessage(connection_));
   if (message.empty()) message = "the connection was lost";
+  fail(std::string(state == nullptr ? "" : state), std::move(message), doing);
+}
+
+void connection::fail(const std::string& sqlstate, std::string message,
+                      std::string_view doing) const {
   auto place = where();
   if (!doing.empty()) place += ", " + std::string(doing.substr(0, 200));
-  const auto retry =
-      lost || code.empty() || is_transient(code) ? error_retry::transient : error_retry::permanent;
-  throw server_error(kind(), code, std::move(message), std::move(place), remedy_for(code), retry);
+  const auto retry = lost() || sqlstate.empty() || is_transient(sqlstate) ? error_retry::transient
+                                                                          : error_retry::permanent;
+  throw server_error(kind(), sqlstate, trimmed(std::move(message)), std::move(place),
+                     remedy_for(sqlstate), retry);
 }
+
+bool connection::lost() const { return given_up_ || PQstatus(connection_) != CONNECTION_OK; }
 
 void connection::cancel() noexcept {
   char message[256];

@@ -83,6 +83,13 @@ class connection {
 
   /// Throws for a failed result, or for the connection's own state when `failed` is null.
   [[noreturn]] void fail(const PGresult* failed, std::string_view doing) const;
+  /// Throws for what the server said, or for a lost connection when `sqlstate` is empty.
+  [[noreturn]] void fail(const std::string& sqlstate, std::string message,
+                         std::string_view doing) const;
+  /// For whoever reads past libpq and can no longer tell where a message begins: lost() from now
+  /// on.
+  void give_up() noexcept { given_up_ = true; }
+  bool lost() const;
   /// NOTICE and WARNING messages of the server go here; thrown away when empty.
   void on_notice(std::function<void(std::string_view sqlstate, std::string_view message)>);
 
@@ -92,6 +99,7 @@ class connection {
 
   connection_use use_;
   PGconn* connection_ = nullptr;
+  bool given_up_ = false;
   struct cancel_handle;
   std::unique_ptr<cancel_handle> cancel_;
   std::function<void(std::string_view, std::string_view)> notice_;

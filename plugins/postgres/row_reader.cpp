@@ -1,13 +1,9 @@
 #include "plugins/postgres/row_reader.hpp"
 
-#include <libpq-fe.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-
 #include <algorithm>
-#include <chrono>
-#include <thread>
 #include <utility>
+
+#include "plugins/postgres/query_rows.hpp"
 
 namespace leat::postgres {
 
@@ -16,9 +12,6 @@ namespace {
 constexpr std::size_t batch_rows = 512;
 constexpr std::size_t batch_bytes = 256U << 10;
 constexpr std::size_t reserved_cells = 16384;
-constexpr std::chrono::microseconds pile_up{100};
-constexpr int enough_bytes = 64 << 10;
-constexpr int most_reads = 16;
 
 /// Packs rows into batches.
 class batch_packer {
@@ -27,13 +20,13 @@ class batch_packer {
       : request_(request), columns_(request.schema->columns.size()), index_(request.first_index),
         high_(request.high) {}
 
-  void add(const PGresult* row) {
+  void add(std::span<const std::string_view> row) {
     if (!open_) begin();
     change c;
     c.kind = change_kind::read;
     c.new_row = static_cast<std::uint32_t>(open_->cells.size());
     c.index = index_++;
-    for (int i = 0; i < static_cast<int>(columns_); ++i) open_->cells.push_back(cell_of(row, i));
+    for (const auto value : row) open_->cells.push_back(cell_of(value));
     open_->changes.push_back(c);
     ++rows_.rows;
     if (open_->changes.size() == batch_rows || open_->arena.size() >= batch_bytes) close();
@@ -50,10 +43,9 @@ class batch_packer {
   }
 
  private:
-  cell cell_of(const PGresult* row, int column) {
-    const auto size = static_cast<std::size_t>(PQgetlength(row, 0, column));
-    if (size == 0 && PQgetisnull(row, 0, column) == 1) return batch::make_state(cell_state::null);
-    return open_->add_value({PQgetvalue(row, 0, column), size});
+  cell cell_of(std::string_view value) {
+    if (value.data() == nullptr) return batch::make_state(cell_state::null);
+    return open_->add_value(value);
   }
 
   void begin() {
@@ -86,48 +78,11 @@ class batch_packer {
   row_set rows_;
 };
 
-int unread_bytes(PGconn* c) {
-  int bytes = 0;
-  return ioctl(PQsocket(c), FIONREAD, &bytes) == 0 ? bytes : 0;
-}
-
-/// Lets bytes pile up before they are read: the server sends 8 KiB at a time, and being woken for
-/// each costs both sides more than the rows do. Each PQconsumeInput() that finds bytes makes
-/// libpq's buffer grow, so that soon one call takes them all. Encryption keeps bytes where nothing
-/// here sees them.
-void await_result(PGconn* c, bool flowing) {
-  if (PQsslInUse(c) == 1 || PQgssEncInUse(c) == 1) return;
-  while (PQisBusy(c) == 1) {
-    pollfd readable{PQsocket(c), POLLIN, 0};
-    poll(&readable, 1, -1);
-    if (flowing && unread_bytes(c) < enough_bytes) std::this_thread::sleep_for(pile_up);
-    for (int i = 0; i < most_reads && (i == 0 || unread_bytes(c) > 0); ++i)
-      if (PQconsumeInput(c) == 0) return;
-  }
-}
-
-void drain(connection& c) {
-  while (PGresult* rest = PQgetResult(c.raw())) PQclear(rest);
-}
-
-[[noreturn]] void fail(connection& c, const result& failed, const std::string& sql) {
-  drain(c);
-  c.fail(failed.raw(), sql);
-}
-
 /// True when the rows that follow are wanted.
-bool take_look(connection& c, const std::string& sql, const row_request& request,
-               batch_packer& packer) {
-  for (;;) {
-    await_result(c.raw(), false);
-    const result row(PQgetResult(c.raw()));
-    if (row.raw() == nullptr) c.fail(nullptr, sql);
-    const auto status = PQresultStatus(row.raw());
-    if (status == PGRES_TUPLES_OK) break;
-    if (status == PGRES_SINGLE_TUPLE)
-      request.look(&row);
-    else if (status != PGRES_COMMAND_OK)
-      fail(c, row, sql);
+bool take_look(query_rows& rows, const row_request& request, batch_packer& packer) {
+  while (rows.next() == query_rows::step::row) {
+    const auto row = to_result(rows.values());
+    request.look(&row);
   }
   const auto high = request.look(nullptr);
   if (high) packer.set_high(*high);
@@ -137,34 +92,26 @@ bool take_look(connection& c, const std::string& sql, const row_request& request
 } // namespace
 
 row_set read_rows(connection& c, const std::string& sql, const row_request& request) {
-  if (PQsendQuery(c.raw(), sql.c_str()) != 1 || PQsetSingleRowMode(c.raw()) != 1)
-    c.fail(nullptr, sql);
+  const auto rows = run_query(c, sql);
   batch_packer packer(request);
-  if (request.look && !take_look(c, sql, request, packer)) {
-    c.cancel();
-    drain(c);
+  if (request.look && !take_look(*rows, request, packer)) {
+    rows->abandon();
     row_set none;
     none.unwanted = true;
     return none;
   }
-  while (true) {
-    await_result(c.raw(), packer.rows() > 0);
-    PGresult* next = PQgetResult(c.raw());
-    if (next == nullptr) break;
-    const result row(next);
-    const auto status = PQresultStatus(next);
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) continue;
-    if (status != PGRES_SINGLE_TUPLE) fail(c, row, sql);
-    packer.add(next);
+  for (;;) {
+    const auto step = rows->next();
+    if (step == query_rows::step::end) return packer.take();
+    if (step == query_rows::step::end_of_statement) continue;
+    packer.add(rows->values());
     if (request.max_bytes == 0 || packer.rows() < 2 || packer.bytes() <= request.max_bytes)
       continue;
-    c.cancel();
-    drain(c);
+    rows->abandon();
     auto partial = packer.take();
     partial.too_large = true;
     return partial;
   }
-  return packer.take();
 }
 
 std::vector<std::string> halfway_key(const row_set& rows, const std::vector<std::uint16_t>& key) {

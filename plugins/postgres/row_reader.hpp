@@ -38,8 +38,8 @@ struct row_set {
   bool unwanted = false;   ///< given up after the look, likewise
 };
 
-/// Runs `sql`, whose first rows are those of the look, if any, and then the chunk's, in single-row
-/// mode: beside the batches one row is in memory. Throws server_error; the connection is then ready
+/// Runs `sql`, whose first rows are those of the look, if any, and then the chunk's: beside the
+/// batches one row is in memory. Throws server_error; the connection is then ready
 /// for the next statement, or lost.
 row_set read_rows(connection&, const std::string& sql, const row_request&);
 

@@ -112,8 +112,8 @@ connection& reader::ready() {
     // Twice: the first call may take the server's farewell, the second finds the end of the stream.
     PQconsumeInput(connection_->raw());
     PQconsumeInput(connection_->raw());
-    const bool usable = PQstatus(connection_->raw()) == CONNECTION_OK
-                        && PQtransactionStatus(connection_->raw()) == PQTRANS_IDLE;
+    const bool usable =
+        !connection_->lost() && PQtransactionStatus(connection_->raw()) == PQTRANS_IDLE;
     if (usable) return *connection_;
   }
   auto fresh = std::make_unique<connection>(parameters_, connection_use::query);
@@ -131,8 +131,8 @@ connection& reader::ready() {
 void reader::settle() noexcept {
   if (!connection_) return;
   auto* raw = connection_->raw();
-  if (PQstatus(raw) == CONNECTION_OK && PQtransactionStatus(raw) == PQTRANS_IDLE) return;
-  if (PQstatus(raw) == CONNECTION_OK) {
+  if (!connection_->lost()) {
+    if (PQtransactionStatus(raw) == PQTRANS_IDLE) return;
     PGresult* ended = PQexec(raw, "ROLLBACK");
     const bool done = PQresultStatus(ended) == PGRES_COMMAND_OK;
     PQclear(ended);

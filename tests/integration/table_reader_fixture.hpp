@@ -15,9 +15,12 @@ namespace leat::postgres {
 
 /// One server for all tests of table readers; each test has a database of its own.
 inline test::pg_server& server() {
-  static test::pg_server only({.settings = {{"autovacuum", "off"}}});
+  static test::pg_server only({.settings = {{"autovacuum", "off"}}, .tcp = true, .tls = true});
   return only;
 }
+
+/// Bytes of an encrypted connection pass through libpq, others do not (wire_rows).
+enum class way { plain, encrypted };
 
 inline chunk_bounds whole() { return {.number = 1, .lower = {}, .upper = {}}; }
 
@@ -31,6 +34,10 @@ class TableReader : public testing::Test {
   std::unique_ptr<table_reader> reader(snapshot_options options = {},
                                        const std::string& role = "") {
     auto parameters = server().parameters("shop");
+    if (way_ == way::encrypted) {
+      parameters["host"] = "127.0.0.1";
+      parameters["sslmode"] = "require";
+    }
     if (!role.empty()) parameters["user"] = role;
     return make_table_reader(parameters, std::move(options));
   }
@@ -57,6 +64,8 @@ class TableReader : public testing::Test {
     EXPECT_TRUE(schema) << name;
     return *schema;
   }
+
+  way way_ = way::plain;
 };
 
 /// Of the first row.

@@ -11,7 +11,12 @@ namespace {
 using namespace std::chrono_literals;
 using test::pg_server;
 
-TEST_F(TableReader, RowsAreReadChangesThatCarryHAndTheirNumberInTheChunk) {
+class TableReaderOver : public TableReader, public testing::WithParamInterface<way> {
+ protected:
+  TableReaderOver() { way_ = GetParam(); }
+};
+
+TEST_P(TableReaderOver, RowsAreReadChangesThatCarryHAndTheirNumberInTheChunk) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v text);"
           "INSERT INTO t SELECT i, CASE i WHEN 2 THEN '' WHEN 3 THEN NULL ELSE 'x' END "
           "FROM generate_series(1, 1300) i");
@@ -42,7 +47,7 @@ TEST_F(TableReader, RowsAreReadChangesThatCarryHAndTheirNumberInTheChunk) {
   EXPECT_TRUE(first.new_row(first.changes[1])[1].is_null());
 }
 
-TEST_F(TableReader, AChunkSeesNoTransactionThatRunsAndHIsPastWhatItSees) {
+TEST_P(TableReaderOver, AChunkSeesNoTransactionThatRunsAndHIsPastWhatItSees) {
   execute("CREATE TABLE t (id int PRIMARY KEY)");
   const auto schema = describe("t");
   auto open = server().session("shop");
@@ -63,7 +68,7 @@ TEST_F(TableReader, AChunkSeesNoTransactionThatRunsAndHIsPastWhatItSees) {
   EXPECT_TRUE(r->probe().seen.sees(xid));
 }
 
-TEST_F(TableReader, ReadsNoRowThatThePipelinesPredicateOrTheRowFilterLeavesOut) {
+TEST_P(TableReaderOver, ReadsNoRowThatThePipelinesPredicateOrTheRowFilterLeavesOut) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v int);"
           "INSERT INTO t SELECT i, i % 10 FROM generate_series(1, 100) i");
   const auto schema = describe("t");
@@ -75,7 +80,7 @@ TEST_F(TableReader, ReadsNoRowThatThePipelinesPredicateOrTheRowFilterLeavesOut) 
   EXPECT_EQ(r->read_keys(schema, schema.key, {{"3"}, {"99"}}).rows.rows, 1U);
 }
 
-TEST_F(TableReader, RowsThatNoRouteTakesStayAtTheServer) {
+TEST_P(TableReaderOver, RowsThatNoRouteTakesStayAtTheServer) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v int);"
           "INSERT INTO t SELECT i, i % 10 FROM generate_series(1, 100) i");
   const auto schema = describe("t");
@@ -87,7 +92,7 @@ TEST_F(TableReader, RowsThatNoRouteTakesStayAtTheServer) {
   EXPECT_EQ(r->read_keys(schema, schema.key, {{"3"}, {"11"}}).rows.rows, 2U);
 }
 
-TEST_F(TableReader, AConditionThatTheServerFailsForLeavesNoRowOut) {
+TEST_P(TableReaderOver, AConditionThatTheServerFailsForLeavesNoRowOut) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 50)");
   const auto schema = describe("t");
   auto r = reader();
@@ -96,7 +101,7 @@ TEST_F(TableReader, AConditionThatTheServerFailsForLeavesNoRowOut) {
   EXPECT_EQ(r->read(schema, whole(), storage, "id < 7").rows.rows, 6U) << "the connection goes on";
 }
 
-TEST_F(TableReader, ReadsTheRowsOfGivenKeysOnce) {
+TEST_P(TableReaderOver, ReadsTheRowsOfGivenKeysOnce) {
   execute(
       "CREATE EXTENSION citext; CREATE TABLE t (a citext, b char(3), v int, PRIMARY KEY (b, a));"
       "INSERT INTO t VALUES ('X', 'p', 1), ('y''\\', 'p', 2), ('X', 'q', 3)");
@@ -108,7 +113,7 @@ TEST_F(TableReader, ReadsTheRowsOfGivenKeysOnce) {
   EXPECT_EQ(cell_text(chunk, 2), "1");
 }
 
-TEST_F(TableReader, ATableWithAnotherStorageThanPlannedIsRewritten) {
+TEST_P(TableReaderOver, ATableWithAnotherStorageThanPlannedIsRewritten) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const auto schema = describe("t");
   auto r = reader();
@@ -118,7 +123,7 @@ TEST_F(TableReader, ATableWithAnotherStorageThanPlannedIsRewritten) {
   EXPECT_EQ(r->read(schema, whole(), storage).failure, chunk_failure::rewritten);
 }
 
-TEST_F(TableReader, ARewrittenPartitionIsSeenAtTheRoot) {
+TEST_P(TableReaderOver, ARewrittenPartitionIsSeenAtTheRoot) {
   execute("CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id);"
           "CREATE TABLE a PARTITION OF t FOR VALUES FROM (0) TO (10);"
           "CREATE TABLE b PARTITION OF t DEFAULT PARTITION BY RANGE (id);"
@@ -131,7 +136,7 @@ TEST_F(TableReader, ARewrittenPartitionIsSeenAtTheRoot) {
   EXPECT_EQ(r->read(schema, whole(), storage).failure, chunk_failure::rewritten);
 }
 
-TEST_F(TableReader, AnAlterTypeThatCommitsWhileTheChunkWaitsCannotEmptyIt) {
+TEST_P(TableReaderOver, AnAlterTypeThatCommitsWhileTheChunkWaitsCannotEmptyIt) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)");
   const auto schema = describe("t");
   auto r = reader();
@@ -144,7 +149,7 @@ TEST_F(TableReader, AnAlterTypeThatCommitsWhileTheChunkWaitsCannotEmptyIt) {
   EXPECT_EQ(r->read(now, whole(), r->plan(now).storage).rows.rows, 2U);
 }
 
-TEST_F(TableReader, AnAlterTypeThatCommitsWhileALaterChunkWaitsCannotEmptyIt) {
+TEST_P(TableReaderOver, AnAlterTypeThatCommitsWhileALaterChunkWaitsCannotEmptyIt) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)");
   const auto schema = describe("t");
   auto r = reader();
@@ -154,7 +159,7 @@ TEST_F(TableReader, AnAlterTypeThatCommitsWhileALaterChunkWaitsCannotEmptyIt) {
   EXPECT_EQ(chunk.failure, chunk_failure::columns_changed);
 }
 
-TEST_F(TableReader, WhatHappenedToATableSinceItsLastChunkIsSeenAtTheNext) {
+TEST_P(TableReaderOver, WhatHappenedToATableSinceItsLastChunkIsSeenAtTheNext) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')");
   const auto schema = describe("t");
   auto r = reader();
@@ -178,7 +183,7 @@ TEST_F(TableReader, WhatHappenedToATableSinceItsLastChunkIsSeenAtTheNext) {
   EXPECT_EQ(read().failure, chunk_failure::table_gone);
 }
 
-TEST_F(TableReader, PoliciesThatBeginToHideRowsAreAnErrorNotAGap) {
+TEST_P(TableReaderOver, PoliciesThatBeginToHideRowsAreAnErrorNotAGap) {
   execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN; CREATE TABLE t (id int PRIMARY KEY);"
           "INSERT INTO t VALUES (1); GRANT SELECT ON t TO guest");
   const auto schema = describe("t");
@@ -191,7 +196,7 @@ TEST_F(TableReader, PoliciesThatBeginToHideRowsAreAnErrorNotAGap) {
   EXPECT_NE(std::string(e.what()).find("row level security"), std::string::npos);
 }
 
-TEST_F(TableReader, ColumnsThatDifferFromTheStreamsAreChangedOnes) {
+TEST_P(TableReaderOver, ColumnsThatDifferFromTheStreamsAreChangedOnes) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(10)); INSERT INTO t VALUES (1, 'x')");
   const auto schema = describe("t");
   auto r = reader();
@@ -207,7 +212,7 @@ TEST_F(TableReader, ColumnsThatDifferFromTheStreamsAreChangedOnes) {
   }
 }
 
-TEST_F(TableReader, ARenamedKeyColumnStillPlansAndTheReadSaysWhy) {
+TEST_P(TableReaderOver, ARenamedKeyColumnStillPlansAndTheReadSaysWhy) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 5000);"
           "ANALYZE");
   const auto schema = describe("t");
@@ -218,7 +223,7 @@ TEST_F(TableReader, ARenamedKeyColumnStillPlansAndTheReadSaysWhy) {
   EXPECT_EQ(r->read(schema, plan.chunks[0], plan.storage).failure, chunk_failure::columns_changed);
 }
 
-TEST_F(TableReader, ColumnsThatThePublicationLeavesOutAreNoChange) {
+TEST_P(TableReaderOver, ColumnsThatThePublicationLeavesOutAreNoChange) {
   if (server().version() < 150000) GTEST_SKIP() << "column lists came with 15";
   execute("CREATE TABLE t (id int PRIMARY KEY, secret text, v int, g int GENERATED ALWAYS AS (v) "
           "STORED); INSERT INTO t VALUES (1, 's', 2); CREATE PUBLICATION p FOR TABLE t (id, v)");
@@ -233,7 +238,7 @@ TEST_F(TableReader, ColumnsThatThePublicationLeavesOutAreNoChange) {
   EXPECT_EQ(cell_text(chunk, 1), "2");
 }
 
-TEST_F(TableReader, ADroppedTableIsGone) {
+TEST_P(TableReaderOver, ADroppedTableIsGone) {
   execute("CREATE TABLE t (id int PRIMARY KEY)");
   const auto schema = describe("t");
   auto r = reader();
@@ -246,7 +251,7 @@ TEST_F(TableReader, ADroppedTableIsGone) {
   EXPECT_EQ(r->describe(schema.id), nullptr);
 }
 
-TEST_F(TableReader, ARenamedTableIsReadUnderItsNewNameThoughAnotherTookTheOld) {
+TEST_P(TableReaderOver, ARenamedTableIsReadUnderItsNewNameThoughAnotherTookTheOld) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const auto schema = describe("t");
   auto r = reader();
@@ -260,7 +265,7 @@ TEST_F(TableReader, ARenamedTableIsReadUnderItsNewNameThoughAnotherTookTheOld) {
   EXPECT_EQ(r->read_keys(schema, schema.key, {{"1"}, {"2"}}).rows.rows, 1U);
 }
 
-TEST_F(TableReader, AChunkBeyondItsBytesNamesAKeyThatSplitsIt) {
+TEST_P(TableReaderOver, AChunkBeyondItsBytesNamesAKeyThatSplitsIt) {
   execute("CREATE TABLE t (a int, b text, v text, PRIMARY KEY (b, a));"
           "INSERT INTO t SELECT i, 'k', repeat('x', 3000) FROM generate_series(1, 100) i");
   const auto schema = describe("t");
@@ -276,7 +281,7 @@ TEST_F(TableReader, AChunkBeyondItsBytesNamesAKeyThatSplitsIt) {
   EXPECT_EQ(r->read_keys(schema, schema.key, {{"k", "1"}}).rows.rows, 1U);
 }
 
-TEST_F(TableReader, SplittingEndsAtOneRowHoweverLargeAndLosesNone) {
+TEST_P(TableReaderOver, SplittingEndsAtOneRowHoweverLargeAndLosesNone) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v text);"
           "INSERT INTO t SELECT i, repeat('x', 500000) FROM generate_series(1, 9) i");
   const auto schema = describe("t");
@@ -298,7 +303,7 @@ TEST_F(TableReader, SplittingEndsAtOneRowHoweverLargeAndLosesNone) {
   EXPECT_EQ(rows, 9U);
 }
 
-TEST_F(TableReader, ATableWithoutAKeyIsOneChunkOfAnySize) {
+TEST_P(TableReaderOver, ATableWithoutAKeyIsOneChunkOfAnySize) {
   execute("CREATE TABLE t (v text); INSERT INTO t SELECT repeat('x', 3000) FROM "
           "generate_series(1, 100)");
   const auto schema = describe("t");
@@ -308,7 +313,7 @@ TEST_F(TableReader, ATableWithoutAKeyIsOneChunkOfAnySize) {
   EXPECT_EQ(r->read(schema, plan.chunks[0], plan.storage).rows.rows, 100U);
 }
 
-TEST_F(TableReader, AMissingRightIsNamedWithTheGrantThatMendsIt) {
+TEST_P(TableReaderOver, AMissingRightIsNamedWithTheGrantThatMendsIt) {
   execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN; CREATE SCHEMA s;"
           "CREATE TABLE s.\"T\" (id int PRIMARY KEY)");
   const auto schema = describe("s.\"T\"");
@@ -326,7 +331,7 @@ TEST_F(TableReader, AMissingRightIsNamedWithTheGrantThatMendsIt) {
   EXPECT_EQ(r->read(schema, whole(), r->plan(schema).storage).failure, chunk_failure::none);
 }
 
-TEST_F(TableReader, RowsThatPoliciesHideAreAnErrorNotAGap) {
+TEST_P(TableReaderOver, RowsThatPoliciesHideAreAnErrorNotAGap) {
   execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN;"
           "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO guest;"
           "ALTER TABLE t ENABLE ROW LEVEL SECURITY");
@@ -337,7 +342,7 @@ TEST_F(TableReader, RowsThatPoliciesHideAreAnErrorNotAGap) {
   EXPECT_NE(e.remedy().find("BYPASSRLS"), std::string::npos);
 }
 
-TEST_F(TableReader, ALockThatDoesNotComeIsATransientErrorThatNamesTheTable) {
+TEST_P(TableReaderOver, ALockThatDoesNotComeIsATransientErrorThatNamesTheTable) {
   execute("CREATE TABLE t (id int PRIMARY KEY)");
   const auto schema = describe("t");
   auto ddl = server().session("shop");
@@ -350,7 +355,7 @@ TEST_F(TableReader, ALockThatDoesNotComeIsATransientErrorThatNamesTheTable) {
   EXPECT_FALSE(r->plan(schema).table_gone);
 }
 
-TEST_F(TableReader, ALostConnectionIsTransientAndTheNextCallConnectsAgain) {
+TEST_P(TableReaderOver, ALostConnectionIsTransientAndTheNextCallConnectsAgain) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const auto schema = describe("t");
   auto r = reader();
@@ -375,7 +380,7 @@ TEST_F(TableReader, ALostConnectionIsTransientAndTheNextCallConnectsAgain) {
   EXPECT_EQ(r->read(schema, whole(), storage).rows.rows, 1U);
 }
 
-TEST_F(TableReader, CancelOfAnotherThreadEndsAReadAtOnce) {
+TEST_P(TableReaderOver, CancelOfAnotherThreadEndsAReadAtOnce) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const auto schema = describe("t");
   snapshot_options options;
@@ -394,7 +399,7 @@ TEST_F(TableReader, CancelOfAnotherThreadEndsAReadAtOnce) {
   EXPECT_NO_THROW(r->probe());
 }
 
-TEST_F(TableReader, CancelBeforeACallEndsThatCallAndNoOther) {
+TEST_P(TableReaderOver, CancelBeforeACallEndsThatCallAndNoOther) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const auto schema = describe("t");
   auto r = reader();
@@ -406,7 +411,7 @@ TEST_F(TableReader, CancelBeforeACallEndsThatCallAndNoOther) {
   EXPECT_TRUE(caught([&] { r->plan(schema); }).transient());
 }
 
-TEST_F(TableReader, ValuesAreTheBytesOfThePinnedFormatsWhateverTheRolesSettingsAre) {
+TEST_P(TableReaderOver, ValuesAreTheBytesOfThePinnedFormatsWhateverTheRolesSettingsAre) {
   execute("ALTER DATABASE shop SET DateStyle = 'German'; ALTER DATABASE shop SET TimeZone = "
           "'Asia/Kolkata'; ALTER DATABASE shop SET bytea_output = 'escape';"
           "ALTER DATABASE shop SET extra_float_digits = 0;"
@@ -462,7 +467,7 @@ TEST_F(TableReader, ValuesAreTheBytesOfThePinnedFormatsWhateverTheRolesSettingsA
     EXPECT_EQ(cell_text(chunk, i + 1), cases[i].text) << cases[i].type;
 }
 
-TEST_F(TableReader, ARowBeyondAMessageIsAnErrorThatNamesTheTable) {
+TEST_P(TableReaderOver, ARowBeyondAMessageIsAnErrorThatNamesTheTable) {
   execute("CREATE TABLE t (id int PRIMARY KEY, v bytea);"
           "INSERT INTO t VALUES (1, convert_to(repeat('x', 540000000), 'UTF8'))");
   const auto schema = describe("t");
@@ -473,7 +478,7 @@ TEST_F(TableReader, ARowBeyondAMessageIsAnErrorThatNamesTheTable) {
   EXPECT_FALSE(e.remedy().empty());
 }
 
-TEST_F(TableReader, AStandbyIsRefusedWithTheRemedy) {
+TEST_P(TableReaderOver, AStandbyIsRefusedWithTheRemedy) {
   pg_server standby;
   standby.execute("CREATE TABLE t (id int PRIMARY KEY)");
   const auto there = std::stoul(standby.value("SELECT 't'::regclass::oid"));
@@ -488,6 +493,11 @@ TEST_F(TableReader, AStandbyIsRefusedWithTheRemedy) {
     EXPECT_NE(e.remedy().find("primary"), std::string::npos);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Connections, TableReaderOver, testing::Values(way::plain, way::encrypted),
+                         [](const auto& each) {
+                           return each.param == way::plain ? "Plain" : "Encrypted";
+                         });
 
 } // namespace
 } // namespace leat::postgres

@@ -179,10 +179,15 @@ pg_server::pg_server(const pg_server_options& options) : bin_(options.bin) {
   if (user.user && ::chown(directory_.path().c_str(), *user.user, *user.group) != 0)
     throw std::system_error(errno, std::generic_category(), "chown");
   must({"cp", "-a", "--reflink=auto", original, data()}, {});
+  if (options.tls)
+    must({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+          "/CN=leat test", "-keyout", data() / "server.key", "-out", data() / "server.crt"},
+         server_user());
 
   std::map<std::string, std::string> settings = {
       {"listen_addresses", options.tcp ? "127.0.0.1" : ""},
       {"port", std::to_string(port_)},
+      {"ssl", options.tls ? "on" : "off"},
       {"unix_socket_directories", directory_.path().string()},
       {"unix_socket_permissions", "0777"},
       {"wal_level", "logical"},

@@ -21,6 +21,7 @@ struct pg_server_options {
   std::map<std::string, std::string>
       settings;     ///< over the defaults of pg_server.cpp, as in postgresql.conf without quotes
   bool tcp = false; ///< listens on 127.0.0.1 too, on a free port
+  bool tls = false; ///< has a certificate, which it signed itself
 };
 
 enum class pg_stop { fast, immediate };
