@@ -72,7 +72,8 @@ struct engine::impl {
                                                 [this](const error& e) { end(&e, true); });
     check_until(options.until);
     setup.until = options.until;
-    setup.store = open_state(setup.file.state, false);
+    setup.store = open_state(setup.file.state, false,
+                             std::min<std::size_t>(setup.file.memory / 4, 64U << 20));
     setup.board = board;
     setup.cancels = cancels;
     setup.log = [this](log_level level, const std::string& text) { log(level, text); };

@@ -46,8 +46,9 @@ std::set<std::string> named_by(const checkpoint_record& r) {
 
 class checkpoint_store final : public state_store {
  public:
-  checkpoint_store(const std::filesystem::path& directory, bool read_only)
-      : db_(directory, read_only), read_only_(read_only) {
+  checkpoint_store(const std::filesystem::path& directory, bool read_only,
+                   std::size_t operator_memory)
+      : db_(directory, read_only), read_only_(read_only), operator_memory_(operator_memory) {
     check_format();
     for (const auto* prefix : {"schema/", "chunks/", "routes/"})
       for (auto& key : db_.keys(prefix)) shared_.insert(std::move(key));
@@ -102,6 +103,7 @@ class checkpoint_store final : public state_store {
 
   database db_;
   bool read_only_;
+  std::size_t operator_memory_;
   std::map<epoch_id, std::set<std::string>> named_; ///< checkpoints, with the records they name
   std::set<std::string> shared_;                    ///< records that checkpoints can name
   std::map<oid, known_schema> schemas_;
@@ -291,7 +293,7 @@ std::shared_ptr<key_value_store> checkpoint_store::operators(bool make) {
   const auto directory = db_.directory() / "operators";
   std::error_code failed;
   if (!operators_ && (make || std::filesystem::exists(directory / "CURRENT", failed)))
-    operators_ = open_operator_database(directory, read_only_);
+    operators_ = open_operator_database(directory, read_only_, operator_memory_);
   return operators_;
 }
 
@@ -313,8 +315,9 @@ void checkpoint_store::forget(const std::vector<epoch_id>& gone, database_write 
 
 } // namespace
 
-std::unique_ptr<state_store> open_state(const std::filesystem::path& directory, bool read_only) {
-  return std::make_unique<checkpoint_store>(directory, read_only);
+std::unique_ptr<state_store> open_state(const std::filesystem::path& directory, bool read_only,
+                                        std::size_t operator_memory) {
+  return std::make_unique<checkpoint_store>(directory, read_only, operator_memory);
 }
 
 } // namespace leat

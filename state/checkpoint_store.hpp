@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "dataflow/state_store.hpp"
+#include "state/operator_database.hpp"
 
 namespace leat {
 
@@ -12,7 +13,8 @@ namespace leat {
 /// itself is not there. load() gives the chunks of a snapshot in the order of their numbers.
 ///
 /// `read_only` gives what the state holds at this moment, also while another process has it open;
-/// writing calls then throw.
-std::unique_ptr<state_store> open_state(const std::filesystem::path& directory, bool read_only);
+/// writing calls then throw. `operator_memory`: bytes that the state of transforms may take of it.
+std::unique_ptr<state_store> open_state(const std::filesystem::path& directory, bool read_only,
+                                        std::size_t operator_memory = default_operator_memory);
 
 } // namespace leat

@@ -5,6 +5,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <mutex>
 
@@ -15,13 +16,11 @@ namespace leat {
 
 namespace {
 
-constexpr std::size_t mib = 1U << 20;
-
 /// Memory is bounded, whatever the size: what is in memory of files, and what is not in files yet,
 /// is counted as one. The filters of a large state need not fit.
-rocksdb::Options options_for(bool read_only) {
+rocksdb::Options options_for(bool read_only, std::size_t memory) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(32 * mib, -1, false, 0.5);
+  table.block_cache = rocksdb::NewLRUCache(memory, -1, false, 0.5);
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
@@ -30,8 +29,12 @@ rocksdb::Options options_for(bool read_only) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   auto o = basic_options(read_only);
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  o.write_buffer_size = 8 * mib;
-  o.max_write_buffer_number = 3;
+  o.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(memory / 2, table.block_cache);
+  o.write_buffer_size = memory / 4;
+  o.max_write_buffer_number = 2;
+  // Files are small, and each compaction may read most of the state.
+  o.level0_file_num_compaction_trigger = 8;
   o.level0_slowdown_writes_trigger = 32;
   o.level0_stop_writes_trigger = 64;
   o.max_open_files = 128;
@@ -41,8 +44,8 @@ rocksdb::Options options_for(bool read_only) {
 
 class operator_database final : public key_value_store {
  public:
-  operator_database(std::filesystem::path directory, bool read_only)
-      : directory_(std::move(directory)), read_only_(read_only) {
+  operator_database(std::filesystem::path directory, bool read_only, std::size_t memory)
+      : directory_(std::move(directory)), read_only_(read_only), memory_(memory) {
     std::error_code failed;
     if (!read_only) std::filesystem::create_directories(directory_, failed);
     usable();
@@ -109,7 +112,7 @@ class operator_database final : public key_value_store {
     const std::scoped_lock lock(mutex_);
     if (db_) return db_;
     rocksdb::DB* opened = nullptr;
-    const auto options = options_for(read_only_);
+    const auto options = options_for(read_only_, memory_);
     const auto status = read_only_
                             ? rocksdb::DB::OpenForReadOnly(options, directory_.string(), &opened)
                             : rocksdb::DB::Open(options, directory_.string(), &opened);
@@ -132,6 +135,7 @@ class operator_database final : public key_value_store {
 
   std::filesystem::path directory_;
   bool read_only_;
+  std::size_t memory_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<rocksdb::DB> db_; ///< none after a failed write
 };
@@ -139,8 +143,8 @@ class operator_database final : public key_value_store {
 } // namespace
 
 std::shared_ptr<key_value_store> open_operator_database(const std::filesystem::path& directory,
-                                                        bool read_only) {
-  return std::make_shared<operator_database>(directory, read_only);
+                                                        bool read_only, std::size_t memory) {
+  return std::make_shared<operator_database>(directory, read_only, memory);
 }
 
 } // namespace leat

@@ -19,9 +19,14 @@ class CliBadState : public cli_fixture {
     fs::remove_all(to);
     fs::copy(from, to, fs::copy_options::recursive);
   }
+  /// A transform with a state of ten rows.
+  void keep_rows() {
+    text.routes = {"from = \"public.item\"\ntransform = \"last\""};
+    text.rest = "[transform.last]\ntype = \"remember\"\n";
+  }
   void change() { source("UPDATE item SET name = name || '!'"); }
-  void damage_state() const {
-    for (const auto& file : fs::directory_iterator(state_path()))
+  void damage_state(const std::string& of = "") const {
+    for (const auto& file : fs::directory_iterator(state_path() / of))
       if (file.path().filename().string().starts_with("MANIFEST")) write(file.path(), "garbage");
   }
 };
@@ -40,6 +45,26 @@ TEST_F(CliBadState, DamagedStateIsRefusedByEveryReader) {
   const auto checked = leat("check");
   EXPECT_EQ(checked.status.code, found_something);
   EXPECT_THAT(checked.out, HasSubstr("error: the state is damaged"));
+}
+
+TEST_F(CliBadState, DamagedStateOfTransformsIsRefusedByEveryReaderAndCanBeDropped) {
+  keep_rows();
+  catch_up();
+  damage_state("operators");
+  expect_run_fails(state_failed, "the state of transforms is damaged", "leat drop");
+  expect_error(leat("status"), state_failed, "the state of transforms is damaged", "leat drop");
+  const auto dropped = leat("drop", {"--yes"});
+  EXPECT_EQ(dropped.status.code, done) << dropped.err;
+  EXPECT_FALSE(fs::exists(state_path()));
+  fs::remove(lite_path());
+  catch_up();
+}
+
+TEST_F(CliBadState, SizeOfTheStateOfTransformsIsInTheStatusOfAStoppedPipeline) {
+  keep_rows();
+  catch_up();
+  EXPECT_THAT(status(), HasSubstr("\"keys\":10,\"target\":\"item\",\"transform\":\"last\""));
+  EXPECT_THAT(leat("status").out, HasSubstr("10 keys"));
 }
 
 TEST_F(CliBadState, DamagedStateCanBeDropped) {
@@ -155,6 +180,27 @@ TEST_F(CliFullDisk, OfTheStateIsWaitedForAndGoneOnFrom) {
   if (!mounted_) GTEST_SKIP() << "no tmpfs can be mounted here";
   fs::create_directory(disk() / "state");
   fs::create_directory_symlink(disk() / "state", state_path());
+  start();
+  wait_until_caught_up();
+  fill();
+  source("INSERT INTO item SELECT i, 'x' FROM generate_series(1000, 1500) i");
+  // What a page of the disk still has room for is written.
+  wait_until("nothing is said of the full disk", [&] {
+    source("UPDATE item SET name = 'y' WHERE id = 1000");
+    return log().find("the disk of the state directory is full") != std::string::npos;
+  });
+  make_room();
+  wait_until_caught_up();
+  stop();
+  EXPECT_EQ(lite("SELECT count(*) FROM item")[0][0], "511");
+}
+
+TEST_F(CliFullDisk, OfTheStateOfTransformsIsWaitedForAndGoneOnFrom) {
+  if (!mounted_) GTEST_SKIP() << "no tmpfs can be mounted here";
+  keep_rows();
+  fs::create_directories(state_path());
+  fs::create_directory(disk() / "operators");
+  fs::create_directory_symlink(disk() / "operators", state_path() / "operators");
   start();
   wait_until_caught_up();
   fill();

@@ -119,6 +119,19 @@ TEST_F(Memory, OfRowsOfAMegabyteIsBounded) {
   expect_rows("wide");
 }
 
+TEST_F(Memory, OfTransformsThatKeepStateDoesNotGrowWithIt) {
+  source("CREATE TABLE large (id bigint PRIMARY KEY, n int, t text)");
+  source("INSERT INTO large SELECT i, 0, i || repeat('x', 400) FROM generate_series(1, "
+         + scaled(600000) + ") i");
+  text.routes = {"from = \"public.large\"\ntransform = [\"last\", \"dd\"]"};
+  text.rest += "[transform.last]\ntype = \"remember\"\n[transform.dd]\ntype = \"dedup\"\n";
+  expect_within(catch_up(), 0);
+  source("UPDATE large SET n = 1");
+  expect_within(catch_up(), 0);
+  expect_rows("large");
+  EXPECT_EQ(lite("SELECT min(n) FROM large"), (text_rows{{"1"}}));
+}
+
 TEST_F(Memory, OfAPipelineWhoseTargetIsStoppedIsBounded) {
   source("CREATE TABLE large (id bigint PRIMARY KEY, t text)");
   catch_up();
