@@ -28,7 +28,7 @@ std::string quoted(const std::string& name) {
 }
 
 void write_pipeline(const fs::path& directory, const pg_server& source, const targets& sinks,
-                    const std::set<std::string>& without, dice& dice) {
+                    const std::set<std::string>& without, const std::string& plugins, dice& dice) {
   std::string excluded;
   for (const auto& table : without) excluded += fmt::format(", '!public.{}'", quoted(table));
   int slowness = 1;
@@ -54,7 +54,7 @@ level = "debug"
                       (directory / "state").string(), dice.between(20, 200) * slowness,
                       dice.pick<int>({64, 128, 256}), source.url(database), excluded,
                       dice.between(15, 300) * slowness, dice.between(1, 3));
-  file << shaped_transforms;
+  file << shaped_transforms(plugins);
   for (const auto& sink : sinks) {
     file << "[sink." << sink->name() << "]\n" << sink->options();
     const auto route = [&](const std::string& from, const std::string& rest) {
@@ -94,7 +94,7 @@ class round {
     source_.create_database(database);
     sinks_.push_back(make_sqlite_target("one", directory / "one.db"));
     sinks_.push_back(second(servers));
-    write_pipeline(directory, source, sinks_, options.without, dice_);
+    write_pipeline(directory, source, sinks_, options.without, options.plugins, dice_);
   }
 
   void explain() const {

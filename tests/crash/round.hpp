@@ -29,6 +29,7 @@ struct round_options {
   std::set<std::string> without = {}; ///< tables that leat does not carry
   chaos_options chaos = {};
   std::filesystem::path leat;
+  std::string plugins; ///< directory of those of examples/plugins
 };
 
 /// What happened in a round that went well.

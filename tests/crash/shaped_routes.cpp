@@ -4,6 +4,12 @@
 
 namespace leat::test {
 
+std::string shaped_transforms(const std::string& plugins) {
+  return "[transform.last]\ntype = \"remember\"\n[transform.changes]\ntype = \"dedup\"\n"
+         "[transform.sums]\nplugin = \""
+         + plugins + "/totals.so\"\ngroup = \"value\"\namount = \"id\"\n";
+}
+
 std::vector<shaped_route> shaped_routes(const std::set<std::string>& without) {
   std::vector<shaped_route> routes = {
       // Most updates take a row in or out. Without its large value, which would have to be looked
@@ -47,6 +53,12 @@ std::vector<shaped_route> shaped_routes(const std::set<std::string>& without) {
        "[\"changes\"]\n",
        "SELECT id, v, id / 2 FROM keyed",
        "id, v, half"},
+      // A change that the plugin meets twice, or never, is wrong in a sum for ever.
+      {"pairs_summed",
+       {"pairs_left"},
+       "transform = [\"sums\"]\n",
+       "SELECT value, sum(id)::bigint FROM pairs_left GROUP BY value",
+       "value, total"},
   };
   std::erase_if(routes, [&](const shaped_route& r) {
     return std::any_of(r.tables.begin(), r.tables.end(),

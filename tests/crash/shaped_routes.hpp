@@ -17,9 +17,9 @@ struct shaped_route {
   bool soft() const { return lines.find("delete = \"soft\"") != std::string::npos; }
 };
 
-/// The transforms that they name, as sections of the pipeline file.
-inline constexpr const char* shaped_transforms =
-    "[transform.last]\ntype = \"remember\"\n[transform.changes]\ntype = \"dedup\"\n";
+/// The transforms that they name, as sections of the pipeline file. `plugins`: where those of
+/// examples/plugins are.
+std::string shaped_transforms(const std::string& plugins);
 
 /// Those over none of these tables.
 std::vector<shaped_route> shaped_routes(const std::set<std::string>& without);

@@ -134,6 +134,7 @@ bool torture_target(torture_options options, second_target kind) {
 int main(int argc, char** argv) {
   torture_options options;
   options.round.leat = LEAT_BINARY;
+  options.round.plugins = LEAT_EXAMPLE_PLUGINS;
   bool calm = false;
   CLI::App app(
       "Crash test of leat: kills it, its source and its targets at seeded moments, and compares.");
@@ -148,6 +149,8 @@ int main(int argc, char** argv) {
   app.add_option("--server-version", options.round.server_version,
                  "the StarRocks that is played, like 2.5.13; unless given the seed chooses");
   app.add_option("--leat", options.round.leat, "the program")->capture_default_str();
+  app.add_option("--plugins", options.round.plugins, "where those of examples/plugins are")
+      ->capture_default_str();
   app.add_option("--without", options.round.without,
                  "tables of the workload that leat does not carry");
   app.add_flag("--calm", calm, "the workload alone: nothing is killed");
