@@ -68,13 +68,7 @@ class sink_stage_impl : public stage<sink_actor> {
 
   void take(const routed_ptr& rows) {
     for (const auto& s : rows->slices) {
-      if (auto& shaping = made_[s.route].shape) {
-        const auto made = shaping->apply(rows->rows, s.changes);
-        for (const auto& letter : made.refused) setup_.target->keep(letter);
-        if (!made.changes.empty()) pass_on(s.route, made.rows, made.changes);
-      } else {
-        pass_on(s.route, rows->rows, s.changes);
-      }
+      complete(s.route, rows->rows, s.changes);
       changes_ += s.changes.size();
     }
     if (states_) states_->write();
@@ -85,18 +79,41 @@ class sink_stage_impl : public stage<sink_actor> {
     if (buffered > setup_.buffer_bytes) flush();
   }
 
+  void complete(route_id id, const batch_ptr& rows, std::span<const std::uint32_t> changes) {
+    const auto& chain = made_[id].chain;
+    if (!chain || !chain->completes_table()) return make(id, rows, changes);
+    if (const auto whole = chain->complete(*rows, changes)) make(id, whole, all_of(*whole));
+  }
+
+  void make(route_id id, const batch_ptr& rows, std::span<const std::uint32_t> changes) {
+    auto& shaping = made_[id].shape;
+    if (!shaping) return pass_on(id, rows, changes);
+    const auto made = shaping->apply(rows, changes);
+    for (const auto& letter : made.refused) setup_.target->keep(letter);
+    if (!made.changes.empty()) pass_on(id, made.rows, made.changes);
+  }
+
+  static std::vector<std::uint32_t> all_of(const batch& rows) {
+    std::vector<std::uint32_t> all(rows.changes.size());
+    std::iota(all.begin(), all.end(), 0U);
+    return all;
+  }
+
   void pass_on(route_id id, const batch_ptr& rows, std::span<const std::uint32_t> changes) {
-    if (auto& chain = made_[id].chain)
+    if (auto& chain = made_[id].chain) {
       write(id, chain->apply(*rows, changes));
-    else
+      keep_letters(*chain);
+    } else {
       writers_[id]->write(rows, changes);
+    }
+  }
+
+  void keep_letters(transform_chain& chain) {
+    for (const auto& letter : chain.take_letters()) setup_.target->keep(letter);
   }
 
   void write(route_id id, const batch_ptr& rows) {
-    if (!rows) return;
-    std::vector<std::uint32_t> all(rows->changes.size());
-    std::iota(all.begin(), all.end(), 0U);
-    writers_[id]->write(rows, all);
+    if (rows) writers_[id]->write(rows, all_of(*rows));
   }
 
   /// What a route's transforms still have, and the rows that they asked for.
@@ -104,6 +121,7 @@ class sink_stage_impl : public stage<sink_actor> {
     auto& chain = made_[id].chain;
     if (!chain) return;
     for (const auto& rows : chain->flush(position)) write(id, rows);
+    keep_letters(*chain);
     auto& asked = asked_[setup_.routes[id]->schema->id];
     for (auto& key : chain->take_asked()) asked.push_back(std::move(key));
   }

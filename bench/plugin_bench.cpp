@@ -59,7 +59,9 @@ void run_plugin(benchmark::State& state, const char* json) {
   o.json = json;
   const auto type = shared_objects::make_transform_type(o, [](const auto&...) { std::abort(); });
   const auto table = sample_table();
-  transform_place place{table, type->describe({table}).rows, route_mode::upsert, "bench"};
+  const auto described = type->describe({table});
+  transform_place place{table, described.rows, route_mode::upsert, "bench"};
+  place.from = described.from;
   const auto t = type->create(place);
   run(state, *t);
 }

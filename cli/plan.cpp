@@ -113,8 +113,9 @@ std::vector<std::string> transforms_of(const route& r) {
   std::vector<std::string> lines;
   if (!r.chain) return lines;
   for (const auto& s : r.chain->steps)
-    lines.push_back(fmt::format("{} ({}{})", s.is.type->text(), s.is.name,
-                                s.gives.keeps_state ? ", keeps state" : ""));
+    lines.push_back(fmt::format("{} ({}{}{})", s.is.type->text(), s.is.name,
+                                s.gives.keeps_state ? ", keeps state" : "",
+                                s.on_table ? ", before the expressions" : ""));
   return lines;
 }
 

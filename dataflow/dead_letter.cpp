@@ -1,5 +1,6 @@
 #include "dataflow/dead_letter.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "dataflow/append_row.hpp"
@@ -55,6 +56,22 @@ dead_letter letter_of(const route& r, const batch& rows, const change& c) {
   }
   auto key_text = r.key.empty() ? std::string() : key.text();
   return {r.target, std::move(key_text), row.text(), {}, rows.position_of(c)};
+}
+
+dead_letter letter_of(const std::string& target, const table_schema& of, const batch& rows,
+                      const change& c, std::string reason) {
+  const auto shown = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);
+  row_json key;
+  row_json row;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    if (!came(shown[i])) continue;
+    const auto& name = of.columns[i].name;
+    const auto text = shown[i].has_value() ? std::optional(rows.text(shown[i])) : std::nullopt;
+    row.add(name, text);
+    if (std::find(of.key.begin(), of.key.end(), i) != of.key.end()) key.add(name, text);
+  }
+  return {target, of.key.empty() ? std::string() : key.text(), row.text(), std::move(reason),
+          rows.position_of(c)};
 }
 
 } // namespace leat

@@ -34,5 +34,8 @@ struct dead_letter {
 dead_letter letter_of(const route&, const fold&, const fold_entry&);
 /// The letter for a change in mode append.
 dead_letter letter_of(const route&, const batch&, const change&);
+/// The letter for a row that cannot be made into one of `target`: as it came, of columns `of`.
+dead_letter letter_of(const std::string& target, const table_schema& of, const batch&,
+                      const change&, std::string reason);
 
 } // namespace leat

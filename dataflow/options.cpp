@@ -279,9 +279,9 @@ option_section route_section() {
               {.name = "on_error",
                .kind = kind::choice,
                .sentence =
-                   "What a row does that an expression cannot be computed for: stop ends "
-                   "the pipeline, null gives NULL, which `where` does not hold for, dead_letter "
-                   "puts the row into the sink's dead-letter table.",
+                   "What a row does that an expression cannot be computed for, or that a transform "
+                   "cannot take: stop ends the pipeline, null gives NULL, which `where` does not "
+                   "hold for, dead_letter puts the row into the sink's dead-letter table.",
                .store = into_route<&route_options::on_error>,
                .fallback = "stop",
                .choices = {"stop", "null", "dead_letter"}},

@@ -9,6 +9,7 @@
 #include "dataflow/merge.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/pipeline_file_check.hpp"
+#include "dataflow/planned_transforms.hpp"
 #include "dataflow/route_builder.hpp"
 #include "dataflow/route_shape.hpp"
 #include "dataflow/table_pattern.hpp"
@@ -232,6 +233,8 @@ class drafter {
 
   void note_left_out(const route& r, const std::string& where) {
     if (!r.shape) return;
+    const bool upsert = r.mode == route_mode::upsert;
+    if (upsert && r.chain && r.chain->completes_table()) return;
     const auto names = columns_left_out(*r.shape);
     if (names.empty()) return;
     report(
@@ -239,12 +242,10 @@ class drafter {
         "table " + r.source()->qualified_name() + ": expressions read " + join_names(names, "and")
             + ", whose values an UPDATE leaves out when they are large and did not change",
         where,
-        r.mode == route_mode::append ? "such a row is kept, and the column named in "
-                                       "_leat_missing; REPLICA IDENTITY FULL brings them"
-                                     : "such a row is read at the source again; REPLICA "
-                                       "IDENTITY FULL, or leaving the column out, saves that; a "
-                                       "`remember` transform does so for columns that are written "
-                                       "as they are");
+        upsert ? "such a row is read at the source again; REPLICA IDENTITY FULL, a transform of "
+                 "type remember that stands first, or leaving the column out, saves that"
+               : "such a row is kept, and the column named in _leat_missing; REPLICA IDENTITY FULL "
+                 "brings them, a transform of type remember that stands first most of them");
   }
 
   void merge_routes() {

@@ -86,7 +86,19 @@ origin_list passed_on(const origin_list& before, const transform_output& out) {
   return after;
 }
 
+planned_transforms::step step_on_table(const route& inner, const named_transform& first) {
+  const auto& table = inner.source();
+  planned_transforms::step s{first, table, {}, true, false, true, {}};
+  s.gives = first.type->describe({table, inner.mode, may_leave_out(inner)});
+  for (std::uint16_t i = 0; i < table->columns.size(); ++i) s.origins.emplace_back(i);
+  return s;
+}
+
 } // namespace
+
+bool first_completes(const route& inner, const std::vector<named_transform>& transforms) {
+  return inner.shape && !transforms.empty() && transforms.front().type->completes_table();
+}
 
 std::optional<std::vector<std::string>>
 key_through(const route& inner, const std::vector<std::optional<std::uint16_t>>& origins,
@@ -101,15 +113,23 @@ key_through(const route& inner, const std::vector<std::optional<std::uint16_t>>&
   return inner.key_at_source(wanted);
 }
 
-route plan_transforms(route_ptr inner, const std::vector<named_transform>& transforms) {
+route plan_transforms(route_ptr inner, const std::vector<named_transform>& transforms,
+                      expression_policy on_error) {
   auto chain = std::make_shared<planned_transforms>();
+  chain->on_error = on_error;
   chain->inner = inner;
   transform_input in{written(*inner), inner->mode, may_leave_out(*inner)};
   for (const auto& c : inner->columns) chain->origins.emplace_back(c.source);
   bool told = !inner->key.empty() && tells(*inner, chain->origins, in.rows->key);
+  chain->takes = in.rows;
   for (const auto& each : transforms) {
-    planned_transforms::step s{each, in.rows, {}, told, false, chain->origins};
+    planned_transforms::step s{each, in.rows, {}, told, false, false, chain->origins};
     try {
+      if (chain->steps.empty() && first_completes(*inner, transforms)) {
+        chain->steps.push_back(step_on_table(*inner, each));
+        in.may_leave_out = in.may_leave_out && inner->mode == route_mode::append;
+        continue;
+      }
       s.gives = each.type->describe(in);
       check_output(s.gives, in);
     } catch (const error& e) {

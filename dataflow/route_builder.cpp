@@ -8,6 +8,7 @@
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/option_checks.hpp"
+#include "dataflow/planned_transforms.hpp"
 #include "dataflow/route_shape.hpp"
 #include "dataflow/table_pattern.hpp"
 
@@ -34,7 +35,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 
 /// In one pass, so that a table called {schema} stays what it is.
 std::string expand_target(const std::string& to, const table_schema& table,
-                          const std::vector<std::string>& captured) {
+                          const std::vector<std::string>& captured, const std::string& where) {
   std::string target;
   for (std::size_t i = 0; i < to.size();) {
     if (to.compare(i, 8, "{schema}") == 0) {
@@ -46,7 +47,15 @@ std::string expand_target(const std::string& to, const table_schema& table,
     } else if (to[i] == '{' && i + 2 < to.size() && to[i + 2] == '}' && to[i + 1] >= '1'
                && to[i + 1] <= '9') {
       const auto number = static_cast<std::size_t>(to[i + 1] - '1');
-      if (number < captured.size()) target += captured[number];
+      if (number >= captured.size())
+        throw error(error_kind::usage,
+                    "table " + table.qualified_name() + ": `to` names " + to.substr(i, 3)
+                        + ", and the pattern of `from` that takes the table has "
+                        + (captured.empty()       ? "no star"
+                           : captured.size() == 1 ? "one star"
+                                                  : std::to_string(captured.size()) + " stars"),
+                    where, "{1} stands for what the first * of a pattern takes");
+      target += captured[number];
       i += 3;
     } else {
       target += to[i++];
@@ -94,7 +103,7 @@ class builder {
     route_.sink = sink.name;
     route_.schema = schema_;
     route_.shape = shape_;
-    route_.target = expand_target(options.to, table_, captures(options, table_));
+    route_.target = expand_target(options.to, table_, captures(options, table_), where);
     route_.mode = options.mode;
     route_.removal = options.removal;
     route_.schema_changes = options.schema_changes.value_or(sink.schema_changes);
@@ -110,7 +119,7 @@ class builder {
     choose_columns();
     check_columns();
     choose_key();
-    check_ignored();
+    if (!first_completes(route_, transforms)) check_ignored();
     if (transforms.empty()) return std::move(route_);
     transform(transforms);
     check_columns();
@@ -125,7 +134,8 @@ class builder {
 
   void transform(const std::vector<named_transform>& transforms) {
     try {
-      route_ = plan_transforms(std::make_shared<const route>(std::move(route_)), transforms);
+      route_ = plan_transforms(std::make_shared<const route>(std::move(route_)), transforms,
+                               options_.on_error);
     } catch (const error& e) {
       throw error(e.kind(), "table " + table_.qualified_name() + ": " + e.what(),
                   where_ + ", " + std::string(e.where()), e.remedy());

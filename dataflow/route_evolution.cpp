@@ -158,7 +158,7 @@ route_ptr next_chain(const route& before, const route_ptr& inner) {
   std::vector<named_transform> transforms;
   for (const auto& s : before.chain->steps) transforms.push_back(s.is);
   try {
-    auto made = plan_transforms(inner, transforms);
+    auto made = plan_transforms(inner, transforms, before.chain->on_error);
     auto next = std::make_shared<route>(before);
     next->schema = std::move(made.schema);
     next->shape = std::move(made.shape);

@@ -1,6 +1,7 @@
 #include "dataflow/route_shape.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "dataflow/error.hpp"
@@ -22,11 +23,23 @@ sql::expression_ptr compiled(const std::string& option, Compile compile) {
 /// Precision of a numeric(p,s), whose modifier is p << 16 | s, and 4 more.
 std::int32_t precision_of(const column& c) { return (c.modifier - 4) >> 16 & 0xffff; }
 
+/// PostgreSQL's own types of one size, and inet and cidr, which have at most 22 bytes.
+constexpr std::array<oid, 22> small_types{18,   19,   24,   27,   28,   29,  600, 601,
+                                          603,  628,  650,  718,  774,  829, 869, 2202,
+                                          2205, 2206, 3220, 4089, 4096, 5069};
+
+constexpr oid bpchar_type = 1042;
+constexpr oid varchar_type = 1043;
+
 /// Values of this column stay in the row, however large the row is: their type has no other
-/// storage, or they are never as large as 24 bytes, which TOAST leaves alone (PostgreSQL's
+/// storage, or they are never larger than 24 bytes, which TOAST leaves alone (PostgreSQL's
 /// heaptoast.c).
 bool always_comes(const column& c) {
+  if (std::find(small_types.begin(), small_types.end(), c.type) != small_types.end()) return true;
   switch (c.kind) {
+  case value_class::text:
+    // Characters of at most four bytes, behind four of length; the modifier is 4 more than they.
+    return (c.type == varchar_type || c.type == bpchar_type) && c.modifier >= 4 && c.modifier <= 9;
   case value_class::numeric:
     return c.modifier >= 4 && precision_of(c) <= 28;
   case value_class::boolean:
@@ -125,7 +138,9 @@ std::string condition_at_source(const std::vector<route_ptr>& routes) {
   std::set<std::string> conditions;
   for (const auto& r : routes) {
     const auto& shape = r->chain ? r->chain->inner->shape : r->shape;
-    const bool pushed = shape && shape->where && shape->where->same_at_server()
+    // What is remembered of a row is needed once it begins to match.
+    const bool whole = r->chain && r->chain->completes_table();
+    const bool pushed = !whole && shape && shape->where && shape->where->same_at_server()
                         && shape->options.on_error == expression_policy::stop;
     if (!pushed) return {};
     conditions.insert(shape->where->text());

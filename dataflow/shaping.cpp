@@ -215,19 +215,7 @@ void shaping::make(batch& out, const batch& rows, const change& c, action what) 
 /// The letter shows the row as the source has it: of the route's columns some cannot be computed.
 shaping::action shaping::refuse(const batch& rows, const change& c, const std::string& reason,
                                 result& out) const {
-  const auto shown = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);
-  row_json key;
-  row_json row;
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    const auto& name = shape_.source->columns[i].name;
-    const auto text = shown[i].has_value() ? std::optional(rows.text(shown[i])) : std::nullopt;
-    if (!came(shown[i])) continue;
-    row.add(name, text);
-    const auto& keys = shape_.source->key;
-    if (std::find(keys.begin(), keys.end(), i) != keys.end()) key.add(name, text);
-  }
-  out.refused.push_back({route_->target, shape_.source->key.empty() ? std::string() : key.text(),
-                         row.text(), reason, rows.position_of(c)});
+  out.refused.push_back(letter_of(route_->target, *shape_.source, rows, c, reason));
   const bool left =
       c.kind == change_kind::update && route_->mode == route_mode::upsert && key_moves(rows, c);
   return left ? action::remove_old : action::drop;

@@ -50,6 +50,10 @@ struct transform_place {
   /// The transform lets a change_kind::remove of the key go out. `row`: cells of `input`, the key's
   /// among them. Null where the key does not tell which row of the source it is.
   std::function<void(const batch& rows, std::span<const cell> row)> ask = {};
+  std::vector<std::optional<std::uint16_t>> from = {};  ///< as transform_output::from
+  expression_policy on_error = expression_policy::stop; ///< of the route
+  /// Keeps the change's row as a dead letter. Only with on_error = dead_letter.
+  std::function<void(const batch& rows, const change&, const std::string& reason)> keep_letter = {};
 };
 
 /// A transform at work in one route. Used by one thread at a time; what it throws ends the pipeline
@@ -75,6 +79,17 @@ class transform {
 /// absent.
 void remove_incomplete(batch& rows, change c, std::vector<change>& next);
 
+/// The change's row, of `input`, cannot be transformed: a dead letter is kept of it where the route
+/// says so, and the change goes out no more, but for the removal of a key that it leaves. Otherwise
+/// throws leat::error of kind source that names the row.
+void refuse_row(const transform_place&, const batch& rows, const change&, const std::string& what,
+                const std::string& remedy);
+
+/// An update of mode upsert whose old row differs in these columns of `input`: the target has to
+/// lose the row under them.
+bool leaves_key(const transform_place&, const batch& rows, const change&,
+                std::span<const std::uint16_t> key);
+
 /// Numbers of columns (column::number) that transforms make begin here, beyond those of computed
 /// ones.
 inline constexpr std::int16_t first_made_number = 22000;
@@ -88,6 +103,10 @@ class transform_type {
   virtual transform_output describe(const transform_input&) const = 0;
 
   virtual std::unique_ptr<transform> create(const transform_place&) const = 0;
+
+  /// Standing first it works on the table's own rows, before `where` and `columns`: it gives them
+  /// the cells that updates leave out, and changes nothing else.
+  virtual bool completes_table() const { return false; }
 
   /// For `leat plan`: "mask email, phone: all but the last 4".
   virtual std::string text() const = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataflow/error.hpp"
+#include "dataflow/route_shape.hpp"
 
 namespace leat {
 
@@ -18,14 +19,64 @@ transform_chain::transform_chain(route_ptr r, const open_keyed_state& open)
       place.ask = [this, &step](const batch& rows, std::span<const cell> row) {
         ask(step, rows, row);
       };
+    place.from = step.gives.from;
+    place.on_error = plan_.on_error;
+    if (plan_.on_error == expression_policy::dead_letter)
+      place.keep_letter = [this, &step](const batch& rows, const change& c,
+                                        const std::string& reason) {
+        letters_.push_back(letter_of(route_->target, *step.takes, rows, c,
+                                     "transform " + step.is.name + ": " + reason));
+      };
     stages_.push_back({&step, step.is.type->create(place)});
   }
+  if (!plan_.completes_table()) return;
+  first_ = 1;
+  const auto& table = *plan_.inner->source();
+  reads_.assign(table.columns.size(), false);
+  for (const auto c : read_columns(*plan_.inner)) reads_[c] = true;
+  for (const auto c : table.key) reads_[c] = true;
+}
+
+batch_ptr transform_chain::complete(const batch& rows, std::span<const std::uint32_t> changes) {
+  auto out = std::make_shared<batch>();
+  out->tables = {plan_.inner->source()};
+  out->transactions = rows.transactions;
+  for (const auto i : changes) {
+    auto c = rows.changes[i];
+    const auto fresh = rows.new_row(c);
+    const auto old = rows.old_row(c);
+    c.table = 0;
+    c.new_row = add_table_row(*out, rows, fresh, cell_state::null);
+    c.old_row = add_table_row(*out, rows, old, cell_state::absent);
+    out->changes.push_back(c);
+  }
+  if (!out->changes.empty()) stages_.front().runs->apply(*out);
+  if (out->changes.empty()) return nullptr;
+  // To a dead letter what is not read did not come.
+  for (const auto& c : out->changes)
+    for (std::size_t i = 0; c.new_row != change::no_row && i < reads_.size(); ++i)
+      if (!reads_[i]) out->cells[c.new_row + i] = batch::make_state(cell_state::absent);
+  return out;
+}
+
+/// Columns that the route does not read need not be remembered.
+std::uint32_t transform_chain::add_table_row(batch& out, const batch& rows,
+                                             std::span<const cell> row, cell_state unread) const {
+  if (row.empty()) return change::no_row;
+  const auto first = static_cast<std::uint32_t>(out.cells.size());
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (!reads_[i])
+      out.cells.push_back(batch::make_state(unread));
+    else
+      out.cells.push_back(row[i].has_value() ? out.add_value(rows.text(row[i])) : row[i]);
+  }
+  return first;
 }
 
 batch_ptr transform_chain::apply(const batch& rows, std::span<const std::uint32_t> changes) {
   if (changes.empty()) return nullptr;
   auto made = chosen(rows, changes);
-  run(*made, 0);
+  run(*made, first_);
   if (made->changes.empty()) return nullptr;
   return made;
 }
@@ -42,7 +93,7 @@ void transform_chain::run(batch& rows, std::size_t from) {
 
 std::vector<batch_ptr> transform_chain::flush(commit_lsn position) {
   std::vector<batch_ptr> out;
-  for (std::size_t i = 0; i < stages_.size(); ++i) {
+  for (std::size_t i = first_; i < stages_.size(); ++i) {
     auto made = std::make_shared<batch>();
     made->tables = {stages_[i].is->gives.rows};
     made->transactions = {{0, position, 0}};
@@ -58,6 +109,7 @@ void transform_chain::ask(const planned_transforms::step& step, const batch& row
                           std::span<const cell> row) {
   std::vector<std::string> texts;
   for (const auto k : step.takes->key) texts.emplace_back(rows.text(row[k]));
+  if (step.on_table) return asked_.push_back(std::move(texts));
   if (auto key = key_through(*plan_.inner, step.origins, step.takes->key, texts))
     asked_.push_back(std::move(*key));
 }
@@ -93,7 +145,7 @@ std::uint32_t transform_chain::add_row(batch& out, const batch& rows, std::span<
 std::shared_ptr<batch> transform_chain::chosen(const batch& rows,
                                                std::span<const std::uint32_t> changes) const {
   auto out = std::make_shared<batch>();
-  out->tables = {plan_.steps.front().takes};
+  out->tables = {plan_.takes};
   out->transactions = rows.transactions;
   out->changes.reserve(changes.size());
   for (const auto i : changes) {

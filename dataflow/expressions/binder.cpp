@@ -329,7 +329,7 @@ sql_type binder::meet(node_ptr& left, node_ptr& right, std::string_view op, int 
                + name_of(right->type),
            place,
            common.id == type_id::opaque || common.id == type_id::json
-               ? "cast it to text"
+               ? "cast both sides to one type, for instance x::text"
                : "cast one side: x::" + name_of(left->type));
   left = guarded_cast(std::move(left), common);
   right = guarded_cast(std::move(right), common);

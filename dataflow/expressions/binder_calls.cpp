@@ -114,9 +114,9 @@ node_ptr binder::called(const std::string& name, std::vector<node_ptr> arguments
   }
   if (best == nullptr) {
     if (known)
-      refuse(std::string(is_operator ? "operator" : "function")
-                 + " does not exist: " + signature(name, arguments, is_operator),
-             place, "cast the arguments; docs/expressions.md lists what there is");
+      refuse((is_operator ? "operator does not exist: " : "leat has no form ")
+                 + signature(name, arguments, is_operator),
+             place, "cast the arguments; docs/expressions.md lists the forms that there are");
     std::vector<std::string> names;
     for (const auto& f : functions()) names.emplace_back(f.name);
     const auto near = nearest_names(name, names);

@@ -80,9 +80,12 @@ struct parsed_time {
 
 std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
+/// Not of any text that PostgreSQL refuses, too.
 [[noreturn]] void bad_syntax(std::string_view text, const char* type) {
   throw evaluation_error("22007", std::string("invalid input syntax for type ") + type + ": "
-                                      + quoted(text));
+                                      + quoted(text)
+                                      + " (leat reads ISO forms only, and of zones UTC and "
+                                        "offsets)");
 }
 
 [[noreturn]] void field_range(std::string_view text) {

@@ -185,7 +185,11 @@ typedef struct leat_host {
   int (*keep)(leat_context*, uint32_t change);
   /* process(), and flush() of a route that does not append: a change goes out. */
   int (*emit)(leat_context*, const leat_emission*);
-  /* process() only: the row cannot be transformed. It stops the pipeline, and is named. */
+  /* process() only, in the place of what would be emitted of the change: its row cannot be
+   * transformed. As the route's on_error says this ends the pipeline, and names the row (then it
+   * gives -1); or it gives 0, the row goes to the dead letters, and the rest goes on. The target
+   * loses the row of a key that the change leaves, when the output's key is passed on, and nothing
+   * was emitted of the change; a plugin that makes the key emits a LEAT_REMOVE itself. */
   int (*reject)(leat_context*, uint32_t change, const char* message);
   /* process() only: the change lacks cells (LEAT_UNCHANGED) that the plugin needs. Its row is read
    * at the source, and comes again as LEAT_READ; until then the plugin emits a LEAT_REMOVE of its

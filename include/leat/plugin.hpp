@@ -362,7 +362,8 @@ class output {
          c.old_kind());
   }
 
-  /// The row cannot be transformed: the pipeline stops and names it.
+  /// The row cannot be transformed: the pipeline stops and names it, or it is kept as a dead
+  /// letter, as the route's on_error says (leat_host::reject).
   void reject(const change& c, const std::string& why) {
     detail::check(context_->host->reject(context_, c.number(), why.c_str()));
   }

@@ -90,6 +90,25 @@ void emitted_rows::emit(const leat_emission& e) {
   add_change(c);
 }
 
+void emitted_rows::remove_left(std::uint32_t from, const std::vector<std::uint16_t>& key) {
+  if (made_ != 0 && last_ == from) return;
+  in_order(from);
+  auto c = rows_->changes[from];
+  const auto old = rows_->old_row(c);
+  std::vector<leat_value> row(width_, {"", 0, LEAT_ABSENT});
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    const auto value = old[key[i]];
+    row[output_.key[i]] = {rows_->arena.data() + value.offset, value.size,
+                           static_cast<std::uint32_t>(value.state())};
+  }
+  c.kind = change_kind::remove;
+  c.old_kind = old_row_kind::key;
+  c.new_row = change::no_row;
+  c.old_row = add_row(row.data());
+  check_key("an old row");
+  add_change(c);
+}
+
 /// Positions of a target go forward; a log has one row for each change.
 void emitted_rows::in_order(std::uint32_t from) {
   if (made_ != 0 && from < last_)

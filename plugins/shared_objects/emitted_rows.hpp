@@ -21,6 +21,9 @@ class emitted_rows {
   void begin(const batch& rows, bool flushing);
   void keep(std::uint32_t change);
   void emit(const leat_emission&);
+  /// The row goes that change `from` leaves behind, under a key of these columns of its old row;
+  /// but where something went out of that change already.
+  void remove_left(std::uint32_t from, const std::vector<std::uint16_t>& key);
   /// Puts what was collected into the batch that begin() was given.
   void finish(batch& rows);
 

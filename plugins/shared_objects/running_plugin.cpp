@@ -61,6 +61,9 @@ running_plugin::running_plugin(std::shared_ptr<const plugin_section> section,
   context_.output = output_.get();
   context_.emitted = &emitted_;
   if ((section_->object.table().flags & LEAT_KEEPS_STATE) != 0) context_.state = place_.state;
+  for (const auto k : place_.output->key)
+    if (const auto from = place_.from.at(k)) passed_key_.push_back(*from);
+  if (passed_key_.size() != place_.output->key.size()) passed_key_.clear();
   instance_ = calls_.create(context_);
 }
 
@@ -72,16 +75,12 @@ const change& running_plugin::change_of(const batch& rows, std::uint32_t i) cons
       + std::to_string(rows.changes.size());
 }
 
-void running_plugin::reject(const batch& rows, std::uint32_t i, const std::string& why) const {
+void running_plugin::reject(const batch& rows, std::uint32_t i, const std::string& why) {
   const auto& c = change_of(rows, i);
-  const auto row = c.new_row == change::no_row ? rows.old_row(c) : rows.new_row(c);
-  std::string key;
-  for (const auto k : place_.input->key)
-    if (!row.empty() && row[k].has_value())
-      key += (key.empty() ? ", row " : ", ") + place_.input->columns[k].name + " = "
-             + std::string(rows.text(row[k]).substr(0, 60));
-  throw error(error_kind::source, section_->object.label() + " rejects a row: " + why,
-              place_.where + key, "correct the row at the source, or the plugin");
+  const auto label = place_.keep_letter ? "" : section_->object.label() + " rejects a row: ";
+  refuse_row(place_, rows, c, label + why, "correct the row at the source, or the plugin");
+  if (!passed_key_.empty() && leaves_key(place_, rows, c, passed_key_))
+    emitted_.remove_left(i, passed_key_);
 }
 
 void running_plugin::ask(const batch& rows, std::uint32_t i) const {

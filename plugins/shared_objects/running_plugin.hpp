@@ -38,7 +38,7 @@ class running_plugin : public transform {
  private:
   void show(const batch& rows);
   void leave(batch& rows);
-  [[noreturn]] void reject(const batch& rows, std::uint32_t i, const std::string& why) const;
+  void reject(const batch& rows, std::uint32_t i, const std::string& why);
   void ask(const batch& rows, std::uint32_t i) const;
   const change& change_of(const batch& rows, std::uint32_t i) const;
 
@@ -50,6 +50,8 @@ class running_plugin : public transform {
   emitted_rows emitted_;
   call_context context_{};
   std::vector<leat_change> shown_;
+  /// Columns of the input that are passed on as the output's key; empty: the plugin makes the key.
+  std::vector<std::uint16_t> passed_key_;
   void* instance_ = nullptr;
 };
 

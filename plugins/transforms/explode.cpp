@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <utility>
+#include <optional>
 
 #include "dataflow/error.hpp"
 #include "plugins/transforms/columns.hpp"
@@ -11,7 +11,7 @@ namespace leat::transforms {
 namespace {
 
 /// Rows by the key of the whole and the element's number. It keeps how many elements went out of
-/// each.
+/// each: "3", or "3?" when those are of an array before the last, which was refused.
 class explode final : public transform {
  public:
   explode(const transform_place& p, std::uint16_t column)
@@ -41,10 +41,12 @@ class explode final : public transform {
   std::optional<std::uint64_t> count_of(const std::string& key) {
     const auto text = place_.state->get(key);
     if (!text) return std::nullopt;
+    unknown_ = unknown_ || text->ends_with('?');
     return std::stoull(*text);
   }
 
   void take(batch& rows, const change& c, std::vector<change>& next) {
+    unknown_ = false;
     if (c.kind == change_kind::truncate) {
       place_.state->clear();
       next.push_back(c);
@@ -66,8 +68,17 @@ class explode final : public transform {
         held = move(rows, c, old, old_key, fresh, next);
     }
     const auto whole = fresh[column_];
-    if (!came(whole)) return take_unchanged(rows, c, fresh, key, held, next);
-    const auto elements = elements_of(rows, fresh, whole);
+    if (!came(whole)) return take_unchanged(rows, c, fresh, held, next);
+    const auto found = elements_of(rows, whole);
+    if (!found && place_.on_error != expression_policy::null) {
+      refuse_row(place_, rows, c,
+                 "the value of column `" + place_.input->columns[column_].name
+                     + "` is not an array",
+                 "correct the row at the source, leave it out with `where`");
+      if (held) place_.state->put(key, std::to_string(*held) + "?");
+      return;
+    }
+    const auto elements = found.value_or(element_list{});
     for (std::size_t i = 0; i < elements.size(); ++i) {
       auto made = c;
       made.old_row = change::no_row;
@@ -90,19 +101,17 @@ class explode final : public transform {
     const auto whole = fresh[column_];
     place_.state->erase(old_key);
     remove(rows, c, old, 1, held, next);
-    if (came(whole)) return 0;
-    unknown_ = true;
+    unknown_ = !came(whole);
     return 0;
   }
 
   /// Every element's row changes in the other columns.
-  void take_unchanged(batch& rows, const change& c, const row& fresh, const std::string& key,
+  void take_unchanged(batch& rows, const change& c, const row& fresh,
                       std::optional<std::uint64_t> held, std::vector<change>& next) {
-    if (std::exchange(unknown_, false) || !held) {
+    if (unknown_ || !held) {
       if (!place_.ask)
         throw error(error_kind::source, "an update did not bring the array, and it is not known",
                     place_.where, "ALTER TABLE ... REPLICA IDENTITY FULL");
-      place_.state->erase(key);
       place_.ask(rows, fresh);
       return;
     }
@@ -140,23 +149,17 @@ class explode final : public transform {
     return first;
   }
 
-  element_list elements_of(const batch& rows, const row& fresh, cell whole) const {
-    if (whole.is_null()) return {};
+  /// None when the value is no array.
+  std::optional<element_list> elements_of(const batch& rows, cell whole) const {
+    if (whole.is_null()) return element_list{};
     const bool sql = place_.input->columns[column_].kind == value_class::array;
-    auto found = sql ? array_elements(rows.text(whole)) : json_elements(rows.text(whole));
-    if (found) return std::move(*found);
-    std::string key;
-    for (const auto k : place_.input->key)
-      key += (key.empty() ? ", row " : ", ") + std::string(rows.text(fresh[k]).substr(0, 60));
-    throw error(error_kind::source,
-                "the value of column `" + place_.input->columns[column_].name + "` is not an array",
-                place_.where + key, "correct the row at the source, or leave it out with `where`");
+    return sql ? array_elements(rows.text(whole)) : json_elements(rows.text(whole));
   }
 
   transform_place place_;
   std::uint16_t column_;
   std::size_t width_;
-  bool unknown_ = false; ///< the row at hand moved, and left its array behind
+  bool unknown_ = false; ///< elements that are known are not those of the array before the change
 };
 
 class explode_type final : public transform_type {

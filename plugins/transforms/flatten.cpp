@@ -73,13 +73,26 @@ class flatten final : public transform {
 
   void apply(batch& rows) override {
     std::vector<cell> cells;
-    for (auto& c : rows.changes) {
-      const auto fresh = c.new_row;
-      const auto old = c.old_row;
-      c.new_row = row(rows, c, fresh, cells);
-      c.old_row = row(rows, c, old, cells);
+    std::vector<change> next;
+    next.reserve(rows.changes.size());
+    for (const auto& c : rows.changes) {
+      auto made = c;
+      try {
+        old_ = true;
+        made.old_row = row(rows, c, c.old_row, cells);
+        old_ = false;
+        made.new_row = row(rows, c, c.new_row, cells);
+      } catch (const sql::evaluation_error& failure) {
+        refuse_row(place_, rows, c, failure.what(),
+                   "correct the row at the source, or the transform");
+        if (!leaves_key(place_, rows, c, place_.input->key)) continue;
+        made.kind = change_kind::remove;
+        made.new_row = change::no_row;
+      }
+      next.push_back(made);
     }
     rows.cells = std::move(cells);
+    rows.changes = std::move(next);
   }
 
  private:
@@ -102,12 +115,12 @@ class flatten final : public transform {
       if (d.null) return batch::make_state(cell_state::null);
       text_.clear();
       sql::print_value(f.of().type(), d, text_);
-    } catch (const sql::evaluation_error& failure) {
-      std::string key;
-      for (const auto k : place_.input->key)
-        key += (key.empty() ? ", row " : ", ") + std::string(rows.text(cells[k]).substr(0, 60));
-      throw error(error_kind::source, failure.what(), place_.where + key,
-                  "correct the row at the source, or the transform");
+    } catch (const sql::evaluation_error&) {
+      if (place_.on_error == expression_policy::null) return batch::make_state(cell_state::null);
+      const bool found_by_all = place_.mode == route_mode::upsert && place_.input->key.empty();
+      // What cannot be made of an old row did not go out when it was new.
+      if (old_ && !found_by_all) return batch::make_state(cell_state::absent);
+      throw;
     }
     return rows.add_value(text_);
   }
@@ -117,6 +130,7 @@ class flatten final : public transform {
   bool keep_;
   std::vector<sql::evaluation> fields_;
   std::string text_;
+  bool old_ = false; ///< the row at hand is an old one
 };
 
 class flatten_type final : public transform_type {

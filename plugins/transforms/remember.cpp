@@ -198,6 +198,8 @@ class remember_type final : public transform_type {
     return std::make_unique<remember>(p, !before_.empty());
   }
 
+  bool completes_table() const override { return before_.empty(); }
+
   std::string text() const override {
     return before_.empty() ? "remember the last row of each key"
                            : "remember the last row of each key, old values in " + before_ + "*";

@@ -109,6 +109,14 @@ class RouteHistories : public pipeline_fixture, public testing::WithParamInterfa
     targets_.push_back(
         {"SELECT id * 10 - 3, n, body FROM shard_2.t WHERE id % 5 <> 2", "k, n, body", "moved"});
 
+    where = "coalesce(length(body), n) % 3 <> 1";
+    add("from = \"shard_1.t\"\nto = \"kept\"\n" + toml(where)
+        + "columns = [\"id\", \"n\", { name = \"size\", expr = \"length(body) + n\" }]\n"
+          "transform = [\"last\"]");
+    text.rest = "[transform.last]\ntype = \"remember\"\n";
+    targets_.push_back(
+        {"SELECT id, n, length(body) + n FROM shard_1.t WHERE " + where, "id, n, size", "kept"});
+
     const auto line = number(40);
     add("from = \"public.log\"\nwhere = \"a < " + line + " AND b IS NOT NULL\"");
     targets_.push_back(

@@ -77,6 +77,25 @@ TEST_F(StarrocksEngine, BadRowsGoToTheDeadLettersAndThePipelineGoesOn) {
   stop();
 }
 
+TEST_F(StarrocksEngine, RowsThatATransformRefusesGoToTheDeadLettersAndThePipelineGoesOn) {
+  source(
+      "CREATE TABLE t (id int PRIMARY KEY, doc jsonb); INSERT INTO t VALUES (1, '{\"n\": \"x\"}'), "
+      "(2, '{\"n\": 2}')");
+  text.sinks["dwh"] += "dead_letter = \"leat_dead_letter\"\n";
+  text.routes[0] += "\non_error = \"dead_letter\"\ntransform = \"fl\"";
+  text.rest = "[transform.fl]\ntype = \"flatten\"\ncolumn = \"doc\"\nfields = [\"n::int\"]\n";
+  start();
+  wait_until_caught_up();
+  source("UPDATE t SET doc = '{\"n\": 1}' WHERE id = 1; UPDATE t SET doc = '{\"n\": []}' WHERE id "
+         "= 2");
+  wait_until_caught_up();
+  EXPECT_EQ(rows_of("id, doc_n", "t"), "1|1 2|2");
+  EXPECT_EQ(rows_of("`key`, reason", "leat_dead_letter", "CAST(`key` AS VARCHAR)"),
+            "{\"id\": \"1\"}|transform fl: invalid input syntax for type integer: \"x\" "
+            "{\"id\": \"2\"}|transform fl: invalid input syntax for type integer: \"[]\"");
+  stop();
+}
+
 TEST_F(StarrocksEngine, DropLeavesTheRowsAndNoRecord) {
   source("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   ASSERT_EQ(catch_up().status.code, 0);

@@ -14,7 +14,9 @@ namespace {
 
 class Transforms : public pipeline_fixture {
  protected:
-  Transforms() { text.sinks.erase("pg"); }
+  Transforms() : pg_sink_(text.sinks.at("pg")) { text.sinks.erase("pg"); }
+
+  const std::string pg_sink_; ///< lines of [sink.pg], for tests that want it
 
   /// configs/NAME as it stands but for its addresses, until it has caught up.
   void run_shipped(const std::string& name, const std::string& sink) {
@@ -94,6 +96,8 @@ TEST_F(Transforms, ChainsFollowRandomChangesOverRestarts) {
       "transform = [\"last\", \"dd\"]",
       "from = \"public.item\"\nto = \"tags\"\ncolumns = [\"id\", \"name\", \"tags\"]\ntransform = "
       "[\"ex\"]",
+      "from = \"public.item\"\nto = \"soft_tags\"\ncolumns = [\"id\", \"tags\"]\n"
+      "delete = \"soft\"\ntransform = [\"ex\"]",
       "from = \"public.item\"\nto = \"flat\"\ncolumns = [\"id\", \"doc\"]\ntransform = [\"fl\", "
       "\"up\"]",
       "from = \"public.item\"\nto = \"hashed\"\ncolumns = [\"id\", \"note\"]\ntransform = "
@@ -155,10 +159,59 @@ TEST_F(Transforms, ChainsFollowRandomChangesOverRestarts) {
   expect("SELECT id, name, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, 'null')) "
          "WITH ORDINALITY e(value, n)",
          "SELECT id, name, tags, tags_index FROM tags");
+  expect("SELECT id, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, 'null')) "
+         "WITH ORDINALITY e(value, n)",
+         "SELECT id, tags, tags_index FROM soft_tags WHERE NOT _leat_deleted");
   expect("SELECT id, doc->>'city', (doc->>'n')::int FROM item",
          "SELECT id, the_city, num FROM flat");
   expect("SELECT count(*), count(note), sum(length(note)) FROM item",
          "SELECT count(*), count(note), sum(length(note)) FROM hashed");
+}
+
+TEST_F(Transforms, RowsThatTheyCannotTakeGoToTheDeadLettersOfEachSink) {
+  text.sinks["pg"] = pg_sink_ + "\ndead_letter = \"bad\"";
+  text.sinks["lite"] += "\ndead_letter = \"bad\"";
+  source("CREATE TABLE item (id int PRIMARY KEY, tags jsonb, doc text);"
+         "INSERT INTO item VALUES (1, '[\"a\"]', '{\"n\": 1}'), (2, '{}', '{\"n\": \"x\"}'),"
+         " (3, '[\"b\", \"c\"]', 'no json')");
+  for (const std::string sink : {"lite", "pg"}) {
+    const std::string common =
+        "from = \"public.item\"\nsink = \"" + sink + "\"\non_error = \"dead_letter\"\n";
+    text.routes.push_back(common
+                          + "to = \"tags\"\ncolumns = [\"id\", \"tags\"]\n"
+                            "transform = \"ex\"");
+    text.routes.push_back(common
+                          + "to = \"flat\"\ncolumns = [\"id\", \"doc\"]\n"
+                            "transform = \"fl\"");
+  }
+  text.rest = "[transform.ex]\ntype = \"explode\"\ncolumn = \"tags\"\n"
+              "[transform.fl]\ntype = \"flatten\"\ncolumn = \"doc\"\nfields = [\"n::int\"]\n";
+  start();
+  wait_until_caught_up();
+  source("UPDATE item SET tags = '[\"z\"]', doc = '{\"n\": 4}' WHERE id = 2;"
+         "UPDATE item SET tags = '7' WHERE id = 3; UPDATE item SET id = 5, doc = '[' WHERE id = 1");
+  wait_until_caught_up();
+  kill();
+  start();
+  wait_until_caught_up();
+  stop();
+  const auto expect = [&](const auto& at) {
+    EXPECT_EQ(at("SELECT id, tags, tags_index FROM tags"),
+              (text_rows{{"2", "z", "1"}, {"3", "b", "1"}, {"3", "c", "2"}, {"5", "a", "1"}}));
+    EXPECT_EQ(at("SELECT id, doc_n FROM flat"), (text_rows{{"2", "4"}}));
+    const std::string array = "transform ex: the value of column `tags` is not an array";
+    const std::string number = "transform fl: invalid input syntax for type integer: \"x\"";
+    const std::string json = "transform fl: invalid input syntax for type json";
+    EXPECT_EQ(at("SELECT target, CAST(\"key\" AS text), reason FROM bad"),
+              (text_rows{{"flat", R"({"id":"2"})", number},
+                         {"flat", R"({"id":"3"})", json},
+                         {"flat", R"({"id":"3"})", json},
+                         {"flat", R"({"id":"5"})", json},
+                         {"tags", R"({"id":"2"})", array},
+                         {"tags", R"({"id":"3"})", array}}));
+  };
+  expect([&](const std::string& sql) { return lite(sql); });
+  expect([&](const std::string& sql) { return pg(sql); });
 }
 
 TEST_F(Transforms, StandInThePlanAndAreRefusedWhenTheyChange) {

@@ -102,6 +102,17 @@ int process(leat_context* c, void*, const leat_batch* b) {
   }
   if (what == "state unasked") c->host->put(c, "k", 1, "v", 1);
   if (what == "describes in process") c->host->pass_column(c, 0);
+  if (what == "rejects some") {
+    for (std::uint32_t i = 0; i < b->count; ++i) {
+      const auto* row = leat_change_at(b, i)->new_row;
+      const bool bad = row != nullptr && leat_size(row[2]) > 0 && leat_data(b, row[2])[0] == '-';
+      if (bad)
+        c->host->reject(c, i, "its phone is negative");
+      else
+        c->host->keep(c, i);
+    }
+    return 0;
+  }
   if (what == "rejects") return c->host->reject(c, 0, "its phone has no country");
   if (what == "asks") return c->host->ask(c, 0);
   if (what == "hangs") sleep_for_long();

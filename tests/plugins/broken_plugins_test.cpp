@@ -189,6 +189,19 @@ TEST_F(BrokenPlugins, ARejectedRowIsNamed) {
   EXPECT_EQ(e.where(), "transform tested of public.people to people, row id = 1");
 }
 
+TEST_F(BrokenPlugins, RowsThatAreRejectedBecomeLettersAndTheKeysTheyLeaveGo) {
+  on_error = expression_policy::dead_letter;
+  const auto t = make(sound("rejects some"), people());
+  auto rows = batch_builder(people());
+  rows.insert({1, "Ada", "-1"}).insert({2, "Eve", "2"});
+  rows.update({2, absent, absent}, {3, "Eve", "-2"}).insert({4, "Bob", "4"});
+  rows.update({4, "Bob", "-4"});
+  EXPECT_THAT(lines_of(apply(*t, rows)),
+              testing::ElementsAre("insert 2|Eve|2", "remove <- 2|-|-", "insert 4|Bob|4"));
+  EXPECT_THAT(letters, testing::ElementsAre("1: its phone is negative", "3: its phone is negative",
+                                            "4: its phone is negative"));
+}
+
 TEST_F(BrokenPlugins, ARowCanBeAskedForAgain) {
   const auto t = make(sound("asks"), people());
   auto rows = batch_builder(people());

@@ -182,6 +182,29 @@ TEST_F(PipelinePlugins, ARowThatItRejectsIsNamed) {
   EXPECT_THAT(failed.err, HasSubstr("row id = "));
 }
 
+TEST_F(PipelinePlugins, RowsThatItRejectsGoToTheDeadLettersOnce) {
+  through_broken();
+  text.sinks["lite"] += "\ndead_letter = \"bad\"";
+  text.routes[0] += "\non_error = \"dead_letter\"";
+  source("UPDATE people SET phone = '-' || phone WHERE id IN (7, 9)");
+  start({{"BROKEN_HOW", "rejects some"}});
+  wait_until_caught_up();
+  source("UPDATE people SET id = 700, phone = '-7' WHERE id = 70");
+  source("UPDATE people SET phone = '09' WHERE id = 9; INSERT INTO people VALUES (500, 'e', '5')");
+  wait_until_caught_up();
+  kill();
+  start({{"BROKEN_HOW", "rejects some"}});
+  wait_until_caught_up();
+  stop();
+  EXPECT_EQ(lite("SELECT target, \"key\", reason FROM bad"),
+            (text_rows{{"people", R"({"id":"7"})", "transform b: its phone is negative"},
+                       {"people", R"({"id":"700"})", "transform b: its phone is negative"},
+                       {"people", R"({"id":"9"})", "transform b: its phone is negative"}}));
+  EXPECT_EQ(
+      lite("SELECT id, name, phone FROM people"),
+      lite_like(source_rows("SELECT id::text, name, phone FROM people WHERE id NOT IN (7, 700)")));
+}
+
 TEST_F(PipelinePlugins, OneThatHangsEndsTheProcessAndLosesNothing) {
   through_broken("timeout = \"300ms\"\n");
   expect_fails_and_goes_on("hangs", "process() has taken longer than 300ms");

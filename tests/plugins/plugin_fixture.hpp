@@ -92,6 +92,12 @@ class plugin_fixture : public testing::Test {
     described = type->describe({input, mode, false});
     transform_place place{input, described.rows, mode,
                           "transform tested of public.people to people"};
+    place.from = described.from;
+    place.on_error = on_error;
+    if (on_error == expression_policy::dead_letter)
+      place.keep_letter = [this](const batch& rows, const change& c, const std::string& reason) {
+        letters.push_back(std::string(rows.text(rows.new_row(c)[0])) + ": " + reason);
+      };
     if (described.keeps_state) place.state = &state;
     place.ask = [this](const batch& rows, std::span<const cell> cells) {
       asked.push_back(std::string(rows.text(cells[0])));
@@ -129,6 +135,8 @@ class plugin_fixture : public testing::Test {
   transform_output described;
   state_in_memory state;
   std::vector<std::string> asked;
+  expression_policy on_error = expression_policy::stop;
+  std::vector<std::string> letters;
 };
 
 } // namespace leat::test

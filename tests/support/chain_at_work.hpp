@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "dataflow/shaping.hpp"
 #include "dataflow/transform_chain.hpp"
 #include "plugins/transforms/built_in.hpp"
 #include "tests/support/batch_builder.hpp"
@@ -60,15 +61,17 @@ inline transform_section hash_of(std::vector<std::string> columns,
 /// NULL.
 class chain_at_work {
  public:
-  chain_at_work(route inner, const std::vector<transform_section>& sections) {
+  chain_at_work(route inner, const std::vector<transform_section>& sections,
+                expression_policy on_error = expression_policy::stop) {
     std::vector<named_transform> types;
     for (const auto& s : sections)
       types.push_back({s.options().name, transforms::make_built_in(s.options())});
-    route_ = share(plan_transforms(share(std::move(inner)), types));
+    route_ = share(plan_transforms(share(std::move(inner)), types, on_error));
     begin();
   }
-  chain_at_work(const schema_ptr& table, const std::vector<transform_section>& sections)
-      : chain_at_work(route_of(table), sections) {}
+  chain_at_work(const schema_ptr& table, const std::vector<transform_section>& sections,
+                expression_policy on_error = expression_policy::stop)
+      : chain_at_work(route_of(table), sections, on_error) {}
 
   const route& planned() const { return *route_; }
   std::vector<std::string> columns() const {
@@ -78,8 +81,7 @@ class chain_at_work {
   }
 
   std::vector<std::string> run(batch_builder& built) {
-    const auto rows = built.build();
-    const auto made = chain_->apply(*rows, all_changes(*rows));
+    const auto made = transformed(built.build());
     std::vector<std::string> lines;
     if (!made) return lines;
     for (const auto& c : made->changes) {
@@ -93,9 +95,32 @@ class chain_at_work {
   }
 
   std::vector<std::vector<std::string>> asked() { return chain_->take_asked(); }
+  /// "KEY ROW: REASON" of each.
+  std::vector<std::string> letters() {
+    std::vector<std::string> lines;
+    for (const auto& l : chain_->take_letters())
+      lines.push_back(l.key + " " + l.row + ": " + l.reason);
+    return lines;
+  }
   std::size_t keys(std::size_t place) { return states_[place].values.size(); }
 
  private:
+  /// What a sink does to rows of the table.
+  batch_ptr transformed(batch_ptr rows) {
+    auto changes = all_changes(*rows);
+    if (chain_->completes_table()) {
+      rows = chain_->complete(*rows, changes);
+      if (!rows) return nullptr;
+      changes = all_changes(*rows);
+    }
+    if (const auto& inner = route_->chain->inner; inner->shape) {
+      auto shaped = shaping(inner).apply(rows, changes);
+      rows = std::move(shaped.rows);
+      changes = std::move(shaped.changes);
+    }
+    return chain_->apply(*rows, changes);
+  }
+
   void begin() {
     chain_ = std::make_unique<transform_chain>(
         route_,

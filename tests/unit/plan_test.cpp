@@ -350,6 +350,12 @@ const wrong_route wrong_routes[] = {
        f.routes[0].to = "bad";
      },
      "the target name `bad` is leat's own"},
+    {"CaptureThatThePatternHasNot",
+     [](auto& f) {
+       f.routes[0].from = {"crm.*"};
+       f.routes[0].to = "of_{1}_{2}";
+     },
+     "`to` names {2}, and the pattern of `from` that takes the table has one star"},
     {"SqliteTarget", [](auto& f) { f.routes[0].to = "sqlite_x"; }, "is SQLite's own"},
     {"ReservedColumnOfAppend",
      [](auto& f) {

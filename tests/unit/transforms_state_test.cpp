@@ -3,6 +3,7 @@
 
 #include "dataflow/append_row.hpp"
 #include "dataflow/error.hpp"
+#include "dataflow/route_shape.hpp"
 #include "plugins/transforms/elements.hpp"
 #include "tests/support/chain_at_work.hpp"
 
@@ -191,6 +192,44 @@ TEST(Remember, KeepsRowsReadableWhenColumnsComeAndGo) {
   EXPECT_THAT(run(later, second.update({1, unchanged, "m"})), ElementsAre("1", "large", "m"));
 }
 
+/// Rows of `items` with a large body, and its size.
+route large_items(route_mode mode = route_mode::upsert) {
+  auto r = test::route_of(items());
+  r.mode = mode;
+  r.shape = make_shape({"length(body) > 2", {}, {{"size", "length(body)", ""}}, {}}, items());
+  r.schema = shaped_schema(*r.shape);
+  r.columns = {{"id", 0}, {"name", 1}, {"size", 3}};
+  return r;
+}
+
+TEST(Remember, ThatStandsFirstFillsWhatExpressionsRead) {
+  chain_at_work chain(large_items(), {transform_section("remember")});
+  EXPECT_TRUE(chain.planned().chain->completes_table());
+  EXPECT_THAT(
+      chain.run(change()
+                    .insert({1, "a", "xxx"})
+                    .insert({2, "a", "x"})
+                    .update({1, "b", unchanged})
+                    .update({2, "b", unchanged})
+                    .update({2, "b", "xxxx"})
+                    .update({2, absent, absent}, {3, "c", unchanged})
+                    .update({1, "b", "x"})),
+      ElementsAre("i 1|a|3", "u 1|b|3", "d 2|-|-", "u 2|b|4", "u 3|c|4 <- 2|-|-", "d 1|-|-"))
+      << "rows that do not match are remembered, too";
+  EXPECT_THAT(chain.asked(), IsEmpty());
+  EXPECT_THAT(chain.run(change().update({9, "z", unchanged})), ElementsAre("d 9|z|-"));
+  EXPECT_THAT(chain.asked(), ElementsAre(ElementsAre("9")));
+  EXPECT_THAT(chain.run(change().read({9, "z", "xxxxx"}).update({9, "y", unchanged})),
+              ElementsAre("r 9|z|5", "u 9|y|5"));
+}
+
+TEST(Remember, ThatStandsFirstLetsTheSnapshotBringEveryRow) {
+  const auto r = std::make_shared<const route>(large_items());
+  EXPECT_NE(condition_at_source({r}), "");
+  chain_at_work chain(large_items(), {transform_section("remember")});
+  EXPECT_EQ(condition_at_source({std::make_shared<const route>(chain.planned())}), "");
+}
+
 schema_ptr carts() {
   return test::table("public.carts")
       .column("id", value_class::int4)
@@ -237,6 +276,33 @@ TEST_F(Explode, ARowThatGoesOrMovesTakesItsElementsAlong) {
               ElementsAre("d 1|-|-|1", "d 1|-|-|2", "i 2|a|x|1"));
   EXPECT_THAT(chain_.run(cart().remove({2, absent, absent})), ElementsAre("d 2|-|-|1"));
   EXPECT_EQ(chain_.keys(0), 0U);
+}
+
+TEST_F(Explode, AValueThatIsNoArrayBecomesALetterAndTheElementsStay) {
+  chain_at_work chain(carts(), {transform_section("explode").set("column", {"goods"})},
+                      expression_policy::dead_letter);
+  chain.run(cart().insert({1, R"(["a", "b"])", "x"}));
+  EXPECT_THAT(chain.run(cart().update({1, "7", "y"}).insert({2, R"(["c"])", "x"})),
+              ElementsAre("i 2|c|x|1"));
+  EXPECT_THAT(chain.letters(),
+              ElementsAre(R"({"id":"1"} {"id":"1","goods":"7","who":"y"}: transform explode: )"
+                          "the value of column `goods` is not an array"));
+  EXPECT_THAT(chain.run(cart().update({1, unchanged, "z"})), IsEmpty())
+      << "those elements are not of the array that was left alone";
+  EXPECT_THAT(chain.asked(), ElementsAre(ElementsAre("1")));
+  EXPECT_THAT(chain.run(cart().update({1, R"(["d"])", "z"})),
+              ElementsAre("u 1|d|z|1", "d 1|-|-|2"));
+  EXPECT_THAT(chain.run(cart().update({1, absent, absent}, {3, "7", "y"})),
+              ElementsAre("d 1|-|-|1"))
+      << "the key that the row left";
+  EXPECT_EQ(chain.letters().size(), 1U);
+}
+
+TEST_F(Explode, AValueThatIsNoArrayHasNoElementsWhereErrorsGiveNull) {
+  chain_at_work chain(carts(), {transform_section("explode").set("column", {"goods"})},
+                      expression_policy::null);
+  chain.run(cart().insert({1, R"(["a"])", "x"}));
+  EXPECT_THAT(chain.run(cart().update({1, "7", "y"})), ElementsAre("d 1|-|-|1"));
 }
 
 TEST_F(Explode, AMissingElementIsAskedForByTheRow) {

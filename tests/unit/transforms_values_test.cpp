@@ -187,7 +187,30 @@ TEST(Flatten, ThatCannotStopsWithTheRow) {
   EXPECT_THAT(refusal([&] {
                 chain.run(batch_builder(documents()).insert({7, R"({"sum": "many"})", 3}));
               }),
-              testing::AllOf(HasSubstr("many"), HasSubstr("row 7")));
+              testing::AllOf(HasSubstr("many"), HasSubstr("row id = 7")));
+}
+
+TEST(Flatten, ThatCannotMakesALetterWhereTheRouteSaysSo) {
+  chain_at_work chain(documents(), {flattened({"sum::int"})}, expression_policy::dead_letter);
+  EXPECT_THAT(chain.run(batch_builder(documents())
+                            .insert({1, R"({"sum": "many"})", 3})
+                            .insert({2, R"({"sum": 5})", 4})
+                            .update({2, absent, absent}, {3, R"({"sum": "x"})", 4})
+                            .update({1, R"({"sum": "many"})", 3}, {1, R"({"sum": 6})", 3},
+                                    old_row_kind::full)
+                            .remove({1, R"({"sum": "y"})", 3}, old_row_kind::full)),
+              ElementsAre("i 2|4|5", "d 2|-|-", "u 1|3|6 <- 1|3|-", "d 1|3|-"))
+      << "the key that a row left is removed, and old rows are not judged again";
+  EXPECT_THAT(chain.letters(),
+              ElementsAre(HasSubstr(R"({"id":"1"} {"id":"1","doc":"{\"sum\": \"many\"}","n":"3"}: )"
+                                    "transform flatten: invalid input syntax for type integer"),
+                          HasSubstr(R"({"id":"3"} )")));
+}
+
+TEST(Flatten, ThatCannotGivesNullWhereTheRouteSaysSo) {
+  chain_at_work chain(documents(), {flattened({"sum::int"})}, expression_policy::null);
+  EXPECT_THAT(chain.run(batch_builder(documents()).insert({1, R"({"sum": "many"})", 3})),
+              ElementsAre("i 1|3|NULL"));
 }
 
 } // namespace
