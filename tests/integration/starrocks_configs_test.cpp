@@ -58,7 +58,7 @@ class StarrocksConfigs : public starrocks_pipeline {
     process_options with_password;
     with_password.environment = {{"WAREHOUSE_PASSWORD", cluster().password}};
     process child({leat_program(), "run", path.string(), "--until", "caught-up"}, with_password);
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(2);
     std::optional<exit_status> ended;
     // An idle source is caught up with later only.
     while (!(ended = child.wait(std::chrono::milliseconds(100)))
