@@ -202,8 +202,6 @@ class Cluster:
                 continue
             if not re.search(fault.op[4:], sql, re.I | re.S):
                 continue
-            fault.hits += 1
-            if fault.hits >= fault.nth:
-                fault.struck += 1
+            if fault.strikes():
                 return fault
         return None

@@ -52,6 +52,14 @@ class Fault:
             and fnmatch.fnmatchcase(table, self.table)
         )
 
+    def strikes(self) -> bool:
+        """Counts a hit."""
+        self.hits += 1
+        if self.hits < self.nth:
+            return False
+        self.struck += 1
+        return True
+
     @property
     def spent(self) -> bool:
         return self.times >= 0 and self.struck >= self.times
@@ -81,9 +89,7 @@ class Faults:
         for fault in self.ordered:
             if fault.spent or not fault.matches(node, op, phase, label, table):
                 continue
-            fault.hits += 1
-            if fault.hits >= fault.nth:
-                fault.struck += 1
+            if fault.strikes():
                 return fault
         return None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .faults import Fault, Faults, hang
+from .listener import Listener
 
 CHUNK = 1 << 20
 REASONS = {200: "OK", 307: "Temporary Redirect", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed",
@@ -255,36 +256,16 @@ class Connection:
         self.writer.transport.abort()
 
 
-class HttpNode:
-    """A listening address. `handle(request)` answers; `classify(request)` names the operation."""
+class HttpNode(Listener):
+    """An HTTP address. `handle(request)` answers; `classify(request)` names the operation."""
+
+    read_limit = 4 * CHUNK
 
     def __init__(self, name: str, faults: Faults, wire, handle, classify, header_limit, on_fatal):
+        super().__init__()
         self.name, self.faults, self.wire = name, faults, wire
         self.handle, self.classify, self.header_limit, self.on_fatal = handle, classify, header_limit, on_fatal
-        self.port = 0
-        self.tls = None
         self.connection_numbers = itertools.count(1)
-        self.server: asyncio.Server | None = None
-        self.tasks: set[asyncio.Task] = set()
 
-    async def start(self, port: int) -> None:
-        self.server = await asyncio.start_server(self._accept, "127.0.0.1", port, limit=4 * CHUNK, ssl=self.tls)
-        self.port = self.server.sockets[0].getsockname()[1]
-
-    async def _accept(self, reader, writer) -> None:
-        task = asyncio.current_task()
-        self.tasks.add(task)
-        try:
-            await Connection(self, reader, writer).serve()
-        except asyncio.CancelledError:
-            writer.transport.abort()
-        finally:
-            self.tasks.discard(task)
-
-    async def stop(self) -> None:
-        """Closes the address and cuts whoever is connected."""
-        if self.server is not None:
-            self.server.close()
-            self.server = None
-        for task in [task for task in self.tasks if task is not asyncio.current_task()]:
-            task.cancel()
+    async def serve(self, reader, writer) -> None:
+        await Connection(self, reader, writer).serve()

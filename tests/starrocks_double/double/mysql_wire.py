@@ -8,6 +8,7 @@ import traceback
 from dataclasses import dataclass, field
 
 from .catalog import Refused
+from .listener import Listener
 
 SERVER_VERSION = b"8.0.33"
 LONG_PASSWORD, FOUND_ROWS, LONG_FLAG, WITH_DB = 0x1, 0x2, 0x4, 0x8
@@ -249,35 +250,17 @@ def encoded(cell) -> bytes:
     return cell if isinstance(cell, bytes) else str(cell).encode()
 
 
-class MySqlServer:
+class MySqlServer(Listener):
     """The query port of one FE."""
 
     def __init__(self, name: str, open_session, password_of):
+        super().__init__()
         self.name, self.open_session, self.password_of = name, open_session, password_of
-        self.port = 0
-        self.tls = None
-        self.server: asyncio.Server | None = None
-        self.tasks: set[asyncio.Task] = set()
         self.connections = 0
 
-    async def start(self, port: int) -> None:
-        self.server = await asyncio.start_server(self._accept, "127.0.0.1", port)
-        self.port = self.server.sockets[0].getsockname()[1]
+    def _tls_from_the_start(self):
+        return None  # a client asks for it after the greeting
 
-    async def _accept(self, reader, writer) -> None:
-        task = asyncio.current_task()
-        self.tasks.add(task)
+    async def serve(self, reader, writer) -> None:
         self.connections += 1
-        try:
-            await MySqlConnection(self, reader, writer, self.connections).serve()
-        except asyncio.CancelledError:
-            writer.transport.abort()
-        finally:
-            self.tasks.discard(task)
-
-    async def stop(self) -> None:
-        if self.server is not None:
-            self.server.close()
-            self.server = None
-        for task in [task for task in self.tasks if task is not asyncio.current_task()]:
-            task.cancel()
+        await MySqlConnection(self, reader, writer, self.connections).serve()
