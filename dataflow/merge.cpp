@@ -1,5 +1,7 @@
 #include "dataflow/merge.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "dataflow/error.hpp"
@@ -72,9 +74,7 @@ std::vector<std::string> key_names(const route& r) {
 }
 
 std::string listed(const std::vector<std::string>& names) {
-  std::string out;
-  for (const auto& n : names) out += (out.empty() ? "" : ", ") + n;
-  return "(" + out + ")";
+  return fmt::format("({})", fmt::join(names, ", "));
 }
 
 const target_column* column_named(const route& r, const std::string& name) {

@@ -1,5 +1,7 @@
 #include "plugins/postgres/key_range.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "plugins/postgres/connection.hpp"
@@ -26,15 +28,6 @@ std::string comparison(const key_column& column, const char* name, const std::st
          + literal(column, text);
 }
 
-std::string joined(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const auto& part : parts) {
-    if (!out.empty()) out += ", ";
-    out += part;
-  }
-  return out;
-}
-
 bool same_operators(const key_columns& key) {
   return std::all_of(key.begin(), key.end(),
                      [&](const auto& column) { return column.operators == key[0].operators; });
@@ -56,7 +49,8 @@ std::string compared(const key_columns& key, const std::vector<std::string>& bou
   std::vector<std::string> names, literals;
   for (const auto& column : key) names.push_back(quote_identifier(column.name));
   for (std::size_t i = 0; i < key.size(); ++i) literals.push_back(literal(key[i], bound[i]));
-  return "(" + joined(names) + ") " + operator_of(key[0], last) + " (" + joined(literals) + ")";
+  return fmt::format("({}) {} ({})", fmt::join(names, ", "), operator_of(key[0], last),
+                     fmt::join(literals, ", "));
 }
 
 } // namespace
@@ -76,7 +70,7 @@ std::string ordering(const key_columns& key) {
     if (!column.operators.empty()) part += " USING " + operator_of(column, "<");
     parts.push_back(std::move(part));
   }
-  return joined(parts);
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string one_of(const key_columns& key, const std::string& table,
@@ -85,7 +79,7 @@ std::string one_of(const key_columns& key, const std::string& table,
   for (const auto& texts : keys) {
     std::vector<std::string> values;
     for (std::size_t i = 0; i < key.size(); ++i) values.push_back(typed(key[i], texts[i]));
-    rows.push_back("(" + joined(values) + ")");
+    rows.push_back(fmt::format("({})", fmt::join(values, ", ")));
   }
   std::vector<std::string> names;
   std::string condition;
@@ -95,8 +89,8 @@ std::string one_of(const key_columns& key, const std::string& table,
     condition += table + "." + quote_identifier(key[i].name) + " " + operator_of(key[i], "=")
                  + " leat_keys.k" + std::to_string(i);
   }
-  return "EXISTS (SELECT FROM (VALUES " + joined(rows) + ") AS leat_keys (" + joined(names)
-         + ") WHERE " + condition + ")";
+  return fmt::format("EXISTS (SELECT FROM (VALUES {}) AS leat_keys ({}) WHERE {})",
+                     fmt::join(rows, ", "), fmt::join(names, ", "), condition);
 }
 
 } // namespace leat::postgres
