@@ -6,6 +6,7 @@
 #include "actors/status_server.hpp"
 #include "cli/commands.hpp"
 #include "dataflow/error.hpp"
+#include "dataflow/nearest_name.hpp"
 #include "state/checkpoint_store.hpp"
 
 namespace leat::cli {
@@ -57,15 +58,17 @@ std::string left_or_dropped(const std::string& name, bool made) {
 }
 
 bool confirmed(const pipeline_file& file, const pipeline_identity& identity) {
-  std::printf("This drops slot %s, publication %s, the progress at %zu targets and %s.\n"
+  std::vector<std::string> sinks;
+  for (const auto& s : file.sinks) sinks.push_back(s.name);
+  std::printf("This drops slot %s, publication %s, the progress at %s and %s.\n"
               "Tables at the targets stay, with their rows.\n"
               "Type the pipeline's name to go on: ",
               left_or_dropped(identity.slot, identity.made_slot).c_str(),
               left_or_dropped(identity.publication, identity.made_publication).c_str(),
-              file.sinks.size(), file.state.c_str());
+              join_names(sinks, "and").c_str(), file.state.c_str());
   std::fflush(stdout);
   std::string answer;
-  std::getline(std::cin, answer);
+  if (!std::getline(std::cin, answer)) std::puts("");
   return answer == file.name;
 }
 
@@ -97,10 +100,9 @@ int drop(const common_options& o) {
   const auto found = find_belongings(file);
   const auto& identity = found.identity;
   auto lock = lock_state(file, found);
-  if (!o.yes && !confirmed(file, identity)) {
-    std::puts("nothing was dropped");
-    return 0;
-  }
+  if (!o.yes && !confirmed(file, identity))
+    throw error(error_kind::usage, "nothing was dropped: the answer is not the pipeline's name",
+                "leat drop", "type " + file.name + ", or give --yes");
   const auto gone = drop_at_source(file, identity);
   tell("slot", identity.slot, identity.made_slot, gone.slot);
   tell("publication", identity.publication, identity.made_publication, gone.publication);
@@ -109,10 +111,8 @@ int drop(const common_options& o) {
     std::printf("progress at sink %s: dropped\n", s.name.c_str());
   }
   lock.reset();
-  std::filesystem::remove_all(file.state);
-  std::printf("state %s: dropped\n"
-              "Tables at the targets stay: empty them before the pipeline is run again.\n",
-              file.state.c_str());
+  tell("state", file.state, true, std::filesystem::remove_all(file.state) != 0);
+  std::puts("Tables at the targets stay: empty them before the pipeline is run again.");
   return 0;
 }
 

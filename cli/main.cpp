@@ -4,7 +4,9 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "dataflow/error.hpp"
@@ -30,6 +32,7 @@ struct command_line {
   command_line() {
     app.require_subcommand(1);
     app.set_help_flag("-h,--help", "prints this");
+    app.set_version_flag("--version", "leat " LEAT_VERSION, "the same as the command version");
     with_json(add("check",
                   "what is wrong with file, source, sinks and types, and what mends each; "
                   "changes nothing",
@@ -96,6 +99,22 @@ const CLI::App* find_command(const CLI::App& app, const std::string& name) {
   return found.empty() ? nullptr : found.front();
 }
 
+/// Of the first word that looks like an option and is none of the command's.
+std::optional<int> unknown_option(const CLI::App& command, int argc, char** argv) {
+  std::vector<std::string> known;
+  for (const auto* o : command.get_options())
+    for (const auto& name : o->get_lnames()) known.push_back("--" + name);
+  for (int i = 2; i < argc; ++i) {
+    const std::string word(argv[i], std::strcspn(argv[i], "="));
+    if (!word.starts_with("--") || std::ranges::find(known, word) != known.end()) continue;
+    const auto near = leat::nearest_names(word, known);
+    return misused("`" + command.get_name() + "` has no option " + word,
+                   near.empty() ? "see `leat help " + command.get_name() + "`"
+                                : "did you mean " + near.front() + "?");
+  }
+  return std::nullopt;
+}
+
 int print_help(const command_line& line) {
   const auto& topic = line.topic;
   if (topic.empty()) {
@@ -119,12 +138,13 @@ int dispatch(int argc, char** argv) {
     return no_such_command(line.app, argv[1]);
   try {
     line.app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& e) {
+  } catch (const CLI::Success& e) { // help or version
     return line.app.exit(e);
   } catch (const CLI::ParseError& e) {
-    const bool known = argc > 1 && find_command(line.app, argv[1]) != nullptr;
-    return misused(e.what(),
-                   known ? "see `leat help " + std::string(argv[1]) + "`" : "see `leat help`");
+    const auto* command = argc > 1 ? find_command(line.app, argv[1]) : nullptr;
+    if (command == nullptr) return misused(e.what(), "see `leat help`");
+    if (const auto wrong = unknown_option(*command, argc, argv)) return *wrong;
+    return misused(e.what(), "see `leat help " + command->get_name() + "`");
   }
   for (const auto& [command, execute] : line.commands)
     if (*command) return execute(line.options);

@@ -38,6 +38,13 @@ std::string wrong_if_empty(const std::string& text) {
   return text.empty() ? "the text is empty" : "";
 }
 
+std::string wrong_url(const std::string& text) {
+  const bool uri = text.starts_with("postgresql://") || text.starts_with("postgres://");
+  if (uri || text.find('=') != text.npos) return "";
+  return "it is neither postgresql://USER@HOST/DATABASE nor keywords like host=HOST "
+         "dbname=DATABASE";
+}
+
 std::string wrong_table_pattern(const std::string& text) {
   try {
     table_pattern{text};

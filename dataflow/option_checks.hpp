@@ -8,6 +8,8 @@ namespace leat {
 
 std::string wrong_pipeline_name(const std::string&);
 std::string wrong_slot_name(const std::string&);
+/// Neither a URI nor keywords: libpq would take it for the name of a database.
+std::string wrong_url(const std::string&);
 /// A name that PostgreSQL would cut off or refuse.
 std::string wrong_identifier(const std::string&);
 std::string wrong_if_empty(const std::string&);

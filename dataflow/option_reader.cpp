@@ -22,24 +22,27 @@ bool contains(const std::vector<std::string_view>& all, const std::string& one) 
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
+[[noreturn]] void out_of_bounds(const option& declared, bool small, const std::string& where,
+                                const std::string& key) {
+  const auto number = [&](std::uint64_t n) { return format_number(declared.kind, n); };
+  const bool unlimited = declared.most == option{}.most;
+  fail_option(
+      where, key,
+      "the value is out of bounds: it must be "
+          + (small ? "at least " + number(declared.least) : "at most " + number(declared.most)),
+      "write " + number(declared.least)
+          + (unlimited ? " or more" : " to " + number(declared.most)));
+}
+
 void check_bounds(const option& declared, std::uint64_t value, const std::string& where,
                   const std::string& key) {
   if (value >= declared.least && value <= declared.most) return;
-  const bool small = value < declared.least;
-  fail_option(where, key,
-              "the value is out of bounds: it must be "
-                  + std::string(small ? "at least " : "at most ")
-                  + format_number(declared.kind, small ? declared.least : declared.most),
-              std::string(declared.sentence));
+  out_of_bounds(declared, value < declared.least, where, key);
 }
 
 std::uint64_t checked_integer(const option& declared, std::int64_t value, const std::string& where,
                               const std::string& key) {
-  if (value < 0)
-    fail_option(where, key,
-                "the value is out of bounds: it must be at least "
-                    + format_number(declared.kind, declared.least),
-                std::string(declared.sentence));
+  if (value < 0) out_of_bounds(declared, true, where, key);
   check_bounds(declared, static_cast<std::uint64_t>(value), where, key);
   return static_cast<std::uint64_t>(value);
 }

@@ -32,6 +32,11 @@ option keyword(std::string_view name, std::string_view sentence,
   return made;
 }
 
+option checked_by(std::string (*check)(const std::string&), option declared) {
+  declared.check = check;
+  return declared;
+}
+
 option but_not_beside(option declared, std::string_view other) {
   declared.not_beside = {other};
   return declared;
@@ -49,7 +54,9 @@ void into_connection(const option_target& target, const option& declared, option
 
 std::vector<option> connection_options(const std::vector<std::string_view>& connectors) {
   std::vector<option> all = {
-      keyword("url", "libpq URI or keyword string of the server; or the keywords below."),
+      checked_by(
+          wrong_url,
+          keyword("url", "libpq URI or keyword string of the server; or the keywords below.")),
       keyword("host", "Host name, address, or directory of the Unix socket."),
       keyword("hostaddr", "Address to connect to, when `host` is there for TLS only."),
       keyword("port", "Port of the server; libpq's default is 5432.", 1, 65535),

@@ -123,7 +123,7 @@ node_ptr binder::column(const json& content) {
     const bool folded = std::any_of(known.begin(), known.end(), [&](const auto& n) {
       return n != names.back() && near == std::vector<std::string>{n};
     });
-    refuse("table " + table_.qualified_name() + " has no column `" + names.back() + "`", place,
+    refuse("there is no column `" + names.back() + "`", place,
            near.empty() || !folded
                ? "its columns are " + join_names(known, "and")
                : "did you mean \"" + near.front() + "\"? (names with capitals need double quotes)");

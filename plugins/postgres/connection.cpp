@@ -64,8 +64,9 @@ std::string connect_failure_state(const std::string& message) {
 std::string remedy_for(std::string_view state) {
   if (state == "28P01") return "check user and password (or password_file, or libpq's passfile)";
   if (state == "28000")
-    return "allow the role in pg_hba.conf (replication=database needs a line for the database, not "
-           "for \"replication\") and give it LOGIN";
+    return "make the role (CREATE ROLE ... LOGIN) and allow it in pg_hba.conf "
+           "(replication=database "
+           "needs a line for the database, not for \"replication\")";
   if (state == "3D000") return "check the database name";
   if (state == "42501") return "run `leat check`: it prints the GRANT that is missing";
   return {};

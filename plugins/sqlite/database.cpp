@@ -73,7 +73,18 @@ bool refuses_a_row(int code) {
 
 } // namespace
 
+namespace {
+
+void refuse_directory(const std::filesystem::path& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none))
+    throw error(error_kind::sink, "it is a directory", path.string(), "name a file in `path`");
+}
+
+} // namespace
+
 database::database(std::filesystem::path path) : path_(std::move(path)) {
+  refuse_directory(path_);
   const auto directory = path_.has_parent_path() ? path_.parent_path() : ".";
   std::error_code failed;
   if (!std::filesystem::is_directory(directory, failed))
@@ -113,6 +124,7 @@ std::string escaped(const std::string& path) {
 } // namespace
 
 database::database(std::filesystem::path path, reading) : path_(std::move(path)) {
+  refuse_directory(path_);
   // Without a WAL beside it nobody writes, and an immutable file needs no shared memory made for
   // it.
   std::error_code none;
@@ -133,6 +145,9 @@ database::~database() {
   // An interrupt that came between two statements would end the checkpoint of the close, and leave
   // what was committed in the WAL file; the next statement takes it away.
   sqlite3_exec(handle_, "SELECT 1", nullptr, nullptr, nullptr);
+  // The checkpoint of the close locks readers out for as long as it takes: this one, which does
+  // not, leaves nothing to it.
+  sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   sqlite3_close_v2(handle_);
 }
 

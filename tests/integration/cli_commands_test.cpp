@@ -290,9 +290,8 @@ TEST_F(CliCommands, JsonLogIsALineOfJsonAnEvent) {
 TEST_F(CliCommands, DropAsksFirst) {
   catch_up();
   const auto asked = leat("drop"); // stdin is empty
-  EXPECT_EQ(asked.status.code, done);
   EXPECT_THAT(asked.out, HasSubstr("Type the pipeline's name"));
-  EXPECT_THAT(asked.out, HasSubstr("nothing was dropped"));
+  expect_error(asked, usage, "nothing was dropped", "type shop, or give --yes");
   EXPECT_EQ(slots(), "1");
   EXPECT_TRUE(fs::exists(state_path()));
 }

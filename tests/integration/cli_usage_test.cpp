@@ -32,7 +32,9 @@ TEST(CliUsage, CommandsOfLaterVersionsSaySo) {
 }
 
 TEST(CliUsage, UnknownOptionIsAnError) {
-  expect_misuse({"run", "shop.toml", "--fast"}, "--fast", "leat help run");
+  expect_misuse({"run", "shop.toml", "--fast"}, "`run` has no option --fast", "leat help run");
+  expect_misuse({"run", "shop.toml", "--untill=now"}, "no option --untill",
+                "did you mean --until?");
   expect_misuse({"check", "shop.toml", "--until", "caught-up"}, "--until", "leat help check");
 }
 
@@ -68,6 +70,7 @@ TEST(CliUsage, VersionIsOneLine) {
   const auto shown = leat({"version"});
   EXPECT_EQ(shown.status.code, done);
   EXPECT_THAT(shown.out, StartsWith("leat "));
+  EXPECT_EQ(leat({"--version"}).out, shown.out);
 }
 
 TEST_F(CliArguments, UntilIsCaughtUpOrAnLsn) {

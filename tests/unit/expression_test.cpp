@@ -93,7 +93,7 @@ TEST(Expression, TouchesOnlyTheCellsThatItReads) {
 
 TEST(Expression, SaysWhereItIsWrong) {
   const auto e = refusal("id = 1 AND nme = 'x'");
-  EXPECT_STREQ(e.what(), "table public.items has no column `nme`");
+  EXPECT_STREQ(e.what(), "there is no column `nme`");
   EXPECT_EQ(e.where(), "at character 12 of \"id = 1 AND nme = 'x'\"");
   EXPECT_NE(e.remedy().find("name"), std::string::npos);
   EXPECT_EQ(refusal("id + ").where(), "at character 6 of \"id + \"");

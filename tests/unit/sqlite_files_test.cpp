@@ -40,7 +40,7 @@ TEST_F(SqliteFiles, RefusesADirectoryAsFile) {
   auto o = options();
   o.path = directory();
   sink s("shop", o);
-  EXPECT_THAT(error_of([&] { s.open(); }), HasSubstr("unable to open"));
+  EXPECT_THAT(error_of([&] { s.open(); }), HasSubstr("it is a directory"));
 }
 
 TEST_F(SqliteFiles, ALockedFileIsATransientError) {
