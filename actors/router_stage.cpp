@@ -176,7 +176,9 @@ class router_stage_impl : public stage<router_actor> {
   void take(const read_done& d) {
     --given_.at(d.reader);
     note_source_end(d);
-    if (gauge_ == d.reader) {
+    // An answer that failed comes behind those to later requests of the reader. Should it be
+    // another probe's, that one is asked for again when the gauge's failure is taken for its own.
+    if (gauge_ == d.reader && std::holds_alternative<probe_request>(d.request)) {
       gauge_.reset();
       give_work();
       return;
