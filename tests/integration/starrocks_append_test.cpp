@@ -131,9 +131,11 @@ TEST_P(StarrocksLostLoad, BesideTheChunkOfALogDoesNotBringTheChunkTwice) {
   sink_->prepare();
   cluster().control(
       "/fault",
-      {{"node", "*"}, {"op", "commit"}, {"nth", 2}, {"phase", "before"}, {"action", "delay:1"}});
+      {{"node", "*"}, {"op", "commit"}, {"nth", 2}, {"phase", "before"}, {"action", "delay:3"}});
   std::thread late([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    const auto waits = [] { return cluster().control("/fault").dump().find("\"struck\":1"); };
+    for (int tried = 0; waits() == std::string::npos && tried < 1500; ++tried)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     cluster().control("/clock", {{"advance", 90'000}});
   });
   EXPECT_THROW(sink_->commit(progress(2, false)), leat::error);
