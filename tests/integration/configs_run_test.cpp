@@ -1,7 +1,3 @@
-#include <atomic>
-#include <filesystem>
-#include <thread>
-
 #include "tests/support/pipeline_fixture.hpp"
 
 // Pipeline files of configs/, as they stand but for their addresses.
@@ -9,28 +5,7 @@
 namespace leat::test {
 namespace {
 
-class ShippedFile : public pipeline_fixture {
- protected:
-  /// Runs configs/NAME until it has caught up.
-  void run_shipped(const std::string& name) const {
-    const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-    std::atomic<bool> done = false;
-    std::thread nudging([&] {
-      while (!done) {
-        source("SELECT pg_logical_emit_message(true, 'nudge', '')");
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      }
-    });
-    const auto ended =
-        bare_leat({"run", (root / "configs" / name).string(), "--until", "caught-up", "--set",
-                   "source.url=" + server().url(source_database), "--set",
-                   "sink.dwh.path=" + lite_path().string(), "--set",
-                   "pipeline.state=" + state_path().string(), "--set", "checkpoint.interval=50ms"});
-    done = true;
-    nudging.join();
-    EXPECT_EQ(ended.status.code, 0) << ended.err;
-  }
-};
+using ShippedFile = pipeline_fixture;
 
 TEST_F(ShippedFile, FanOutCastsValuesAndLeavesRowsWithoutAnIdOut) {
   source(

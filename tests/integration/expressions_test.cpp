@@ -13,7 +13,7 @@
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/expression.hpp"
 #include "dataflow/expressions/time_zone.hpp"
-#include "tests/support/batch_builder.hpp"
+#include "tests/support/expression_value.hpp"
 #include "tests/support/expression_writer.hpp"
 #include "tests/support/pg_server.hpp"
 
@@ -259,14 +259,7 @@ TEST_F(Expressions, GiveWhatPostgresqlGives) {
 std::string constant(const std::string& text) {
   table_schema none;
   none.name = "none";
-  const auto schema = std::make_shared<const table_schema>(none);
-  const auto batch = batch_builder(schema).insert({}).build();
-  sql::evaluation e(sql::expression::compile(text, *schema));
-  const auto& d = e.run(*batch, batch->new_row(batch->changes[0]), &batch->changes[0]);
-  if (d.null) return "NULL";
-  std::string out;
-  sql::print_value(e.of().type(), d, out);
-  return out;
+  return value_of(text, std::make_shared<const table_schema>(none), {});
 }
 
 TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {

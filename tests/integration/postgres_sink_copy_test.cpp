@@ -21,18 +21,18 @@ batch_ptr chunk_of(const schema_ptr& schema, int first, const std::string& mark)
 } // namespace
 
 TEST_F(postgres_sink_test, SendsNewRowsOfSeveralTablesOnWhileTheEpochIsOpen) {
-  driven_sink sink(options());
+  auto sink = open(options());
   auto other = share(route_of(wide("other"), 1));
-  auto& second = sink.whole().attach(other);
+  auto& second = sink.target().attach(other);
   sink.attach(share(route_of(wide("wide"))));
   for (int i = 0; i < 4; ++i) {
     sink.write(chunk_of(wide("wide"), i * 300, "a"));
     const auto rows = chunk_of(wide("other"), i * 300, "b");
     second.write(rows, all_changes(*rows));
   }
-  EXPECT_LT(sink.table().buffered() + second.buffered(), 20U << 20) << "of 24 MB";
+  EXPECT_LT(sink.route_writer().buffered() + second.buffered(), 20U << 20) << "of 24 MB";
   EXPECT_EQ(value_of("SELECT count(*) FROM wide"), "0");
-  sink.commit();
+  sink.commit_next();
   for (const auto* table : {"wide", "other"})
     EXPECT_EQ(rows_of("SELECT count(*), min(id), max(id), count(DISTINCT left(body, 2)) FROM "
                       + std::string(table)),
@@ -40,12 +40,12 @@ TEST_F(postgres_sink_test, SendsNewRowsOfSeveralTablesOnWhileTheEpochIsOpen) {
 }
 
 TEST_F(postgres_sink_test, ALaterRowOfAKeyThatWasSentOnWins) {
-  driven_sink sink(options());
+  auto sink = open(options());
   sink.attach(share(route_of(wide("wide"))));
   for (int i = 0; i < 4; ++i) sink.write(chunk_of(wide("wide"), i * 300, "a"));
   for (int i = 0; i < 4; ++i) sink.write(chunk_of(wide("wide"), i * 150, "b"));
   sink.write(batch_builder(wide("wide")).update({5, "last"}).remove({7, absent}).build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT left(body, 1), count(*) FROM wide GROUP BY 1 ORDER BY 1"),
             "a|450 b|748 l|1");
   EXPECT_EQ(value_of("SELECT count(*) FROM wide WHERE id = 7"), "0");
@@ -53,11 +53,11 @@ TEST_F(postgres_sink_test, ALaterRowOfAKeyThatWasSentOnWins) {
 
 TEST_F(postgres_sink_test, ARowThatTheServerRefusesEndsTheEpochAlsoWhenItWasSentOn) {
   execute("CREATE TABLE wide (id integer PRIMARY KEY, body text CHECK (id <> 200))");
-  driven_sink sink(options());
+  auto sink = open(options());
   sink.attach(share(route_of(wide("wide"))));
   const auto e = error_of([&] {
     for (int i = 0; i < 4; ++i) sink.write(chunk_of(wide("wide"), i * 300, "a"));
-    sink.commit();
+    sink.commit_next();
   });
   EXPECT_THAT(e.what(), ::testing::HasSubstr("check constraint"));
   EXPECT_THAT(e.where(), ::testing::HasSubstr("\"wide\""));

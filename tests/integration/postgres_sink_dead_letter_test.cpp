@@ -6,17 +6,17 @@ namespace leat::test {
 
 namespace {
 
-schema_ptr items() {
+schema_ptr typed_items() {
   return source_table("items", {{"id", "integer"}, {"name", "text"}, {"body", "text"}});
 }
 
 class postgres_dead_letter_test : public postgres_sink_test {
  protected:
-  driven_sink open_items(route_mode mode = route_mode::upsert) {
+  sink_driver open_items(route_mode mode = route_mode::upsert) {
     auto o = options();
     o.dead_letter = "We\"ird letters";
-    driven_sink sink(o);
-    auto r = route_of(items());
+    auto sink = open(o);
+    auto r = route_of(typed_items());
     r.mode = mode;
     sink.attach(share(std::move(r)));
     return sink;
@@ -40,7 +40,7 @@ class postgres_dead_letter_test : public postgres_sink_test {
 TEST_F(postgres_dead_letter_test, KeepsTheRowsThatAreRefusedAndWritesTheOthers) {
   make_narrow_table();
   auto sink = open_items();
-  sink.write(batch_builder(items())
+  sink.write(batch_builder(typed_items())
                  .begin(0x10)
                  .insert({1, "a", "x"})
                  .insert({2, "bad", "\"q\""})
@@ -48,7 +48,7 @@ TEST_F(postgres_dead_letter_test, KeepsTheRowsThatAreRefusedAndWritesTheOthers) 
                  .insert({4, "d", nullptr})
                  .insert({5, "e", "x"})
                  .build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT id, name FROM items ORDER BY id"), "1|a 5|e");
   EXPECT_EQ(letters(), R"(shop|items|{"id":"2"}|{"id":"2","name":"bad","body":"\"q\""}|0/10|1 )"
                        R"(shop|items|{"id":"3"}|{"id":"3","name":"longer","body":"x"}|0/10|2 )"
@@ -60,11 +60,11 @@ TEST_F(postgres_dead_letter_test, KeepsTheRowsThatAreRefusedAndWritesTheOthers) 
 TEST_F(postgres_dead_letter_test, KeepsTheRowsThatACopyStumblesOver) {
   make_narrow_table();
   auto sink = open_items();
-  batch_builder rows(items());
+  batch_builder rows(typed_items());
   rows.chunk(0x10, 1);
   for (int id = 0; id < 3000; ++id) rows.read({id, id % 1000 == 7 ? "bad" : "good", "x"});
   sink.write(rows.build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(value_of("SELECT count(*) FROM items"), "2997");
   EXPECT_EQ(rows_of("SELECT key->>'id' FROM \"We\"\"ird letters\" ORDER BY seq"), "7 1007 2007");
 }
@@ -72,32 +72,30 @@ TEST_F(postgres_dead_letter_test, KeepsTheRowsThatACopyStumblesOver) {
 TEST_F(postgres_dead_letter_test, LeavesARowAsItWasWhenItsUpdateIsRefused) {
   make_narrow_table();
   auto sink = open_items();
-  sink.write(batch_builder(items()).insert({1, "a", "x"}).insert({2, "b", "x"}).build());
-  sink.commit();
-  sink.write(batch_builder(items())
+  sink.write(batch_builder(typed_items()).insert({1, "a", "x"}).insert({2, "b", "x"}).build());
+  sink.commit_next();
+  sink.write(batch_builder(typed_items())
                  .update({1, "bad", unchanged})
                  .update({2, "fine", unchanged})
                  .update({3, "new", unchanged})
                  .build());
-  const auto missing = sink.commit();
-  ASSERT_EQ(missing.size(), 1U);
-  EXPECT_EQ(missing[0].key, std::vector<std::string>{"3"});
+  EXPECT_THAT(sink.commit_next(), ::testing::ElementsAre(::testing::ElementsAre("3")));
   EXPECT_EQ(rows_of("SELECT id, name FROM items ORDER BY id"), "1|a 2|fine");
   EXPECT_EQ(rows_of("SELECT \"row\" FROM \"We\"\"ird letters\""), R"({"id":"1","name":"bad"})");
 }
 
 TEST_F(postgres_dead_letter_test, CommitsLettersWithTheirEpochOnce) {
   make_narrow_table();
-  const auto rows = batch_builder(items()).insert({2, "bad", "x"}).build();
+  const auto rows = batch_builder(typed_items()).insert({2, "bad", "x"}).build();
   {
     auto sink = open_items();
     sink.write(rows);
-    sink.whole().prepare();
+    sink.target().prepare();
   }
   auto sink = open_items();
   EXPECT_EQ(letters(), "");
   sink.write(rows);
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(value_of("SELECT count(*) FROM \"We\"\"ird letters\""), "1");
 }
 
@@ -105,13 +103,13 @@ TEST_F(postgres_dead_letter_test, KeepsChangesThatAnAppendTableRefuses) {
   { auto sink = open_items(route_mode::append); }
   execute("ALTER TABLE items ADD CHECK (name <> 'bad')");
   auto sink = open_items(route_mode::append);
-  sink.write(batch_builder(items())
+  sink.write(batch_builder(typed_items())
                  .begin(0x10)
                  .insert({1, "a", "x"})
                  .update({1, "bad", unchanged})
                  .remove({1, absent, absent})
                  .build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT _leat_op FROM items ORDER BY _leat_seq"), "i d");
   EXPECT_EQ(letters(), R"(shop|items|{"id":"1"}|{"id":"1","name":"bad"}|0/10|1)");
 }
@@ -121,8 +119,8 @@ TEST_F(postgres_dead_letter_test, StopsForWhatOtherRowsStandInTheWayOf) {
   execute("CREATE UNIQUE INDEX ON items (name)");
   auto sink = open_items();
   const auto e = error_of([&] {
-    sink.write(batch_builder(items()).insert({1, "a", "x"}).insert({2, "a", "x"}).build());
-    sink.commit();
+    sink.write(batch_builder(typed_items()).insert({1, "a", "x"}).insert({2, "a", "x"}).build());
+    sink.commit_next();
   });
   EXPECT_THAT(e.what(), ::testing::HasSubstr("unique"));
 }

@@ -8,10 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "dataflow/error.hpp"
 #include "plugins/postgres/target_sink.hpp"
-#include "tests/support/batch_builder.hpp"
+#include "tests/support/caught_error.hpp"
 #include "tests/support/pg_server.hpp"
+#include "tests/support/row_lines.hpp"
+#include "tests/support/sink_driver.hpp"
 
 namespace leat::test {
 
@@ -55,43 +56,7 @@ inline schema_ptr source_table(const std::string& name,
   return std::make_shared<const table_schema>(std::move(schema));
 }
 
-/// A sink with one route, driven as the engine drives it.
-class driven_sink {
- public:
-  driven_sink(const sink_options& options, const std::string& pipeline = "shop")
-      : sink_(postgres::make_target_sink(pipeline, options)) {
-    progress = sink_->open();
-    if (progress) next = *progress;
-  }
-
-  driven_sink& attach(const route_ptr& r) {
-    writer_ = &sink_->attach(r);
-    return *this;
-  }
-  driven_sink& write(const batch_ptr& rows) {
-    writer_->write(rows, all_changes(*rows));
-    return *this;
-  }
-  /// Ends the epoch; gives the rows that are missing.
-  std::vector<missing_row> commit(bool consistent = true) {
-    auto missing = sink_->prepare();
-    ++next.epoch;
-    next.position = commit_lsn{next.epoch * 100};
-    next.consistent = consistent;
-    sink_->commit(next);
-    return missing;
-  }
-
-  writer& table() { return *writer_; }
-  sink& whole() { return *sink_; }
-
-  std::optional<target_progress> progress; ///< what open() found
-  target_progress next{"id-of-shop", 0, {}, false, {}};
-
- private:
-  std::unique_ptr<sink> sink_;
-  writer* writer_ = nullptr;
-};
+inline route_ptr plain(const schema_ptr& schema) { return share(route_of(schema)); }
 
 /// An empty database for each test.
 class postgres_sink_test : public ::testing::Test {
@@ -115,8 +80,12 @@ class postgres_sink_test : public ::testing::Test {
     o.connection = server().parameters(database_);
     return o;
   }
-  driven_sink open(const route_ptr& r) const {
-    driven_sink sink(options());
+  /// A sink on what is there, as after a crash.
+  static sink_driver open(const sink_options& o) {
+    return sink_driver(postgres::make_target_sink("shop", o));
+  }
+  sink_driver open(const route_ptr& r) const {
+    auto sink = open(options());
     sink.attach(r);
     return sink;
   }
@@ -125,27 +94,10 @@ class postgres_sink_test : public ::testing::Test {
   std::string value_of(const std::string& sql) const { return server().value(sql, database_); }
   /// Rows as lines "a|b|NULL", joined by spaces.
   std::string rows_of(const std::string& sql) const {
-    std::string text;
-    for (const auto& r : server().query(sql, database_)) {
-      if (!text.empty()) text += ' ';
-      for (std::size_t i = 0; i < r.size(); ++i) text += (i ? "|" : "") + r[i].value_or("NULL");
-    }
-    return text;
+    return lines_of(server().query(sql, database_));
   }
 
   std::string database_ = "postgres";
 };
-
-/// The error that `act` ends with; fails the test when it does not.
-template <class Act>
-leat::error error_of(const Act& act) {
-  try {
-    act();
-  } catch (const leat::error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no leat::error was thrown";
-  return {error_kind::bug, "none", "", ""};
-}
 
 } // namespace leat::test

@@ -153,23 +153,23 @@ class postgres_sink_model_test : public postgres_sink_test {
     std::mt19937 random(seed);
     model source(seed, v.full);
     auto committed = source.rows;
-    auto sink = std::make_unique<driven_sink>(options());
+    auto sink = std::make_unique<sink_driver>(open(options()));
     sink->attach(shared);
-    sink->commit();
+    sink->commit_next();
     for (int epoch = 0; epoch < 6; ++epoch) {
       for (auto flushes = random() % 3; flushes > 0; --flushes) {
         batch_builder batch(schema);
         for (auto changes = random() % 12; changes > 0; --changes) source.step(batch);
         sink->write(batch.build());
-        if (random() % 2 == 0) sink->table().flush();
+        if (random() % 2 == 0) sink->route_writer().flush();
       }
       if (random() % 4 == 0) {
         sink = nullptr;
         source.rows = committed;
-        sink = std::make_unique<driven_sink>(options());
+        sink = std::make_unique<sink_driver>(open(options()));
         sink->attach(shared);
       } else {
-        ASSERT_THAT(sink->commit(), ::testing::IsEmpty());
+        ASSERT_THAT(sink->commit_next(), ::testing::IsEmpty());
         committed = source.rows;
       }
       ASSERT_EQ(target_text(v), source.text());

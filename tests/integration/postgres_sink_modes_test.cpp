@@ -9,15 +9,13 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-schema_ptr items() { return source_table("items", {{"id", "integer"}, {"name", "text"}}); }
+schema_ptr named_items() { return source_table("items", {{"id", "integer"}, {"name", "text"}}); }
 
 /// Without a key; prices that are equal but print otherwise are different rows.
 schema_ptr heap() {
   return source_table(
       "heap", {{"price", "numeric"}, {"name", "text"}, {"doc", "json"}, {"ok", "boolean"}}, 0);
 }
-
-route_ptr plain(const schema_ptr& schema) { return share(route_of(schema)); }
 
 route_ptr appending(const schema_ptr& schema) {
   auto r = route_of(schema);
@@ -41,12 +39,12 @@ TEST_F(postgres_sink_test, ChangesExactlyOneOfSeveralEqualRows) {
   auto sink = open(plain(heap()));
   const row twin{"1.0", "a", "{\"x\": 1}", "t"};
   sink.write(batch_builder(heap()).insert(twin).insert(twin).insert(twin).build());
-  sink.commit();
+  sink.commit_next();
   sink.write(batch_builder(heap())
                  .remove(twin, old_row_kind::full)
                  .update(twin, {"2.0", unchanged, unchanged, nullptr}, old_row_kind::full)
                  .build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT * FROM heap ORDER BY 1"), "1.0|a|{\"x\": 1}|t 2.0|a|{\"x\": 1}|NULL");
 }
 
@@ -57,16 +55,16 @@ TEST_F(postgres_sink_test, TellsRowsApartThatAreEqualButPrintOtherwise) {
                  .insert({"1.0", nullptr, "{}", "t"})
                  .insert({"1", nullptr, "{}", "t"})
                  .build());
-  sink.commit();
+  sink.commit_next();
   sink.write(batch_builder(heap()).remove({"1.0", nullptr, "{}", "t"}, old_row_kind::full).build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT price FROM heap ORDER BY scale(price)"), "1 1.00");
 }
 
 TEST_F(postgres_sink_test, StopsWhenARowWithoutKeyIsNotThere) {
   auto sink = open(plain(heap()));
   sink.write(batch_builder(heap()).remove({"1", nullptr, "{}", "t"}, old_row_kind::full).build());
-  const auto e = error_of([&] { sink.commit(); });
+  const auto e = error_of([&] { sink.commit_next(); });
   EXPECT_THAT(e.what(), HasSubstr("is not in the target table"));
   EXPECT_THAT(e.remedy(), HasSubstr("resnapshot"));
 }
@@ -74,18 +72,18 @@ TEST_F(postgres_sink_test, StopsWhenARowWithoutKeyIsNotThere) {
 TEST_F(postgres_sink_test, EmptiesATableWithoutKeyBeforeItsSnapshotBeginsAgain) {
   auto sink = open(plain(heap()));
   sink.write(batch_builder(heap()).read({"1", nullptr, "{}", "t"}).build());
-  sink.commit(false);
-  sink.table().begin_snapshot(2);
+  sink.commit_next(false);
+  sink.route_writer().begin_snapshot(2);
   sink.write(batch_builder(heap()).read({"2", nullptr, "{}", "t"}).build());
-  sink.commit(false);
+  sink.commit_next(false);
   EXPECT_EQ(rows_of("SELECT price FROM heap"), "2");
 }
 
 // Mode append (R11)
 
 TEST_F(postgres_sink_test, AppendsEveryChangeAsARow) {
-  auto sink = open(appending(items()));
-  sink.write(batch_builder(items())
+  auto sink = open(appending(named_items()));
+  sink.write(batch_builder(named_items())
                  .begin(0x100, 86'400'000'000 + 1'500'000)
                  .insert({1, "a"})
                  .update({1, absent}, {2, unchanged})
@@ -94,7 +92,7 @@ TEST_F(postgres_sink_test, AppendsEveryChangeAsARow) {
                  .chunk(0x200, 3)
                  .read({7, nullptr})
                  .build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(
       rows_of("SELECT id, name, _leat_op, _leat_lsn, _leat_seq % 1000, _leat_time, _leat_missing "
               "FROM items ORDER BY _leat_lsn, _leat_seq"),
@@ -107,87 +105,87 @@ TEST_F(postgres_sink_test, AppendsEveryChangeAsARow) {
 }
 
 TEST_F(postgres_sink_test, TakesAnAppendedChangeOnlyOnce) {
-  auto sink = open(appending(items()));
-  const auto rows = batch_builder(items()).begin(0x100).insert({1, "a"}).build();
+  auto sink = open(appending(named_items()));
+  const auto rows = batch_builder(named_items()).begin(0x100).insert({1, "a"}).build();
   sink.write(rows);
-  sink.commit();
+  sink.commit_next();
   sink.write(rows);
-  EXPECT_THAT(error_of([&] { sink.commit(); }).what(), HasSubstr("duplicate key"));
+  EXPECT_THAT(error_of([&] { sink.commit_next(); }).what(), HasSubstr("duplicate key"));
 }
 
 // Snapshots again (R12)
 
 TEST_F(postgres_sink_test, RemovesRowsThatAResnapshotHasNotBrought) {
-  auto sink = open(plain(items()));
-  sink.write(batch_builder(items())
+  auto sink = open(plain(named_items()));
+  sink.write(batch_builder(named_items())
                  .insert({1, "a"})
                  .insert({2, "b"})
                  .insert({3, "c"})
                  .insert({4, "d"})
                  .build());
-  sink.commit();
-  sink.table().begin_snapshot(2);
-  sink.write(batch_builder(items()).read({1, "a2"}).build());
-  sink.commit(false);
+  sink.commit_next();
+  sink.route_writer().begin_snapshot(2);
+  sink.write(batch_builder(named_items()).read({1, "a2"}).build());
+  sink.commit_next(false);
   EXPECT_EQ(value_of("SELECT count(*) FROM items"), "4");
-  sink.write(batch_builder(items()).update({3, unchanged}).insert({5, "e"}).build());
-  sink.commit(false);
-  sink.table().finish_snapshot(2);
-  sink.commit(true);
+  sink.write(batch_builder(named_items()).update({3, unchanged}).insert({5, "e"}).build());
+  sink.commit_next(false);
+  sink.route_writer().finish_snapshot(2);
+  sink.commit_next(true);
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|a2 3|c 5|e");
   EXPECT_EQ(value_of("SELECT count(*) FROM pg_class WHERE relname LIKE 'leat_seen%'"), "0");
 }
 
 TEST_F(postgres_sink_test, GoesOnWithAResnapshotAfterARestart) {
   {
-    auto sink = open(plain(items()));
-    sink.write(batch_builder(items()).insert({1, "a"}).insert({2, "b"}).build());
-    sink.commit();
-    sink.table().begin_snapshot(2);
-    sink.write(batch_builder(items()).read({1, "a"}).build());
-    sink.commit(false);
-    sink.write(batch_builder(items()).read({2, "b"}).build());
-    sink.whole().prepare();
+    auto sink = open(plain(named_items()));
+    sink.write(batch_builder(named_items()).insert({1, "a"}).insert({2, "b"}).build());
+    sink.commit_next();
+    sink.route_writer().begin_snapshot(2);
+    sink.write(batch_builder(named_items()).read({1, "a"}).build());
+    sink.commit_next(false);
+    sink.write(batch_builder(named_items()).read({2, "b"}).build());
+    sink.target().prepare();
   }
-  auto sink = open(plain(items()));
-  sink.write(batch_builder(items()).read({9, "z"}).build());
-  sink.table().flush();
-  sink.table().finish_snapshot(2);
-  sink.commit(true);
+  auto sink = open(plain(named_items()));
+  sink.write(batch_builder(named_items()).read({9, "z"}).build());
+  sink.route_writer().flush();
+  sink.route_writer().finish_snapshot(2);
+  sink.commit_next(true);
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|a 9|z");
 }
 
 TEST_F(postgres_sink_test, TakesNothingAwayWhenASnapshotIsReplayed) {
   for (const auto& schema :
-       {items(), source_table("items", {{"id", "integer"}, {"name", "text"}}, 0)}) {
+       {named_items(), source_table("items", {{"id", "integer"}, {"name", "text"}}, 0)}) {
     SetUp();
     {
       auto sink = open(plain(schema));
-      sink.table().begin_snapshot(2);
+      sink.route_writer().begin_snapshot(2);
       sink.write(batch_builder(schema).read({1, "a"}).build());
-      sink.commit(false);
+      sink.commit_next(false);
     }
     {
       auto running = open(plain(schema));
-      running.table().begin_snapshot(2);
+      running.route_writer().begin_snapshot(2);
       running.write(batch_builder(schema).read({2, "b"}).build());
-      running.table().flush();
-      running.table().finish_snapshot(2);
-      running.commit(true);
+      running.route_writer().flush();
+      running.route_writer().finish_snapshot(2);
+      running.commit_next(true);
     }
     auto ended = open(plain(schema));
-    ended.table().begin_snapshot(2);
+    ended.route_writer().begin_snapshot(2);
     ended.write(batch_builder(schema).insert({3, "c"}).build());
-    ended.table().flush();
-    ended.table().finish_snapshot(2);
-    ended.commit(true);
+    ended.route_writer().flush();
+    ended.route_writer().finish_snapshot(2);
+    ended.commit_next(true);
     EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|a 2|b 3|c");
   }
 }
 
 TEST_F(postgres_sink_test, HoldsNoTransactionForASnapshotThatWaits) {
-  auto sink = open(plain(items()));
-  sink.table().begin_snapshot(2);
+  auto sink = open(plain(named_items()));
+  sink.route_writer().begin_snapshot(2);
   EXPECT_EQ(value_of("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"),
             "0");
 }
@@ -195,20 +193,20 @@ TEST_F(postgres_sink_test, HoldsNoTransactionForASnapshotThatWaits) {
 // Schema changes (R7)
 
 TEST_F(postgres_sink_test, AddsDropsRenamesAndRetypesColumnsWithinTheEpoch) {
-  auto sink = open(plain(items()));
-  sink.write(batch_builder(items()).insert({1, "a"}).build());
-  sink.commit();
+  auto sink = open(plain(named_items()));
+  sink.write(batch_builder(named_items()).insert({1, "a"}).build());
+  sink.commit_next();
   const auto after =
       items_with({{"id", "bigint"}, {"title", "text"}, {"added", "date"}}, {1, 2, 3});
-  sink.table().change_schema(after);
+  sink.route_writer().change_schema(after);
   sink.write(batch_builder(after->schema).insert({5'000'000'000, "b", "2024-02-29"}).build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT id, title, added FROM items ORDER BY 1"),
             "1|a|NULL 5000000000|b|2024-02-29");
   const auto last = items_with({{"id", "bigint"}, {"added", "date"}}, {1, 3});
-  sink.table().change_schema(last);
+  sink.route_writer().change_schema(last);
   sink.write(batch_builder(last->schema).update({1, "2024-01-01"}).build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|2024-01-01 5000000000|2024-02-29");
 }
 
@@ -216,15 +214,15 @@ TEST_F(postgres_sink_test, AppliesASchemaChangeThatTheTargetHasAlreadyAsNothing)
   const auto after =
       items_with({{"id", "integer"}, {"title", "text"}, {"added", "date"}}, {1, 2, 3});
   {
-    auto sink = open(plain(items()));
-    sink.table().change_schema(after);
+    auto sink = open(plain(named_items()));
+    sink.route_writer().change_schema(after);
     sink.write(batch_builder(after->schema).insert({1, "a", nullptr}).build());
-    sink.commit();
+    sink.commit_next();
   }
-  auto sink = open(plain(items()));
-  sink.table().change_schema(after);
+  auto sink = open(plain(named_items()));
+  sink.route_writer().change_schema(after);
   sink.write(batch_builder(after->schema).insert({2, "b", nullptr}).build());
-  EXPECT_THAT(sink.commit(), IsEmpty());
+  EXPECT_THAT(sink.commit_next(), IsEmpty());
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|a|NULL 2|b|NULL");
 }
 
@@ -232,23 +230,23 @@ TEST_F(postgres_sink_test, SwapsTheNamesOfTwoColumns) {
   const auto before = source_table("items", {{"id", "integer"}, {"a", "text"}, {"b", "text"}});
   auto sink = open(plain(before));
   sink.write(batch_builder(before).insert({1, "from a", "from b"}).build());
-  sink.table().flush();
-  sink.table().change_schema(
+  sink.route_writer().flush();
+  sink.route_writer().change_schema(
       items_with({{"id", "integer"}, {"b", "text"}, {"a", "text"}}, {1, 2, 3}));
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT a, b FROM items"), "from b|from a");
 }
 
 TEST_F(postgres_sink_test, FollowsAKeyThatChanges) {
-  auto sink = open(plain(items()));
-  sink.write(batch_builder(items()).insert({1, "a"}).build());
-  sink.commit();
-  auto schema = *items();
+  auto sink = open(plain(named_items()));
+  sink.write(batch_builder(named_items()).insert({1, "a"}).build());
+  sink.commit_next();
+  auto schema = *named_items();
   schema.key = {1};
   const auto after = plain(std::make_shared<const table_schema>(schema));
-  sink.table().change_schema(after);
+  sink.route_writer().change_schema(after);
   sink.write(batch_builder(after->schema).insert({nullptr, "b"}).update({7, "a"}).build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 2"), "7|a NULL|b");
 }
 

@@ -106,7 +106,7 @@ TEST_F(postgres_sink_types_test, KeepsTheTextOfEveryTypeThroughArrays) {
   batch_builder batch(schema);
   for (const auto& r : source_rows()) batch.insert(r);
   sink.write(batch.build());
-  sink.commit();
+  sink.commit_next();
   expect_equal_tables();
 }
 
@@ -122,7 +122,7 @@ TEST_F(postgres_sink_types_test, KeepsTheTextOfEveryTypeThroughCopy) {
     batch.read(filler);
   }
   sink.write(batch.build());
-  sink.commit();
+  sink.commit_next();
   execute("DELETE FROM \"copy of source\" WHERE id >= 100");
   expect_equal_tables();
 }
@@ -154,11 +154,11 @@ TEST_F(postgres_sink_types_test, FindsRowsWithoutKeyByEveryType) {
   auto sink = open(share(route_of(schema)));
   const auto rows = source_rows();
   sink.write(batch_builder(schema).insert(rows[0]).insert(rows[1]).insert(rows[2]).build());
-  sink.commit();
+  sink.commit_next();
   batch_builder batch(schema);
   for (const auto& r : rows) batch.remove(r, old_row_kind::full);
   sink.write(batch.build());
-  sink.commit();
+  sink.commit_next();
   EXPECT_EQ(value_of("SELECT count(*) FROM \"copy of source\""), "0");
 }
 

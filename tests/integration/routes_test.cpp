@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <random>
 
 #include "tests/support/pipeline_fixture.hpp"
@@ -18,16 +17,6 @@ class Routes : public pipeline_fixture {
            "INSERT INTO item SELECT i, 'item ' || i, i * 1.5, CASE WHEN i % 5 = 0 THEN repeat('n', "
            "3000) END"
            " FROM generate_series(1, 120) i");
-  }
-
-  void expect_select(const std::string& sql, const std::string& target,
-                     const std::string& columns) const {
-    // lite() sorts by text.
-    auto wanted = source_rows(sql);
-    std::sort(wanted.begin(), wanted.end());
-    auto found = lite("SELECT " + columns + " FROM " + target);
-    std::sort(found.begin(), found.end());
-    EXPECT_TRUE(found == wanted) << sql << ": " << found.size() << " rows, not " << wanted.size();
   }
 };
 

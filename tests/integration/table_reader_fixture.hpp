@@ -75,15 +75,4 @@ inline std::string cell_text(const chunk_result& chunk, std::size_t column) {
   return c.is_null() ? "NULL" : std::string(b.text(c));
 }
 
-template <class Work>
-error caught(Work work) {
-  try {
-    work();
-  } catch (const error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error";
-  return error(error_kind::bug, "", "", "");
-}
-
 } // namespace leat::postgres

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "tests/integration/table_reader_fixture.hpp"
+#include "tests/support/caught_error.hpp"
 
 namespace leat::postgres {
 namespace {
 
 using namespace std::chrono_literals;
+using test::error_of;
 using test::pg_server;
 
 class TableReaderOver : public TableReader, public testing::WithParamInterface<way> {
@@ -191,7 +193,7 @@ TEST_P(TableReaderOver, PoliciesThatBeginToHideRowsAreAnErrorNotAGap) {
   const auto storage = r->plan(schema).storage;
   ASSERT_EQ(r->read(schema, whole(), storage).rows.rows, 1U);
   execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY");
-  const auto e = caught([&] { r->read(schema, whole(), storage); });
+  const auto e = error_of([&] { r->read(schema, whole(), storage); });
   EXPECT_FALSE(e.transient());
   EXPECT_NE(std::string(e.what()).find("row level security"), std::string::npos);
 }
@@ -317,14 +319,14 @@ TEST_P(TableReaderOver, AMissingRightIsNamedWithTheGrantThatMendsIt) {
   execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN; CREATE SCHEMA s;"
           "CREATE TABLE s.\"T\" (id int PRIMARY KEY)");
   const auto schema = describe("s.\"T\"");
-  const auto hidden = caught([&] { reader({}, "guest")->plan(schema); });
+  const auto hidden = error_of([&] { reader({}, "guest")->plan(schema); });
   EXPECT_FALSE(hidden.transient());
   EXPECT_EQ(hidden.kind(), error_kind::source);
   EXPECT_EQ(hidden.remedy(), "GRANT USAGE ON SCHEMA \"s\" TO \"guest\"; "
                              "GRANT SELECT ON TABLE \"s\".\"T\" TO \"guest\"");
   execute("GRANT USAGE ON SCHEMA s TO guest");
   auto r = reader({}, "guest");
-  const auto unreadable = caught([&] { r->read(schema, whole(), 0); });
+  const auto unreadable = error_of([&] { r->read(schema, whole(), 0); });
   EXPECT_EQ(unreadable.remedy(), "GRANT SELECT ON TABLE \"s\".\"T\" TO \"guest\"");
   EXPECT_NE(unreadable.where().find("\"s\".\"T\""), std::string::npos);
   execute("GRANT SELECT ON s.\"T\" TO guest");
@@ -336,7 +338,7 @@ TEST_P(TableReaderOver, RowsThatPoliciesHideAreAnErrorNotAGap) {
           "CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO guest;"
           "ALTER TABLE t ENABLE ROW LEVEL SECURITY");
   const auto schema = describe("t");
-  const auto e = caught([&] { reader({}, "guest")->plan(schema); });
+  const auto e = error_of([&] { reader({}, "guest")->plan(schema); });
   EXPECT_FALSE(e.transient());
   EXPECT_NE(std::string(e.what()).find("row level security"), std::string::npos);
   EXPECT_NE(e.remedy().find("BYPASSRLS"), std::string::npos);
@@ -348,7 +350,7 @@ TEST_P(TableReaderOver, ALockThatDoesNotComeIsATransientErrorThatNamesTheTable) 
   auto ddl = server().session("shop");
   ddl.execute("BEGIN; LOCK TABLE t");
   auto r = reader({.lock_timeout = 50ms});
-  const auto e = caught([&] { r->read(schema, whole(), 0); });
+  const auto e = error_of([&] { r->read(schema, whole(), 0); });
   EXPECT_TRUE(e.transient());
   EXPECT_NE(std::string(e.what()).find("waiting for lock on \"public\".\"t\""), std::string::npos);
   ddl.execute("COMMIT");
@@ -369,7 +371,7 @@ TEST_P(TableReaderOver, ALostConnectionIsTransientAndTheNextCallConnectsAgain) {
   auto ddl = server().session("shop");
   ddl.execute("BEGIN; LOCK TABLE t");
   error lost(error_kind::bug, "", "", "");
-  std::thread waiting([&] { lost = caught([&] { r->read(schema, whole(), storage); }); });
+  std::thread waiting([&] { lost = error_of([&] { r->read(schema, whole(), storage); }); });
   while (value("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0")
     std::this_thread::sleep_for(1ms);
   ddl.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted");
@@ -408,7 +410,7 @@ TEST_P(TableReaderOver, CancelBeforeACallEndsThatCallAndNoOther) {
   EXPECT_EQ(r->read(schema, whole(), storage).failure, chunk_failure::disconnected);
   EXPECT_EQ(r->read(schema, whole(), storage).failure, chunk_failure::none);
   r->cancel();
-  EXPECT_TRUE(caught([&] { r->plan(schema); }).transient());
+  EXPECT_TRUE(error_of([&] { r->plan(schema); }).transient());
 }
 
 TEST_P(TableReaderOver, ValuesAreTheBytesOfThePinnedFormatsWhateverTheRolesSettingsAre) {
@@ -472,7 +474,7 @@ TEST_P(TableReaderOver, ARowBeyondAMessageIsAnErrorThatNamesTheTable) {
           "INSERT INTO t VALUES (1, convert_to(repeat('x', 540000000), 'UTF8'))");
   const auto schema = describe("t");
   auto r = reader();
-  const auto e = caught([&] { r->read(schema, whole(), r->plan(schema).storage); });
+  const auto e = error_of([&] { r->read(schema, whole(), r->plan(schema).storage); });
   EXPECT_FALSE(e.transient());
   EXPECT_NE(std::string(e.what()).find("a row of \"public\".\"t\" is larger"), std::string::npos);
   EXPECT_FALSE(e.remedy().empty());
@@ -487,7 +489,7 @@ TEST_P(TableReaderOver, AStandbyIsRefusedWithTheRemedy) {
   standby.start();
   auto r = make_table_reader(standby.parameters(), {});
   const auto table = r->describe(static_cast<oid>(there));
-  for (const auto& e : {caught([&] { r->probe(); }), caught([&] { r->plan(*table); })}) {
+  for (const auto& e : {error_of([&] { r->probe(); }), error_of([&] { r->plan(*table); })}) {
     EXPECT_FALSE(e.transient());
     EXPECT_STREQ(e.what(), "the source is a standby");
     EXPECT_NE(e.remedy().find("primary"), std::string::npos);

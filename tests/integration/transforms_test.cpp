@@ -1,9 +1,5 @@
-#include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <random>
-#include <thread>
 
 #include "tests/support/pipeline_fixture.hpp"
 
@@ -17,30 +13,10 @@ class Transforms : public pipeline_fixture {
   Transforms() : pg_sink_(text.sinks.at("pg")) { text.sinks.erase("pg"); }
 
   const std::string pg_sink_; ///< lines of [sink.pg], for tests that want it
-
-  /// configs/NAME as it stands but for its addresses, until it has caught up.
-  void run_shipped(const std::string& name, const std::string& sink) {
-    const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-    std::atomic<bool> done = false;
-    std::thread nudging([&] {
-      while (!done) {
-        source("SELECT pg_logical_emit_message(true, 'nudge', '')");
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      }
-    });
-    const auto ended =
-        bare_leat({"run", (root / "configs" / name).string(), "--until", "caught-up", "--set",
-                   "source.url=" + server().url(source_database), "--set",
-                   "sink." + sink + ".path=" + lite_path().string(), "--set",
-                   "pipeline.state=" + state_path().string(), "--set", "checkpoint.interval=50ms"});
-    done = true;
-    nudging.join();
-    EXPECT_EQ(ended.status.code, 0) << ended.err;
-  }
 };
 
 TEST_F(Transforms, MaskedHoldsPseudonymsThatJoin) {
-  ::setenv("PSEUDONYM_SALT", "a salt that a test may know", 1);
+  const std::map<std::string, std::string> salt{{"PSEUDONYM_SALT", "a salt that a test may know"}};
   source(
       "CREATE TABLE customers (id bigint PRIMARY KEY, email text, password_hash bytea, bio text);"
       "ALTER TABLE customers ALTER bio SET STORAGE EXTERNAL;"
@@ -48,12 +24,12 @@ TEST_F(Transforms, MaskedHoldsPseudonymsThatJoin) {
       "INSERT INTO customers VALUES (1, 'ada@example.com', 'x', repeat('b', 4000)),"
       " (2, 'grace@example.com', 'y', NULL), (3, 'alan@example.com', 'z', 'c');"
       "INSERT INTO orders VALUES (10, 1, 5), (11, 2, 6), (12, 3, 7)");
-  run_shipped("masked.toml", "dwh");
+  run_shipped("masked.toml", "dwh", salt);
   source("UPDATE customers SET email = 'ada@lovelace.org' WHERE id = 1;"
          "UPDATE customers SET id = 4 WHERE id = 2;"
          "UPDATE orders SET customer_id = 4 WHERE id = 11;"
          "DELETE FROM customers WHERE id = 3");
-  run_shipped("masked.toml", "dwh");
+  run_shipped("masked.toml", "dwh", salt);
   EXPECT_EQ(
       lite("SELECT o.id, c.email, length(c.bio) FROM orders o JOIN customers c"
            " ON c.id = o.customer_id"),
@@ -148,24 +124,17 @@ TEST_F(Transforms, ChainsFollowRandomChangesOverRestarts) {
   wait_until_caught_up();
   EXPECT_NE(status().find("\"transform\":\"dd\""), std::string::npos) << status();
   stop();
-  const auto expect = [&](const std::string& wanted_sql, const std::string& found_sql) {
-    auto wanted = source_rows(wanted_sql);
-    std::sort(wanted.begin(), wanted.end());
-    auto found = lite(found_sql);
-    std::sort(found.begin(), found.end());
-    EXPECT_TRUE(found == wanted) << wanted_sql << ": " << found.size() << " for " << wanted.size();
-  };
-  expect("SELECT id, name, note FROM item", "SELECT id, name, note FROM deduped");
-  expect("SELECT id, name, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, 'null')) "
-         "WITH ORDINALITY e(value, n)",
-         "SELECT id, name, tags, tags_index FROM tags");
-  expect("SELECT id, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, 'null')) "
-         "WITH ORDINALITY e(value, n)",
-         "SELECT id, tags, tags_index FROM soft_tags WHERE NOT _leat_deleted");
-  expect("SELECT id, doc->>'city', (doc->>'n')::int FROM item",
-         "SELECT id, the_city, num FROM flat");
-  expect("SELECT count(*), count(note), sum(length(note)) FROM item",
-         "SELECT count(*), count(note), sum(length(note)) FROM hashed");
+  expect_select("SELECT id, name, note FROM item", "deduped", "id, name, note");
+  expect_select("SELECT id, name, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, "
+                "'null')) WITH ORDINALITY e(value, n)",
+                "tags", "id, name, tags, tags_index");
+  expect_select(
+      "SELECT id, e.value, e.n FROM item, jsonb_array_elements_text(nullif(tags, 'null')) "
+      "WITH ORDINALITY e(value, n)",
+      "soft_tags WHERE NOT _leat_deleted", "id, tags, tags_index");
+  expect_select("SELECT id, doc->>'city', (doc->>'n')::int FROM item", "flat", "id, the_city, num");
+  expect_select("SELECT count(*), count(note), sum(length(note)) FROM item", "hashed",
+                "count(*), count(note), sum(length(note))");
 }
 
 TEST_F(Transforms, RowsThatTheyCannotTakeGoToTheDeadLettersOfEachSink) {

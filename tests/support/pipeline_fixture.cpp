@@ -113,9 +113,10 @@ finished_process pipeline_fixture::bare_leat(const std::vector<std::string>& arg
 }
 
 finished_process
-pipeline_fixture::leat(const std::string& command, const std::vector<std::string>& arguments,
-                       const std::map<std::string, std::string>& environment) const {
-  std::vector<std::string> words{leat_binary(), command, write_file()};
+pipeline_fixture::leat_on(const std::filesystem::path& file, const std::string& command,
+                          const std::vector<std::string>& arguments,
+                          const std::map<std::string, std::string>& environment) const {
+  std::vector<std::string> words{leat_binary(), command, file};
   words.insert(words.end(), arguments.begin(), arguments.end());
   process child(words, options(environment));
   const auto deadline = std::chrono::steady_clock::now() + limit;
@@ -142,6 +143,19 @@ finished_process pipeline_fixture::catch_up() const {
   EXPECT_FALSE(run.timed_out) << run.err;
   EXPECT_EQ(run.status.code, 0) << run.err;
   return run;
+}
+
+void pipeline_fixture::run_shipped(const std::string& name, const std::string& sink,
+                                   const std::map<std::string, std::string>& environment) const {
+  const auto file = std::filesystem::path(LEAT_SOURCE_DIRECTORY) / "configs" / name;
+  const auto run =
+      leat_on(file, "run",
+              {"--until", "caught-up", "--set", "source.url=" + server().url(source_database),
+               "--set", "sink." + sink + ".path=" + lite_path().string(), "--set",
+               "pipeline.state=" + state_path().string(), "--set", "checkpoint.interval=50ms"},
+              environment);
+  EXPECT_FALSE(run.timed_out) << run.err;
+  EXPECT_EQ(run.status.code, 0) << run.err;
 }
 
 void pipeline_fixture::start(const std::map<std::string, std::string>& environment) {
@@ -259,6 +273,15 @@ void pipeline_fixture::expect_same_at_pg(const std::string& table,
             sorted(source_rows("SELECT " + list + quoted(table))))
       << table << " differs at postgres\n"
       << log();
+}
+
+void pipeline_fixture::expect_select(const std::string& sql, const std::string& target,
+                                     const std::string& columns) const {
+  const auto wanted = sorted(source_rows(sql));
+  const auto found = lite("SELECT " + columns + " FROM " + target);
+  EXPECT_TRUE(found == wanted) << sql << ": " << found.size() << " rows, not " << wanted.size()
+                               << "\n"
+                               << log();
 }
 
 } // namespace leat::test

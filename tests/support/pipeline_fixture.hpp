@@ -63,9 +63,18 @@ class pipeline_fixture : public ::testing::Test {
 
   /// `leat COMMAND FILE ARGUMENTS` to its end.
   finished_process leat(const std::string& command, const std::vector<std::string>& arguments = {},
-                        const std::map<std::string, std::string>& environment = {}) const;
+                        const std::map<std::string, std::string>& environment = {}) const {
+    return leat_on(write_file(), command, arguments, environment);
+  }
+  /// The same over another file than the test's.
+  finished_process leat_on(const std::filesystem::path& file, const std::string& command,
+                           const std::vector<std::string>& arguments = {},
+                           const std::map<std::string, std::string>& environment = {}) const;
   /// `leat run --until caught-up`; fails the test unless that ends with 0.
   finished_process catch_up() const;
+  /// The same for configs/NAME as it stands but for its addresses; `sink` is its SQLite sink.
+  void run_shipped(const std::string& name, const std::string& sink = "dwh",
+                   const std::map<std::string, std::string>& environment = {}) const;
 
   /// `leat run` in the background; the test goes on when it runs.
   void start(const std::map<std::string, std::string>& environment = {});
@@ -101,6 +110,9 @@ class pipeline_fixture : public ::testing::Test {
   void expect_same(const std::string& table, const std::string& target) const;
   void expect_same_at_lite(const std::string& table, const std::string& target) const;
   void expect_same_at_pg(const std::string& table, const std::string& target) const;
+  /// These columns of a table at SQLite are what the statement gives at the source.
+  void expect_select(const std::string& sql, const std::string& target,
+                     const std::string& columns) const;
 
   pipeline_text text;
 

@@ -10,9 +10,10 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include "dataflow/error.hpp"
 #include "plugins/sqlite/sink.hpp"
-#include "tests/support/batch_builder.hpp"
+#include "tests/support/caught_error.hpp"
+#include "tests/support/items.hpp"
+#include "tests/support/sink_driver.hpp"
 #include "tests/support/sqlite_reader.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -25,18 +26,9 @@ struct items_options {
 };
 
 /// A SQLite sink on a file of its own, opened, and a reader beside it.
-class sqlite_fixture : public testing::Test {
+class sqlite_fixture : public testing::Test, protected sink_driver {
  protected:
   sqlite_fixture() { reopen(); }
-
-  static schema_ptr items() {
-    return table("public.items")
-        .column("id", value_class::int4)
-        .column("name", value_class::text)
-        .column("body", value_class::text)
-        .key({"id"})
-        .build();
-  }
 
   struct item_column {
     const char* name;
@@ -61,14 +53,7 @@ class sqlite_fixture : public testing::Test {
   /// As after a crash: the sink is thrown away, and made anew.
   std::optional<target_progress> reopen(const std::string& pipeline = "shop") {
     close();
-    sink_ = std::make_unique<sqlite::sink>(pipeline, options());
-    auto found = sink_->open();
-    last_ = found.value_or(target_progress{});
-    return found;
-  }
-  void close() {
-    writer_ = nullptr;
-    sink_.reset();
+    return open(std::make_unique<sqlite::sink>(pipeline, options()));
   }
   void fresh_file() {
     close();
@@ -76,66 +61,28 @@ class sqlite_fixture : public testing::Test {
     reopen();
   }
 
-  void attach(route r) {
-    attached_ = share(std::move(r));
-    schema_ = attached_->schema;
-    writer_ = &sink_->attach(attached_);
-  }
   /// reopen(), with the route that was attached last.
   void restart() {
+    const auto r = attached();
     reopen();
-    attach(*attached_);
+    attach(r);
   }
-  void change_schema(route after) {
-    schema_ = after.schema;
-    writer_->flush();
-    writer_->change_schema(share(std::move(after)));
-  }
-
-  batch_builder changes() const { return batch_builder(schema_); }
-  void write(batch_builder builder) {
-    const auto b = builder.build();
-    writer_->write(b, all_changes(*b));
-  }
-  void flush() { writer_->flush(); }
   /// One row of items, committed as epoch 1.
   void write_first_row() {
     write(changes().insert({1, "a", "x"}));
     commit(1);
   }
 
-  target_progress progress(epoch_id epoch, bool consistent = true) const {
-    auto p = last_;
-    p.consistent = consistent;
-    p.pipeline_id = "id";
-    p.epoch = epoch;
-    p.position = commit_lsn{epoch * 100};
-    return p;
-  }
-  /// Ends an epoch; gives the keys of the missing rows.
-  std::vector<std::vector<std::string>> commit(epoch_id epoch, bool consistent = true) {
-    std::vector<std::vector<std::string>> keys;
-    for (auto& lost : sink_->prepare()) keys.push_back(std::move(lost.key));
-    sink_->commit(progress(epoch, consistent));
-    return keys;
-  }
-
   /// What the error that `action` ends with says; fails the test when there is none, or one that
   /// does not tell a person what to do.
   template <class Action>
   std::string error_of(const Action& action) {
-    try {
-      action();
-    } catch (const error& e) {
-      EXPECT_EQ(e.kind(), error_kind::sink);
-      EXPECT_FALSE(e.transient());
-      EXPECT_NE(e.where(), "");
-      return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
+    const auto e = test::error_of(action);
+    EXPECT_EQ(e.kind(), error_kind::sink);
+    EXPECT_FALSE(e.transient());
+    EXPECT_NE(e.where(), "");
+    return e.what();
   }
-
   text_rows query(const std::string& sql) { return sqlite_reader(path()).query(sql); }
 
   /// Runs statements as another user of the file would.
@@ -155,8 +102,6 @@ class sqlite_fixture : public testing::Test {
   /// From the next reopen() on.
   void keep_dead_letters(std::string table) { dead_letter_ = std::move(table); }
 
-  sqlite::sink& target() { return *sink_; }
-  writer& w() { return *writer_; }
   sink_options options() const {
     sink_options o;
     o.name = "test";
@@ -180,11 +125,6 @@ class sqlite_fixture : public testing::Test {
   temp_directory directory_;
   int files_ = 0;
   std::optional<std::string> dead_letter_;
-  std::unique_ptr<sqlite::sink> sink_;
-  writer* writer_ = nullptr;
-  schema_ptr schema_ = items();
-  route_ptr attached_;
-  target_progress last_;
 };
 
 } // namespace leat::test

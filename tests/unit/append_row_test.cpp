@@ -5,26 +5,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/batch_builder.hpp"
+#include "tests/support/items.hpp"
 
 namespace leat {
 namespace {
 
 using test::absent;
 using test::batch_builder;
+using test::items;
 using test::row;
 using test::unchanged;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-schema_ptr items() {
-  return test::table("public.items")
-      .column("id", value_class::int4)
-      .column("name", value_class::text)
-      .column("body", value_class::text)
-      .key({"id"})
-      .build();
-}
 
 /// What the one change of a batch shows: its letter, a text a column ("NULL", "-" for none), and
 /// the missing columns.

@@ -8,7 +8,7 @@
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/expression.hpp"
 #include "dataflow/expressions/functions.hpp"
-#include "tests/support/batch_builder.hpp"
+#include "tests/support/expression_value.hpp"
 
 // What PostgreSQL cannot judge: refusals, their words and places, the cells of a change. The values
 // are compared with a server's by tests/integration/expressions_test.cpp.
@@ -16,7 +16,7 @@
 namespace leat::test {
 namespace {
 
-schema_ptr items() {
+schema_ptr priced_items() {
   return table("public.items")
       .column("id", value_class::int4)
       .column("name", value_class::text)
@@ -27,19 +27,12 @@ schema_ptr items() {
 }
 
 std::string computed(const std::string& text, const row& cells) {
-  const auto schema = items();
-  const auto batch = batch_builder(schema).insert(cells).build();
-  sql::evaluation e(sql::expression::compile(text, *schema));
-  const auto& d = e.run(*batch, batch->new_row(batch->changes[0]), &batch->changes[0]);
-  if (d.null) return "NULL";
-  std::string out;
-  sql::print_value(e.of().type(), d, out);
-  return out;
+  return value_of(text, priced_items(), cells);
 }
 
 error refusal(const std::string& text) {
   try {
-    sql::expression::compile(text, *items());
+    sql::expression::compile(text, *priced_items());
   } catch (const error& e) {
     return e;
   }
@@ -57,7 +50,7 @@ TEST(Expression, ComputesOverTheCellsOfARow) {
 
 TEST(Expression, KnowsTheTypeOfWhatItGives) {
   const auto type = [](const std::string& text, const std::string& wanted = {}) {
-    return sql::name_of(sql::expression::compile(text, *items(), wanted)->type());
+    return sql::name_of(sql::expression::compile(text, *priced_items(), wanted)->type());
   };
   EXPECT_EQ(type("id + 1"), "integer");
   EXPECT_EQ(type("id + 1::bigint"), "bigint");
@@ -68,11 +61,11 @@ TEST(Expression, KnowsTheTypeOfWhatItGives) {
 }
 
 TEST(Expression, NamesTheColumnsThatItReads) {
-  const auto e = sql::expression::compile("coalesce(name, id::text)", *items());
+  const auto e = sql::expression::compile("coalesce(name, id::text)", *priced_items());
   EXPECT_EQ(e->reads(), (std::vector<std::uint16_t>{0, 1}));
   EXPECT_FALSE(e->reads_change());
-  EXPECT_TRUE(sql::expression::compile("leat.table || '1'", *items())->is_constant());
-  EXPECT_TRUE(sql::expression::compile("leat.op", *items())->reads_change());
+  EXPECT_TRUE(sql::expression::compile("leat.table || '1'", *priced_items())->is_constant());
+  EXPECT_TRUE(sql::expression::compile("leat.op", *priced_items())->reads_change());
 }
 
 TEST(Expression, KnowsTheTableAndTheChange) {
@@ -145,10 +138,11 @@ TEST(Expression, SuggestsQuotesForACapital) {
 }
 
 TEST(Expression, ConditionsAreBoolean) {
-  EXPECT_THROW(sql::expression::compile_condition("id", *items()), error);
-  EXPECT_EQ(sql::name_of(sql::expression::compile_condition("id = 1", *items())->type()),
+  EXPECT_THROW(sql::expression::compile_condition("id", *priced_items()), error);
+  EXPECT_EQ(sql::name_of(sql::expression::compile_condition("id = 1", *priced_items())->type()),
             "boolean");
-  EXPECT_EQ(sql::name_of(sql::expression::compile_condition("NULL", *items())->type()), "boolean");
+  EXPECT_EQ(sql::name_of(sql::expression::compile_condition("NULL", *priced_items())->type()),
+            "boolean");
 }
 
 TEST(Expression, ReadsNegativeNumbers) {

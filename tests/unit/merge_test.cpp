@@ -5,15 +5,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataflow/error.hpp"
-#include "dataflow/plan.hpp"
 #include "dataflow/route_shape.hpp"
+#include "tests/support/plan_builder.hpp"
 
 // Several tables that feed one target.
 
 namespace leat {
 namespace {
 
+using test::file_with;
+using test::refused_plan;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
@@ -53,31 +54,10 @@ route_options merged(const std::string& expression = "leat.schema") {
   return r;
 }
 
-pipeline_file file_with(std::vector<route_options> routes) {
-  pipeline_file file;
-  file.path = "shop.toml";
-  file.name = "shop";
-  file.source.tables = {"*.*"};
-  auto& sink = file.sinks.emplace_back();
-  sink.name = "dwh";
-  sink.connector = "sqlite";
-  file.routes = std::move(routes);
-  return file;
-}
-
 std::vector<source_table> tables(std::vector<table_schema> of) {
   std::vector<source_table> out;
   for (auto& t : of) out.push_back({share(std::move(t))});
   return out;
-}
-
-std::string failure(const pipeline_file& file, const std::vector<source_table>& of) {
-  try {
-    make_plan(file, of);
-    return "no error";
-  } catch (const error& e) {
-    return std::string(e.what()) + " | " + e.where() + " | " + e.remedy();
-  }
 }
 
 plan two_shards(const std::string& expression = "leat.schema") {
@@ -131,19 +111,20 @@ TEST(Merge, WithoutSuchAColumnThePlanSaysHowToMakeOne) {
   plain.computed.clear();
   plain.key.reset();
   EXPECT_THAT(
-      failure(file_with({plain}), tables({shard("shard_1"), shard("shard_2")})),
+      refused_plan(file_with({plain}), tables({shard("shard_1"), shard("shard_2")})),
       HasSubstr("tables shard_1.orders and shard_2.orders end at one target `orders` of sink "
                 "dwh, and no column of its key tells their rows apart | shop.toml:9:1, route "
                 "| give them different names, for instance to = \"{schema}_{table}\"; or "
                 "merge them: columns = [\"*\", { name = \"source\", expr = \"leat.schema\" "
                 "}], key = [\"source\", \"id\"]"));
   auto same = merged("leat.table");
-  EXPECT_THAT(failure(file_with({same}), tables({shard("shard_1"), shard("shard_2")})),
+  EXPECT_THAT(refused_plan(file_with({same}), tables({shard("shard_1"), shard("shard_2")})),
               HasSubstr("no column of its key tells"));
   auto beside_the_key = merged();
   beside_the_key.key = {"id"};
-  EXPECT_THAT(failure(file_with({beside_the_key}), tables({shard("shard_1"), shard("shard_2")})),
-              HasSubstr("no column of its key tells"));
+  EXPECT_THAT(
+      refused_plan(file_with({beside_the_key}), tables({shard("shard_1"), shard("shard_2")})),
+      HasSubstr("no column of its key tells"));
 }
 
 struct misfit {
@@ -158,7 +139,7 @@ TEST_P(WrongMerge, IsRefusedWithBothTablesNamed) {
   auto file = file_with({merged()});
   auto second = shard("shard_2");
   GetParam().spoil(file, second);
-  const auto said = failure(file, tables({shard("shard_1"), second}));
+  const auto said = refused_plan(file, tables({shard("shard_1"), second}));
   EXPECT_THAT(said, HasSubstr(GetParam().says));
   EXPECT_THAT(said, HasSubstr("shard_1.orders and shard_2.orders"));
 }
@@ -209,9 +190,9 @@ TEST(Merge, TablesOfARunThatChangedSinceMayDifferByColumns) {
   auto route = merged();
   route.columns = {"*", "source"};
   auto known = tables({shard("shard_1"), longer});
-  EXPECT_THAT(failure(file_with({route}), known), HasSubstr("has no `added`"));
+  EXPECT_THAT(refused_plan(file_with({route}), known), HasSubstr("has no `added`"));
   known[1].known = true;
-  EXPECT_EQ(failure(file_with({route}), known), "no error");
+  EXPECT_EQ(refused_plan(file_with({route}), known), "no error");
 }
 
 /// The second of two merged routes over the next version of its table.

@@ -5,11 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataflow/error.hpp"
+#include "tests/support/plan_builder.hpp"
 
 namespace leat {
 namespace {
 
+using test::file_with;
+using test::refused_plan;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -68,19 +70,6 @@ struct table_builder {
   operator source_table() const { return {make(), 0, ""}; }
 };
 
-pipeline_file file_with(std::vector<route_options> routes,
-                        const std::string& connector = "sqlite") {
-  pipeline_file file;
-  file.path = "shop.toml";
-  file.name = "shop";
-  file.source.tables = {"*.*"};
-  sink_options& sink = file.sinks.emplace_back();
-  sink.name = "dwh";
-  sink.connector = connector;
-  file.routes = std::move(routes);
-  return file;
-}
-
 route_options from(std::vector<std::string> tables) {
   route_options options;
   options.from = std::move(tables);
@@ -110,17 +99,6 @@ std::vector<std::string> keys(const route& r) {
     names.push_back(r.columns[r.key[i]].name);
   }
   return names;
-}
-
-/// `what | where | remedy` of the error.
-std::string failure(const pipeline_file& file, const std::vector<source_table>& tables) {
-  try {
-    make_plan(file, tables);
-    return "no error";
-  } catch (const error& e) {
-    EXPECT_EQ(e.kind(), error_kind::usage);
-    return std::string(e.what()) + " | " + e.where() + " | " + e.remedy();
-  }
 }
 
 TEST(Plan, WithoutRoutesSendsEveryTableToTheOnlySinkUnderItsName) {
@@ -202,7 +180,7 @@ TEST(Plan, RoutesPolicyComesBeforeTheSinks) {
 
 TEST(Plan, TableWithoutKeyNeedsReplicaIdentityFull) {
   table_builder table{"public", "we\"ird Таблица", {"a", "b"}, 0};
-  EXPECT_THAT(failure(file_with({}), {table}),
+  EXPECT_THAT(refused_plan(file_with({}), {table}),
               HasSubstr("table public.we\"ird Таблица: it has neither a key nor REPLICA IDENTITY "
                         "FULL, so rows cannot be found at the target | shop.toml, source.tables | "
                         "ALTER TABLE \"public\".\"we\"\"ird Таблица\" REPLICA IDENTITY FULL, add a "
@@ -223,7 +201,7 @@ TEST(Plan, AppendNeedsNoKey) {
 TEST(Plan, KeyOfTheRouteMustBeBroughtByDeletes) {
   route_options options = from({"public.orders"});
   options.key = {"name"};
-  EXPECT_THAT(failure(file_with({options}), {orders}),
+  EXPECT_THAT(refused_plan(file_with({options}), {orders}),
               HasSubstr("column `name` of the route's key is not part of the replica identity"));
   table_builder full = orders;
   EXPECT_THAT(keys(*make_plan(file_with({options}), {full.full()}).routes[0]), ElementsAre("name"));
@@ -263,7 +241,7 @@ TEST_P(WrongRoute, IsRefusedWithPlaceAndRemedy) {
   pipeline_file file = file_with({from({"public.orders"})});
   GetParam().change(file);
   EXPECT_THAT(
-      failure(file, {orders, items, table_builder("crm", "Orders", {"id", "Id", "_leat_op"})}),
+      refused_plan(file, {orders, items, table_builder("crm", "Orders", {"id", "Id", "_leat_op"})}),
       HasSubstr(GetParam().expected));
 }
 
@@ -384,7 +362,7 @@ TEST(Plan, PostgresTellsUpperFromLowerCase) {
 TEST(Plan, PostgresTargetsAreOneWhenSchemaAndNameAre) {
   route_options named = from({"public.orders"});
   named.to = "public.items";
-  EXPECT_THAT(failure(file_with({named, from({"public.items"})}, "postgres"), {orders, items}),
+  EXPECT_THAT(refused_plan(file_with({named, from({"public.items"})}, "postgres"), {orders, items}),
               HasSubstr("end at one target `items`"));
   const table_builder dotted{"public", "public.items", {"id"}};
   EXPECT_EQ(make_plan(file_with({}, "postgres"), {items, dotted}).routes.size(), 2U);
@@ -394,7 +372,7 @@ TEST(Plan, SoftDeleteNeedsAKey) {
   route_options options = from({"public.log"});
   options.removal = delete_mode::soft;
   table_builder keyless{"public", "log", {"a"}, 0};
-  EXPECT_THAT(failure(file_with({options}), {keyless.full()}),
+  EXPECT_THAT(refused_plan(file_with({options}), {keyless.full()}),
               HasSubstr("delete = \"soft\" needs a key"));
 }
 

@@ -6,12 +6,13 @@
 #include <fstream>
 #include <random>
 
-#include "dataflow/error.hpp"
+#include "tests/support/caught_error.hpp"
 #include "tests/support/temp_directory.hpp"
 
 namespace leat {
 namespace {
 
+using test::error_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -32,17 +33,6 @@ std::string record(std::size_t i, std::size_t size = 100) {
   auto text = std::to_string(i) + ":";
   text.resize(std::max(size, text.size()), static_cast<char>('a' + i % 26));
   return text;
-}
-
-template <class F>
-error error_of(F f) {
-  try {
-    f();
-  } catch (const error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error came";
-  return {error_kind::bug, "", "", ""};
 }
 
 TEST_F(spill, GivesRecordsBackInOrder) {

@@ -73,10 +73,10 @@ TEST_F(SqliteDeadLetter, LettersCommitWithTheirEpochAndComeOnce) {
 
 TEST_F(SqliteDeadLetter, ARowThatASnapshotBroughtAgainButCouldNotWriteIsNotTakenAway) {
   write_first_row();
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().read({1, "bad", "x"}));
   flush();
-  w().finish_snapshot(2);
+  route_writer().finish_snapshot(2);
   commit(2);
   EXPECT_THAT(ids(), ElementsAre(ElementsAre("1", "a")));
 }

@@ -43,7 +43,7 @@ TEST_F(SqliteEvolution, ASchemaChangeThatIsNotCommittedIsGone) {
 }
 
 TEST_F(SqliteEvolution, ASchemaChangeAppliedTwiceDoesNothing) {
-  const auto before = test::route_of(items());
+  const auto before = test::route_of(test::items());
   const auto after = with_title_and_price();
   change_schema(after);
   write(changes().insert({1, "b", "9.50"}));

@@ -95,7 +95,7 @@ TEST_F(SqliteFiles, ACorruptFileIsAPermanentError) {
   sink s("shop", options());
   EXPECT_THAT(error_of([&] {
                 s.open();
-                s.attach(test::share(test::route_of(items())));
+                s.attach(test::share(test::route_of(test::items())));
               }),
               HasSubstr("malformed"));
 }

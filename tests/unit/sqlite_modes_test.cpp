@@ -155,31 +155,31 @@ TEST_F(SqliteKeyless, AChangeWithoutItsOldRowIsAnError) {
 TEST_F(SqliteKeyless, ASnapshotGoesOnAfterARestartAndANewOneBeginsAgain) {
   write(changes().insert({1, "old"}));
   commit(1);
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().read({2, "new"}));
   commit(2);
   EXPECT_THAT(rows(), SizeIs(2)) << "old rows stay readable";
   restart();
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().read({3, "new"}));
   commit(3);
   EXPECT_THAT(rows(), SizeIs(3)) << "the same snapshot goes on";
-  w().begin_snapshot(3);
+  route_writer().begin_snapshot(3);
   write(changes().read({3, "newer"}).update({3, "newer"}, {4, "newer"}, old_row_kind::full));
-  w().finish_snapshot(3);
+  route_writer().finish_snapshot(3);
   commit(4);
   EXPECT_THAT(rows(), ElementsAre(ElementsAre("4", "newer")));
 }
 
 TEST_F(SqliteKeyless, ASnapshotThatEndedHereIsNotBegunAgainByAReplay) {
-  w().begin_snapshot(1);
+  route_writer().begin_snapshot(1);
   write(changes().read({1, "x"}));
-  w().finish_snapshot(1);
+  route_writer().finish_snapshot(1);
   commit(1);
   restart();
-  w().begin_snapshot(1);
+  route_writer().begin_snapshot(1);
   flush();
-  w().finish_snapshot(1);
+  route_writer().finish_snapshot(1);
   commit(2);
   EXPECT_THAT(rows(), SizeIs(1));
 }
@@ -199,9 +199,9 @@ TEST_F(SqliteKeyless, ColumnsMayHaveTheNamesOfTheRowNumber) {
 TEST_F(SqliteKeyless, ATruncateDuringASnapshotTakesAllRows) {
   write(changes().insert({1, "old"}).insert({2, "old"}));
   commit(1);
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().read({1, "new"}).truncate().insert({5, "new"}));
-  w().finish_snapshot(2);
+  route_writer().finish_snapshot(2);
   commit(2);
   EXPECT_THAT(rows(), ElementsAre(ElementsAre("5", "new")));
 }

@@ -53,7 +53,7 @@ TEST_F(SqliteProgress, TheFenceStopsASecondLeat) {
   commit(1);
   sink other("shop", options());
   other.open();
-  auto& late = other.attach(test::share(test::route_of(items())));
+  auto& late = other.attach(test::share(test::route_of(test::items())));
   write(changes().insert({1, "a", "x"}));
   commit(2);
   const auto b = changes().insert({2, "b", "y"}).build();

@@ -93,11 +93,11 @@ TEST_F(SqliteUpsert, AKeyMoveWhoseRowIsNotThereIsMissing) {
 
 TEST_F(SqliteUpsert, WhileASnapshotRunsAKeyMoveDoesNotReadTheTarget) {
   write_first_row();
-  w().begin_snapshot(1);
+  route_writer().begin_snapshot(1);
   write(changes().update(key(1), {2, "b", unchanged}));
   EXPECT_THAT(commit(2), ElementsAre(std::vector<std::string>{"2"}));
   EXPECT_THAT(rows(), IsEmpty());
-  w().finish_snapshot(1);
+  route_writer().finish_snapshot(1);
   write(changes().insert({1, "a", "x"}));
   commit(3);
   write(changes().update(key(1), {2, "b", unchanged}));
@@ -110,14 +110,14 @@ TEST_F(SqliteUpsert, UntilTheStreamHasPassedARowThatWasReadAKeyMoveDoesNotReadTh
   commit(2, false);
   write(changes().update(key(3), {4, "b", unchanged}));
   EXPECT_THAT(commit(3, false), ElementsAre(std::vector<std::string>{"4"}));
-  w().finish_snapshot(1);
+  route_writer().finish_snapshot(1);
   write(changes().update(key(1), {2, "b", unchanged}));
   EXPECT_THAT(commit(4), IsEmpty());
 }
 
 TEST_F(SqliteUpsert, TheRunningSnapshotIsRememberedOverARestart) {
   write(changes().insert({1, "a", "x"}));
-  w().begin_snapshot(1);
+  route_writer().begin_snapshot(1);
   commit(1, false);
   restart();
   write(changes().update(key(1), {2, "b", unchanged}));
@@ -146,7 +146,7 @@ TEST_F(SqliteUpsert, NewRowsDoNotPileUpInMemory) {
     auto rows = changes();
     for (int id = 0; id < 300; ++id) rows.read({chunk * 200 + id, std::string(5000, 'a'), "x"});
     write(std::move(rows));
-    EXPECT_LT(w().buffered(), 8U << 20);
+    EXPECT_LT(route_writer().buffered(), 8U << 20);
   }
   EXPECT_THAT(rows(), IsEmpty()) << "nothing is committed";
   commit(1);
@@ -156,14 +156,14 @@ TEST_F(SqliteUpsert, NewRowsDoNotPileUpInMemory) {
 TEST_F(SqliteUpsert, ASecondSnapshotRemovesRowsThatNothingBrought) {
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}).insert({3, "c", "z"}));
   commit(1);
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().read({1, "A", "x"}));
   commit(2);
   restart();
   write(changes().update({3, "C", unchanged}).insert({4, "d", "w"}));
   commit(3);
   EXPECT_THAT(rows(), SizeIs(4)) << "old rows stay readable until the end";
-  w().finish_snapshot(2);
+  route_writer().finish_snapshot(2);
   commit(4);
   EXPECT_THAT(rows(), ElementsAre(ElementsAre("1", "A", "x"), ElementsAre("3", "C", "z"),
                                   ElementsAre("4", "d", "w")));
@@ -171,35 +171,35 @@ TEST_F(SqliteUpsert, ASecondSnapshotRemovesRowsThatNothingBrought) {
 }
 
 TEST_F(SqliteUpsert, ASnapshotThatEndedHereTakesNothingAwayWhenItIsReplayed) {
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().read({1, "a", "x"}));
   flush();
-  w().finish_snapshot(2);
+  route_writer().finish_snapshot(2);
   commit(1);
   restart();
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().insert({2, "b", "y"}));
   flush();
-  w().finish_snapshot(2);
+  route_writer().finish_snapshot(2);
   commit(2);
   EXPECT_THAT(rows(), SizeIs(2));
 }
 
 TEST_F(SqliteUpsert, ASnapshotThatWaitsHoldsNoLock) {
-  w().begin_snapshot(1);
-  change_schema(test::route_of(items()));
+  route_writer().begin_snapshot(1);
+  change_schema(test::route_of(test::items()));
   execute("CREATE TABLE theirs (a)");
 }
 
 TEST_F(SqliteUpsert, ALaterSnapshotBeginsToCollectAnew) {
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
-  w().begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().read({1, "a", "x"}));
   commit(1);
-  w().begin_snapshot(3);
+  route_writer().begin_snapshot(3);
   write(changes().read({2, "b", "y"}));
   flush();
-  w().finish_snapshot(3);
+  route_writer().finish_snapshot(3);
   commit(2);
   EXPECT_THAT(rows(), ElementsAre(ElementsAre("2", "b", "y")));
 }

@@ -6,6 +6,7 @@
 #include "dataflow/route_shape.hpp"
 #include "plugins/transforms/elements.hpp"
 #include "tests/support/chain_at_work.hpp"
+#include "tests/support/items.hpp"
 
 // Transforms that keep state: dedup, remember, explode.
 
@@ -15,20 +16,12 @@ namespace {
 using test::absent;
 using test::batch_builder;
 using test::chain_at_work;
+using test::items;
 using test::transform_section;
 using test::unchanged;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Optional;
-
-schema_ptr items() {
-  return test::table("public.items")
-      .column("id", value_class::int4)
-      .column("name", value_class::text)
-      .column("body", value_class::text)
-      .key({"id"})
-      .build();
-}
 
 route log_of(const schema_ptr& table) {
   auto r = test::route_of(table);
