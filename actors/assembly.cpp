@@ -177,6 +177,7 @@ class assembler {
     if (out_.operators) out_.operators->keep(operators_of(out_.plan.routes));
     open_streams();
     find_until(until);
+    out_.origin = source_;
     return std::move(out_);
   }
 

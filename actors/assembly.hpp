@@ -51,6 +51,7 @@ struct assembly {
   std::map<std::string, std::string> route_fingerprints;
   std::shared_ptr<spill_area> spill;         ///< outlives the stream
   std::shared_ptr<operator_store> operators; ///< null: no transform keeps state
+  std::shared_ptr<source> origin;            ///< unused once this is made
   std::unique_ptr<change_stream> stream;
   std::vector<std::shared_ptr<table_reader>> readers;
   std::optional<wal_lsn> until;

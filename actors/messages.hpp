@@ -134,6 +134,9 @@ using coordinator_actor =
                      caf::reacts_to<sink_committed>, caf::reacts_to<finish>,
                      caf::replies_to<resnapshot>::with<bool>>;
 
+/// Tells status of tables that came and went at the source; its tick is its own.
+using catalog_watch_actor = caf::typed_actor<caf::reacts_to<tick>>;
+
 /// Builds, watches, restarts and ends one pipeline.
 using supervisor_actor =
     caf::typed_actor<caf::reacts_to<begin>, caf::reacts_to<stop_request>,

@@ -64,7 +64,10 @@ std::string table_lines(const pipeline_status& s, std::int64_t now, bool all) {
       ++left_out;
       continue;
     }
-    out += table_line(t, now) + "\n";
+    out += table_line(t, now);
+    if (const auto gone = s.news.gone.find(id); gone != s.news.gone.end())
+      out += "; " + text_of(gone->second);
+    out += "\n";
     ++shown;
   }
   if (left_out != 0) out += fmt::format("... and {} tables more\n", left_out);
@@ -111,6 +114,7 @@ std::string status_lines(const pipeline_status& s, std::int64_t now) {
   if (s.lag.source_end() != wal_lsn{}) out += ", source at " + to_string(s.lag.source_end());
   out += "\n";
   if (!s.tables.empty()) out += "tables:\n" + indented(table_lines(s, now, true));
+  for (const auto& name : s.news.appeared) out += fmt::format("  {}: {}\n", name, new_table_text);
   if (!s.sinks.empty()) out += "sinks:\n" + indented(sink_lines(s, now));
   return out;
 }

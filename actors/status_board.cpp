@@ -38,6 +38,26 @@ const char* to_string(snapshot_phase phase) {
   return "waiting";
 }
 
+const char* to_string(table_fate fate) {
+  switch (fate) {
+  case table_fate::dropped:
+    return "dropped";
+  case table_fate::made_again:
+    return "made again";
+  }
+  return "dropped";
+}
+
+std::string text_of(table_fate fate) {
+  switch (fate) {
+  case table_fate::dropped:
+    return "dropped at the source: its rows stay at the targets";
+  case table_fate::made_again:
+    return "dropped at the source and made again: the next run reads it";
+  }
+  return "";
+}
+
 double table_status::rows_per_second(std::int64_t now) const {
   if (reading_since == 0 || now <= reading_since || rows <= rows_before) return 0;
   return static_cast<double>(rows - rows_before) * 1e6 / static_cast<double>(now - reading_since);
@@ -88,8 +108,11 @@ std::string to_json(const pipeline_status& s, std::int64_t now) {
       table["waits_for_transactions_before_xid"] = t.fence_xid;
     if (const auto rate = t.rows_per_second(now); rate > 0) table["rows_per_second"] = rate;
     if (const auto left = t.seconds_left(now)) table["seconds_left"] = *left;
+    if (const auto gone = s.news.gone.find(id); gone != s.news.gone.end())
+      table["at_source"] = to_string(gone->second);
     out["tables"].push_back(std::move(table));
   }
+  if (!s.news.appeared.empty()) out["new_tables"] = s.news.appeared;
   out["sinks"] = json::array();
   for (const auto& [name, k] : s.sinks) {
     json sink{{"sink", name},

@@ -7,8 +7,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/lag_meter.hpp"
+#include "dataflow/catalog_news.hpp"
 #include "dataflow/checkpoint.hpp"
 #include "dataflow/operator_state.hpp"
 #include "dataflow/sink.hpp"
@@ -26,6 +28,11 @@ enum class wait_reason : std::uint8_t {
 };
 const char* to_string(wait_reason);
 const char* to_string(snapshot_phase);
+const char* to_string(table_fate);
+
+/// For people: what became of a table, and what that means.
+std::string text_of(table_fate);
+inline constexpr const char* new_table_text = "new at the source: the next run takes it";
 
 struct table_status {
   std::string name;
@@ -69,6 +76,7 @@ struct pipeline_status {
   wait_reason router_waits = wait_reason::none;
   std::int64_t commit_time = 0; ///< of the last change routed, microseconds since 2000
   std::map<oid, table_status> tables;
+  catalog_news news; ///< of the source, since the run began
   std::map<std::string, sink_status> sinks;
   lag_meter lag;
 };

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "actors/caf.hpp"
+#include "actors/catalog_watch.hpp"
 #include "actors/pipeline_wiring.hpp"
 #include "actors/source_stage.hpp"
 #include "actors/wiring.hpp"
@@ -17,6 +18,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds last_backoff{30000};
 constexpr milliseconds stop_limit{10000};
+constexpr milliseconds soonest_look{1000}; ///< at the catalog again
+constexpr milliseconds latest_look{30000};
 
 /// Shares of limits.memory. What is left is for libpq's and the targets' own buffers.
 struct memory_shares {
@@ -116,9 +119,26 @@ class supervisor_impl : public stage<supervisor_actor> {
       monitor(s);
       stages_.insert(s);
     };
+    auto captured = parts.plan.tables;
     auto wired = wire_pipeline(system(), parts, o);
+    o.watch(caf::actor_cast<caf::strong_actor_ptr>(
+        make_catalog_watch(system(), watching(std::move(parts.origin), std::move(captured)))));
     coordinator_ = std::move(wired.coordinator);
     router_ = std::move(wired.router);
+  }
+
+  catalog_watch_setup watching(std::shared_ptr<source> origin,
+                               std::vector<schema_ptr> captured) const {
+    catalog_watch_setup w;
+    w.origin = std::move(origin);
+    w.make_source = [file = setup_.file] { return built_in_connectors().make_source(file); };
+    w.captured = std::move(captured);
+    w.file = setup_.file;
+    w.interval =
+        std::clamp<milliseconds>(setup_.file.checkpoint_interval * 30, soonest_look, latest_look);
+    w.board = setup_.board;
+    w.log = setup_.log;
+    return w;
   }
 
   void stage_ended(const caf::down_msg& down) {
