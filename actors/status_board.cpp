@@ -53,7 +53,8 @@ std::string text_of(table_fate fate) {
   case table_fate::dropped:
     return "dropped at the source: its rows stay at the targets";
   case table_fate::made_again:
-    return "dropped at the source and made again: the next run reads it";
+    return "dropped at the source and made again: the next run reads it if its columns are the "
+           "same";
   }
   return "";
 }
@@ -85,8 +86,40 @@ void show_snapshot(table_status& shown, const table_snapshot* state, std::int64_
   shown.fence_xid = state->fence_xid;
 }
 
+namespace {
+
+using nlohmann::json;
+
+json table_json(const table_status& t, std::int64_t now) {
+  json out{{"table", t.name}, {"snapshot", to_string(t.phase)},     {"generation", t.generation},
+           {"rows", t.rows},  {"rows_estimated", t.rows_estimated}, {"chunks_left", t.chunks_left}};
+  if (t.phase == snapshot_phase::waiting && t.fence_xid != 0)
+    out["waits_for_transactions_before_xid"] = t.fence_xid;
+  if (const auto rate = t.rows_per_second(now); rate > 0) out["rows_per_second"] = rate;
+  if (const auto left = t.seconds_left(now)) out["seconds_left"] = *left;
+  return out;
+}
+
+json sink_json(const std::string& name, const sink_status& k) {
+  json out{{"sink", name},
+           {"connector", k.connector},
+           {"epoch", k.progress.epoch},
+           {"commit_lsn", to_string(k.progress.position)},
+           {"consistent", k.progress.consistent},
+           {"changes", k.changes},
+           {"waits_for", to_string(k.waits)}};
+  if (k.pace.count() > 0) out["epochs_at_least_ms"] = k.pace.count();
+  for (const auto& state : k.states)
+    out["states"].push_back({{"target", state.of.target},
+                             {"transform", state.of.transform},
+                             {"keys", state.keys},
+                             {"bytes", state.bytes}});
+  return out;
+}
+
+} // namespace
+
 std::string to_json(const pipeline_status& s, std::int64_t now) {
-  using nlohmann::json;
   json out{{"pipeline", s.pipeline},
            {"pipeline_id", s.pipeline_id},
            {"state", s.state},
@@ -101,13 +134,7 @@ std::string to_json(const pipeline_status& s, std::int64_t now) {
            {"last_commit_time_us", s.commit_time}};
   out["tables"] = json::array();
   for (const auto& [id, t] : s.tables) {
-    json table{
-        {"table", t.name}, {"snapshot", to_string(t.phase)},     {"generation", t.generation},
-        {"rows", t.rows},  {"rows_estimated", t.rows_estimated}, {"chunks_left", t.chunks_left}};
-    if (t.phase == snapshot_phase::waiting && t.fence_xid != 0)
-      table["waits_for_transactions_before_xid"] = t.fence_xid;
-    if (const auto rate = t.rows_per_second(now); rate > 0) table["rows_per_second"] = rate;
-    if (const auto left = t.seconds_left(now)) table["seconds_left"] = *left;
+    auto table = table_json(t, now);
     if (const auto gone = s.news.gone.find(id); gone != s.news.gone.end())
       table["at_source"] = to_string(gone->second);
     out["tables"].push_back(std::move(table));
@@ -115,19 +142,7 @@ std::string to_json(const pipeline_status& s, std::int64_t now) {
   if (!s.news.appeared.empty()) out["new_tables"] = s.news.appeared;
   out["sinks"] = json::array();
   for (const auto& [name, k] : s.sinks) {
-    json sink{{"sink", name},
-              {"connector", k.connector},
-              {"epoch", k.progress.epoch},
-              {"commit_lsn", to_string(k.progress.position)},
-              {"consistent", k.progress.consistent},
-              {"changes", k.changes},
-              {"waits_for", to_string(k.waits)}};
-    if (k.pace.count() > 0) sink["epochs_at_least_ms"] = k.pace.count();
-    for (const auto& state : k.states)
-      sink["states"].push_back({{"target", state.of.target},
-                                {"transform", state.of.transform},
-                                {"keys", state.keys},
-                                {"bytes", state.bytes}});
+    auto sink = sink_json(name, k);
     if (const auto lag = s.lag.of(name, now)) {
       sink["lag_bytes"] = lag->bytes;
       sink["lag_seconds"] = static_cast<double>(lag->microseconds) / 1e6;
