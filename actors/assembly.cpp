@@ -162,6 +162,7 @@ class assembler {
     keep_progress_names(out_.plan.routes, routes_before);
     out_.route_fingerprints = fingerprints(out_.plan.routes);
     if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
+    forget_columns_of_edited(routes_before);
     const auto confirmed = source_->prepare(out_.identity, out_.plan.tables);
     store_.set_identity(out_.identity);
     start_operators(point); // before a checkpoint knows their routes
@@ -209,6 +210,19 @@ class assembler {
       s.progress = progress.value_or(target_progress{});
       s.progress.pipeline_id = out_.identity.id;
       out_.sinks.push_back(std::move(s));
+    }
+  }
+
+  /// R12: the table of a route that was edited has to fit it as it is; what it had of the route
+  /// before leads nowhere.
+  void forget_columns_of_edited(const std::map<std::string, std::string>& before) {
+    for (const auto& r : out_.plan.routes) {
+      const auto was = before.find(r->full_name());
+      if (was == before.end()) continue;
+      if (compare_fingerprints(was->second, out_.route_fingerprints.at(r->full_name())).empty())
+        continue;
+      for (auto& s : out_.sinks)
+        if (s.name == r->sink) s.progress.columns.erase(r->progress_name());
     }
   }
 
@@ -277,7 +291,7 @@ class assembler {
         s.progress.position = out_.start.position;
       }
       out_.last_epoch = std::max(out_.last_epoch, s.progress.epoch);
-      out_.sink_starts.push_back({s.name, s.progress, fresh_targets(s.name)});
+      out_.sink_starts.push_back({s.name, s.progress});
     }
     for (auto& [table, state] : out_.start.snapshots) let_go_of_passed(table, state);
     for (auto& s : out_.sink_starts) {
@@ -285,21 +299,6 @@ class assembler {
       out_.start.missing.erase(s.name);
       s.at.consistent = !awaits_snapshot(s.name);
     }
-  }
-
-  /// Of new routes, also when an earlier run that was to begin them has committed nothing.
-  std::set<std::string> fresh_targets(const std::string& sink) const {
-    std::set<std::string> out;
-    for (const auto& r : out_.plan.routes) {
-      if (r->sink != sink) continue;
-      const auto s = out_.start.snapshots.find(r->schema->id);
-      const bool unbegun =
-          s != out_.start.snapshots.end() && waits_for(*r, s->second)
-          && is_read_for(r->sink, r->progress_name(), s->second.sinks)
-          && progress_of(sink).last_generation(r->progress_name()) < s->second.generation;
-      if (unbegun || !out_.start.routes.contains(r->full_name())) out.insert(r->progress_name());
-    }
-    return out;
   }
 
   const target_progress& progress_of(const std::string& sink) const {

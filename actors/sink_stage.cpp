@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "actors/caf.hpp"
 #include "dataflow/chunk_writer.hpp"
 #include "dataflow/crash_point.hpp"
 #include "dataflow/shaping.hpp"
+#include "dataflow/table_columns.hpp"
 #include "dataflow/transform_chain.hpp"
 
 namespace leat {
@@ -104,7 +106,7 @@ class sink_stage_impl : public stage<sink_actor> {
       write(id, chain->apply(*rows, changes));
       keep_letters(*chain);
     } else {
-      writers_[id]->write(rows, changes);
+      writer_of(id).write(rows, changes);
     }
   }
 
@@ -113,7 +115,7 @@ class sink_stage_impl : public stage<sink_actor> {
   }
 
   void write(route_id id, const batch_ptr& rows) {
-    if (rows) writers_[id]->write(rows, all_of(*rows));
+    if (rows) writer_of(id).write(rows, all_of(*rows));
   }
 
   /// What a route's transforms still have, and the rows that they asked for.
@@ -127,19 +129,39 @@ class sink_stage_impl : public stage<sink_actor> {
   }
 
   void take(const route_changed& change) {
-    auto* w = writers_[change.after->id];
-    end_chain(change.after->id, last_commit_);
-    w->flush();
-    if (change.held)
-      attach_again(change.after);
-    else
-      w->change_schema(change.after);
-    setup_.routes[change.after->id] = change.after;
+    const auto id = change.after->id;
+    end_chain(id, last_commit_);
+    writers_[id]->flush();
+    setup_.routes[id] = change.after;
     shape(change.after);
+    outdated_.insert(id);
+    std::erase(changed_, id);
+    changed_.push_back(id);
+  }
+
+  /// Changes of the tables' columns that have come, in their order: those of one target that
+  /// several tables feed depend on it.
+  void follow_changes() {
+    for (const auto id : std::exchange(changed_, {})) follow(id);
+  }
+
+  void follow(route_id id) {
+    if (outdated_.erase(id) != 0) writers_[id]->change_schema(setup_.routes[id]);
+  }
+
+  /// R7: a table gets other columns when the first row is to be written in them. Until the stream
+  /// has come to where the target stands there is none, and the table may be ahead of the route.
+  writer& writer_of(route_id id) {
+    if (!changed_.empty()) follow_changes();
+    if (!outdated_.empty()) follow(id);
+    return *writers_[id];
   }
 
   void attach(const route_ptr& r) {
-    writers_[r->id] = &setup_.target->attach(r);
+    const auto found = setup_.progress.columns.find(r->progress_name());
+    const auto stands = found == setup_.progress.columns.end() ? r : as_recorded(r, found->second);
+    if (stands != r) outdated_.insert(r->id);
+    writers_[r->id] = &setup_.target->attach(stands);
     shape(r);
   }
 
@@ -154,12 +176,6 @@ class sink_stage_impl : public stage<sink_actor> {
                  : nullptr;
   }
 
-  void attach_again(const route_ptr& r) {
-    attach(r);
-    const auto begun = begun_.find(r->id);
-    if (begun != begun_.end()) writers_[r->id]->begin_snapshot(begun->second);
-  }
-
   void take(const snapshot_event& event) {
     auto& w = *writers_[event.route];
     if (event.what != snapshot_event::kind::finished) {
@@ -170,11 +186,9 @@ class sink_stage_impl : public stage<sink_actor> {
     end_chain(event.route, last_commit_);
     w.flush();
     if (event.what == snapshot_event::kind::begun) {
-      begun_[event.route] = event.generation;
       w.begin_snapshot(event.generation);
       begin_states(*setup_.routes[event.route], event.generation);
     } else {
-      begun_.erase(event.route);
       w.finish_snapshot(event.generation);
     }
   }
@@ -192,6 +206,7 @@ class sink_stage_impl : public stage<sink_actor> {
       return;
     }
     for (route_id id = 0; id < made_.size(); ++id) end_chain(id, b.position);
+    if (b.position >= setup_.progress.position) follow_changes();
     if (states_) {
       states_->pass(b.epoch, true);
       crash_point("operators_synced");
@@ -300,7 +315,8 @@ class sink_stage_impl : public stage<sink_actor> {
   std::map<oid, std::vector<std::vector<std::string>>>
       asked_; ///< keys at the source, since the last barrier
   commit_lsn last_commit_{};
-  std::map<route_id, std::uint32_t> begun_; ///< generations of the snapshots under way
+  std::set<route_id> outdated_;   ///< the writer has other columns than the route
+  std::vector<route_id> changed_; ///< of them, those that the stream has told of, in its order
   std::optional<barrier> prepared_;
   router_actor router_;
   std::uint64_t missing_reports_ = 0;

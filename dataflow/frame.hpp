@@ -43,9 +43,7 @@ using routed_ptr = std::shared_ptr<const routed_batch>;
 
 /// The route goes on with another table version (R7).
 struct route_changed {
-  route_ptr before;
   route_ptr after;
-  bool held = false; ///< the target has it already: it is ahead of the stream
 };
 
 /// Place of a snapshot in the stream of a route. `begun`: rows seen from now on are kept (R12).

@@ -28,8 +28,7 @@ router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, com
   for (auto& s : sinks) {
     foremost_ = std::max(foremost_, s.at.position);
     const bool consistent = s.at.consistent;
-    sinks_.push_back(
-        {std::move(s.name), std::move(s.at), 0, false, consistent, consistent, std::move(s.fresh)});
+    sinks_.push_back({std::move(s.name), std::move(s.at), 0, false, consistent, consistent});
   }
   for (const auto& r : routes_) {
     const auto sink = std::find_if(sinks_.begin(), sinks_.end(),
@@ -144,20 +143,10 @@ route_ptr router::evolve(const route_ptr& before, const schema_ptr& schema) cons
 }
 
 void router::adopt_schemas(const batch& rows, std::vector<output>& out) {
-  for (std::uint16_t t = 0; t < rows.tables.size(); ++t) {
-    const auto known = schemas_.find(rows.tables[t]->id);
-    if (known == schemas_.end() || known->second == rows.tables[t]) continue;
-    const auto first = std::find_if(rows.changes.begin(), rows.changes.end(),
-                                    [&](const change& c) { return c.table == t; });
-    const auto used = first == rows.changes.end() ? rows.transactions.front().commit
-                                                  : rows.transaction_of(*first).commit;
-    adopt_schema(rows.tables[t], used, out);
-  }
+  for (const auto& table : rows.tables) adopt_schema(table, out);
 }
 
-/// `used`: the first transaction with rows in this version. A target that holds it has the version
-/// too; there a dropped column that came back under its name is not to be dropped once more.
-void router::adopt_schema(const schema_ptr& schema, commit_lsn used, std::vector<output>& out) {
+void router::adopt_schema(const schema_ptr& schema, std::vector<output>& out) {
   const auto routes = routes_of_table_.find(schema->id);
   if (routes == routes_of_table_.end()) return;
   auto& known = schemas_.at(schema->id);
@@ -178,9 +167,7 @@ void router::adopt_schema(const schema_ptr& schema, commit_lsn used, std::vector
     }
     const auto sink = sink_of_route_[id];
     sinks_[sink].wrote |= !same;
-    const bool held = !same && used <= sinks_[sink].at.position
-                      && !sinks_[sink].fresh.contains(routes_[id]->progress_name());
-    out.push_back({sink, route_changed{before, routes_[id], held}});
+    out.push_back({sink, route_changed{routes_[id]}});
   }
   if (!same) read_anew(*old, schema, out);
 }
@@ -214,7 +201,7 @@ void router::read_anew(const table_schema& before, const schema_ptr& now,
 
 std::vector<router::output> router::change_schema(const schema_ptr& now) {
   std::vector<output> out;
-  adopt_schema(now, commit_lsn{~std::uint64_t{0}}, out);
+  adopt_schema(now, out);
   return out;
 }
 

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,9 +16,6 @@ namespace leat {
 struct sink_start {
   std::string name;
   target_progress at;
-  /// Progress names of routes that begin with this run: they are not ahead, wherever the sink
-  /// stands.
-  std::set<std::string> fresh = {};
 };
 
 /// Splits the stream and the chunks by route and sink: one source batch becomes at most one batch
@@ -76,14 +72,13 @@ class router {
     bool wrote = false;      ///< in the open epoch
     bool consistent = false; ///< what readers are promised (R2)
     bool promised = false;   ///< what the last barrier said of it
-    std::set<std::string> fresh;
   };
 
   using held_changes = std::map<oid, std::vector<std::uint32_t>>;
   bool waits_for_rows(const route&) const;
   bool set_aside(const batch_ptr&, std::uint32_t index, const route&, held_changes&) const;
   void adopt_schemas(const batch&, std::vector<output>&);
-  void adopt_schema(const schema_ptr&, commit_lsn used, std::vector<output>&);
+  void adopt_schema(const schema_ptr&, std::vector<output>&);
   route_ptr evolve(const route_ptr& before, const schema_ptr&) const;
   void track(const batch&);
   bool already_held(const batch&, const change&, const sink_state&) const;

@@ -27,6 +27,10 @@ struct target_progress {
   /// route::progress_name() -> generation of the last snapshot that was begun << 32 | number of the
   /// last chunk of it that the table holds (R11); 0: none yet.
   std::map<std::string, std::uint64_t> last_chunk;
+  /// route::progress_name() -> columns_record() of the route that the table has the columns of, as
+  /// open() finds it: the sink writes it with the DDL, and commit() ignores it. Nothing for a table
+  /// that is not there, or that a leat of before format 2 has made.
+  std::map<std::string, std::string> columns;
 
   std::uint32_t last_generation(const std::string& name) const {
     const auto found = last_chunk.find(name);
@@ -71,7 +75,8 @@ class writer {
   /// Moves what is folded into the open target transaction.
   virtual void flush() = 0;
 
-  /// Applies the DDL between two versions of the route's table, after a flush().
+  /// Applies the DDL from the columns that the table has, those of the last change or else of
+  /// attach(), to those of `after`, and writes them into the progress record. After a flush().
   virtual void change_schema(const route_ptr& after) = 0;
 
   /// A snapshot of the table begins, or is complete (see snapshot_event). After a flush().
@@ -101,7 +106,7 @@ class sink {
   virtual bool keeps_progress() const { return true; }
 
   /// Makes the route's table when missing, checks it otherwise, and gives its writer. The sink owns
-  /// it.
+  /// it. The route is as_recorded() by the target_progress that open() gave.
   virtual writer& attach(const route_ptr&) = 0;
 
   /// Writes a row that an expression of a route failed for into the sink's dead-letter table, in

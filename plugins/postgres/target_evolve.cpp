@@ -18,14 +18,9 @@ class alteration {
         difference_(diff_schemas(*before.schema, *after.schema)),
         wanted_(wanted_columns(after, &session)) {}
 
-  bool applies(const real_table& real) const {
-    return std::all_of(before_.columns.begin(), before_.columns.end(),
-                       [&](const auto& c) { return real.find(c.name) != nullptr; });
-  }
-
-  void drop_columns() {
+  void drop_columns(const real_table& real) {
     for (const auto& c : before_.columns) {
-      if (after_of(c) != nullptr) continue;
+      if (after_of(c) != nullptr || real.find(c.name) == nullptr) continue;
       if (!after_.shares(c.name))
         alter("DROP COLUMN " + quote_identifier(c.name));
       else // Rows of other sources have it still.
@@ -36,11 +31,11 @@ class alteration {
   }
 
   /// Over names in between, because columns may swap theirs.
-  void rename_columns() {
+  void rename_columns(const real_table& real) {
     std::vector<const target_column*> renamed;
     for (const auto& c : before_.columns) {
       const auto* now = after_of(c);
-      if (now == nullptr || now->name == c.name) continue;
+      if (now == nullptr || now->name == c.name || real.find(c.name) == nullptr) continue;
       alter("RENAME COLUMN " + quote_identifier(c.name) + " TO " + between(renamed.size()));
       renamed.push_back(now);
     }
@@ -129,9 +124,9 @@ void evolve(target_session& session, const table_place& place, const route& befo
             const route& after) {
   const auto real = read_table(session, place);
   alteration change(session, place, before, after);
-  if (!real || !change.applies(*real)) return;
-  change.drop_columns();
-  change.rename_columns();
+  if (!real) return;
+  change.drop_columns(*real);
+  change.rename_columns(*real);
   change.add_or_retype(*read_table(session, place));
   change.rekey(*read_table(session, place));
 }

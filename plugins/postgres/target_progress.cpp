@@ -14,7 +14,7 @@ namespace leat::postgres {
 namespace {
 
 constexpr const char* every_target = "*";
-constexpr std::uint64_t format_version = 1;
+constexpr std::uint64_t format_version = 2;
 
 constexpr const char* row_columns =
     " (pipeline text, target text, pipeline_id text NOT NULL, epoch bigint NOT NULL, "
@@ -23,8 +23,8 @@ constexpr const char* row_columns =
 
 constexpr const char* table_columns =
     " (pipeline text, target text, last_chunk bigint NOT NULL DEFAULT 0, "
-    "snapshot bigint NOT NULL DEFAULT 0, finished bigint NOT NULL DEFAULT 0, PRIMARY KEY "
-    "(pipeline, target))";
+    "snapshot bigint NOT NULL DEFAULT 0, finished bigint NOT NULL DEFAULT 0, columns text, "
+    "PRIMARY KEY (pipeline, target))";
 
 bool exists(target_session& session, const std::string& table) {
   return session.ask("SELECT to_regclass($1) IS NOT NULL", {table}, table).boolean(0, 0);
@@ -34,6 +34,15 @@ bool exists(target_session& session, const std::string& table) {
 void make_table(target_session& session, const std::string& table, const char* columns) {
   if (!exists(session, table))
     session.query("CREATE TABLE IF NOT EXISTS " + table + columns, table);
+}
+
+/// Of a table that a leat of before format 2 has made. Asked for first, as in make_table().
+void add_columns_column(target_session& session, const std::string& table) {
+  const auto there = session.ask("SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = "
+                                 "$1::regclass AND attname = 'columns' AND NOT attisdropped)",
+                                 {table}, table);
+  if (!there.boolean(0, 0))
+    session.query("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS columns text", table);
 }
 
 } // namespace
@@ -46,6 +55,7 @@ target_progress_record::target_progress_record(std::string pipeline, std::string
 void target_progress_record::make_tables(target_session& session) {
   make_table(session, table_, row_columns);
   make_table(session, tables_table_, table_columns);
+  add_columns_column(session, tables_table_);
   // The row is what sinks lock, so that it has to be there before the first commit.
   session.ask("INSERT INTO " + table_
                   + " VALUES ($1, $2, '', 0, '0/0', false, now(), $3) "
@@ -112,22 +122,27 @@ std::optional<target_progress> target_progress_record::read(target_session& sess
   if (row.number(0, 4) > format_version)
     refuse("the progress row is of a newer leat (format " + row.string(0, 4) + ")", table_,
            "run the newer leat");
-  const auto tables = session.ask("SELECT target, last_chunk, snapshot, finished FROM "
-                                      + tables_table_ + " WHERE pipeline = $1",
-                                  {pipeline_}, tables_table_);
+  // look() meets tables of format 1, which have no column of that name.
+  const auto tables =
+      session.ask("SELECT target, last_chunk, snapshot, finished, coalesce(to_jsonb(t) ->> "
+                  "'columns', '') FROM "
+                      + tables_table_ + " t WHERE pipeline = $1",
+                  {pipeline_}, tables_table_);
   tables_.clear();
   for (int i = 0; i < tables.rows(); ++i)
-    tables_[tables.string(i, 0)] = {tables.number(i, 1),
-                                    static_cast<std::uint32_t>(tables.number(i, 2)),
-                                    static_cast<std::uint32_t>(tables.number(i, 3))};
+    tables_[tables.string(i, 0)] = {
+        tables.number(i, 1), static_cast<std::uint32_t>(tables.number(i, 2)),
+        static_cast<std::uint32_t>(tables.number(i, 3)), tables.string(i, 4)};
   expected_id_ = row.string(0, 0);
   expected_epoch_ = row.number(0, 1);
   known_ = !expected_id_.empty();
   if (!known_) return std::nullopt;
   target_progress found{
-      expected_id_, expected_epoch_, commit_lsn{row.number(0, 2)}, row.boolean(0, 3), {}};
-  for (const auto& [target, record] : tables_)
+      expected_id_, expected_epoch_, commit_lsn{row.number(0, 2)}, row.boolean(0, 3), {}, {}};
+  for (const auto& [target, record] : tables_) {
     if (record.last_chunk != 0) found.last_chunk[target] = record.last_chunk;
+    if (!record.columns.empty()) found.columns[target] = record.columns;
+  }
   return found;
 }
 
@@ -176,11 +191,12 @@ void target_progress_record::written(const target_progress& next) {
   for (const auto& [target, chunk] : next.last_chunk) tables_[target].last_chunk = chunk;
 }
 
-void target_progress_record::own(target_session& session, const std::string& target) {
+void target_progress_record::own(target_session& session, const std::string& target,
+                                 const std::string& columns) {
   session.ask("INSERT INTO " + tables_table_
-                  + " (pipeline, target) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-              {pipeline_, target}, tables_table_);
-  tables_.try_emplace(target);
+                  + " (pipeline, target, columns) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+              {pipeline_, target, columns}, tables_table_);
+  tables_.try_emplace(target, table_record{0, 0, 0, columns});
 }
 
 bool target_progress_record::owns_some_of(const std::string& target) const {
@@ -200,6 +216,12 @@ void target_progress_record::send_snapshot(target_session& session, const std::s
       "UPDATE " + tables_table_
           + " SET snapshot = $3, finished = $4 WHERE pipeline = $1 AND target = $2",
       {pipeline_, target, std::to_string(record.snapshot), std::to_string(record.finished)});
+}
+
+void target_progress_record::send_columns(target_session& session, const std::string& target,
+                                          const std::string& columns) {
+  session.send("UPDATE " + tables_table_ + " SET columns = $3 WHERE pipeline = $1 AND target = $2",
+               {pipeline_, target, columns});
 }
 
 void target_progress_record::forget_in(target_session& session, const std::string& table) {

@@ -15,6 +15,7 @@ struct table_record {
   std::uint64_t last_chunk = 0; ///< as in target_progress
   std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
   std::uint32_t finished = 0;   ///< generation of the last one that ended
+  std::string columns;          ///< as in target_progress; empty: unknown
 };
 
 /// This pipeline's record at the target, in leat_progress and leat_progress_table
@@ -43,12 +44,14 @@ class target_progress_record {
   bool owns(const std::string& target) const { return known_ && tables_.contains(target); }
   /// Whether rows of a target table are: of its one source, or of one of several.
   bool owns_some_of(const std::string& target) const;
-  /// Says that they are, in the transaction that is open.
-  void own(target_session&, const std::string& target);
-  /// As the target has it; all zero for a table that is not there.
+  /// Says that they are, in the transaction that is open, and what a new table has.
+  void own(target_session&, const std::string& target, const std::string& columns);
+  /// As the target has it; all zero and empty for a table that is not there.
   table_record table(const std::string& target) const;
   /// Sends which snapshot runs and which has ended.
   void send_snapshot(target_session&, const std::string& target, const table_record&);
+  /// Sends what columns the table has.
+  void send_columns(target_session&, const std::string& target, const std::string& columns);
 
   /// Quoted name of the side table of a resnapshot (R12).
   std::string seen_table(const std::string& target) const;

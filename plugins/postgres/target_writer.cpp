@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "dataflow/table_columns.hpp"
 #include "plugins/postgres/target_append_writer.hpp"
 #include "plugins/postgres/target_errors.hpp"
 #include "plugins/postgres/target_evolve.hpp"
@@ -31,7 +32,7 @@ void target_writer::take_table() {
     refuse_foreign_rows();
   else
     make_table();
-  transaction_.progress().own(session(), route_->progress_name());
+  transaction_.progress().own(session(), route_->progress_name(), columns_record(*route_));
   if (!nested) session().query("COMMIT", place_.quoted());
 }
 
@@ -71,13 +72,23 @@ void target_writer::change_schema(const route_ptr& after) {
   transaction_.begin();
   evolve(session(), place_, *route_, *after);
   route_ = after;
+  note_columns();
   read_shape();
   reshaped();
+}
+
+/// In the open transaction.
+void target_writer::note_columns() {
+  auto columns = columns_record(*route_);
+  if (columns == record_.columns) return;
+  record_.columns = std::move(columns);
+  transaction_.progress().send_columns(session(), route_->progress_name(), record_.columns);
 }
 
 target_session& target_writer::begin() {
   if (misfit_) throw *misfit_;
   transaction_.begin();
+  if (std::exchange(unnoted_, false)) note_columns();
   if (std::exchange(begun_due_, false)) {
     transaction_.progress().send_snapshot(session(), route_->progress_name(), record_);
     write_begun(record_.snapshot);

@@ -53,6 +53,7 @@ class target_writer : public writer {
   void make_table();
   void refuse_foreign_rows();
   void read_shape();
+  void note_columns();
 
   target_transaction& transaction_;
   route_ptr route_;
@@ -60,6 +61,7 @@ class target_writer : public writer {
   table_shape shape_;
   table_record record_;
   bool begun_due_ = false;
+  bool unnoted_ = true; ///< the record may tell other columns
   std::optional<leat::error> misfit_;
 };
 

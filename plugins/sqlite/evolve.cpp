@@ -74,7 +74,7 @@ difference compare(const route& before, const route& after, const std::vector<fo
   };
   for (const auto& c : before.columns) {
     if (was.stays(c, after)) continue;
-    if (after.shares(c.name))
+    if (find(real, c.name) != nullptr && after.shares(c.name))
       d.emptied.push_back(c.name);
     else if (leave(c.name))
       d.dropped.push_back(c.name);

@@ -29,10 +29,11 @@ CREATE TABLE IF NOT EXISTS leat_progress_table (
   snapshot INTEGER NOT NULL DEFAULT 0,
   finished INTEGER NOT NULL DEFAULT 0,
   boundary INTEGER,
+  columns TEXT,
   PRIMARY KEY (pipeline, target)
 );)";
 
-constexpr std::int64_t newest_format = 1;
+constexpr std::int64_t newest_format = 2;
 
 bool same_cut(const std::optional<target_progress>& a, const std::optional<target_progress>& b) {
   if (a.has_value() != b.has_value()) return false;
@@ -57,6 +58,10 @@ progress_record::progress_record(database& db, std::string pipeline)
       db_.number("SELECT count(*) FROM sqlite_schema WHERE name IN ('leat_progress', "
                  "'leat_progress_table')");
   if (found < 2) db_.execute(make_tables);
+  // Of a leat of before format 2.
+  const auto has_columns = db_.number(
+      "SELECT count(*) FROM pragma_table_info('leat_progress_table') WHERE name = 'columns'");
+  if (has_columns == 0) db_.execute("ALTER TABLE leat_progress_table ADD COLUMN columns TEXT");
 }
 
 std::optional<target_progress> progress_record::read() {
@@ -90,6 +95,11 @@ std::optional<target_progress> progress_record::load() const {
   chunks.bind(1, pipeline_);
   while (chunks.step())
     p.last_chunk[chunks.string(0)] = static_cast<std::uint64_t>(chunks.number(1));
+
+  auto columns = db_.prepare("SELECT target, columns FROM leat_progress_table WHERE pipeline = ?1 "
+                             "AND columns IS NOT NULL");
+  columns.bind(1, pipeline_);
+  while (columns.step()) p.columns[columns.string(0)] = columns.string(1);
   return p;
 }
 
@@ -140,9 +150,9 @@ void progress_record::write_chunks(const target_progress& next) {
 }
 
 std::optional<table_record> progress_record::table(std::string_view target) const {
-  auto query =
-      db_.prepare("SELECT last_chunk, snapshot, finished, boundary FROM leat_progress_table "
-                  "WHERE pipeline = ?1 AND target = ?2");
+  auto query = db_.prepare(
+      "SELECT last_chunk, snapshot, finished, boundary, columns FROM leat_progress_table "
+      "WHERE pipeline = ?1 AND target = ?2");
   query.bind(1, pipeline_);
   query.bind(2, target);
   if (!query.step()) return std::nullopt;
@@ -151,6 +161,7 @@ std::optional<table_record> progress_record::table(std::string_view target) cons
   record.snapshot = static_cast<std::uint32_t>(query.number(1));
   record.finished = static_cast<std::uint32_t>(query.number(2));
   if (!query.is_null(3)) record.boundary = query.number(3);
+  if (!query.is_null(4)) record.columns = query.string(4);
   return record;
 }
 
@@ -182,6 +193,15 @@ void progress_record::set_snapshot(std::string_view target, const table_record& 
     write.bind(5, *record.boundary);
   else
     write.bind_null(5);
+  write.run();
+}
+
+void progress_record::set_columns(std::string_view target, const std::string& columns) {
+  auto write = db_.prepare(
+      "UPDATE leat_progress_table SET columns = ?3 WHERE pipeline = ?1 AND target = ?2");
+  write.bind(1, pipeline_);
+  write.bind(2, target);
+  write.bind(3, columns);
   write.run();
 }
 

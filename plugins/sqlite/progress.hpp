@@ -18,7 +18,8 @@ struct table_record {
   std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
   std::uint32_t finished = 0;   ///< generation of the last one that ended; 0: none has
   std::optional<std::int64_t>
-      boundary; ///< keyless: rows up to this rowid are older than the snapshot
+      boundary;        ///< keyless: rows up to this rowid are older than the snapshot
+  std::string columns; ///< target_progress::columns; empty: unknown
 };
 
 /// The progress record of one pipeline in leat_progress and leat_progress_table
@@ -42,8 +43,10 @@ class progress_record {
   std::optional<table_record> table(std::string_view target) const;
   /// Whether rows of the target table are this pipeline's: of its one source or of one of several.
   bool owns_some_of(std::string_view target) const;
-  /// Writes all of a record but last_chunk, which replace() writes.
+  /// Writes all of a record but last_chunk, which replace() writes, and columns.
   void set_snapshot(std::string_view target, const table_record&);
+  /// Writes what columns a table has whose record is there.
+  void set_columns(std::string_view target, const std::string& columns);
 
   /// Deletes all of it, the side tables of snapshots too, and the progress tables when they are
   /// empty.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataflow/table_columns.hpp"
 #include "plugins/sqlite/evolve.hpp"
 
 namespace leat::sqlite {
@@ -84,16 +85,26 @@ void table_writer::take_table() {
   small_transaction making(db);
   if (!there) db.execute(create_statement(r));
   save_record();
+  if (!known) note_columns();
   making.commit();
 }
 
 void table_writer::begin_writing() {
   if (misfit_) throw error(*misfit_);
   session_.begin();
+  if (std::exchange(unnoted_, false)) note_columns();
   if (!std::exchange(begun_due_, false)) return;
   forget_statements();
   write_begun();
   save_record();
+}
+
+/// In the open transaction.
+void table_writer::note_columns() {
+  auto columns = columns_record(*route_);
+  if (columns == record_.columns) return;
+  record_.columns = std::move(columns);
+  session_.progress.set_columns(route_->progress_name(), record_.columns);
 }
 
 void table_writer::note_begun(std::uint32_t generation) {
@@ -121,6 +132,7 @@ void table_writer::change_schema(const route_ptr& after) {
   forget_statements();
   evolve(session_.db, *route_, *after);
   use(after);
+  note_columns();
   misfit_ = misfit(session_.db, *route_);
   columns_changed();
 }

@@ -63,10 +63,12 @@ class table_writer : public writer {
  private:
   void take_table();
   void use(route_ptr);
+  void note_columns();
   [[noreturn]] void refuse(std::size_t column, std::string_view text, const std::string& key) const;
 
   std::optional<error> misfit_;
   bool begun_due_ = false;
+  bool unnoted_ = true; ///< the record may tell other columns
 };
 
 /// The writer that the route's mode and key ask for.

@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <string_view>
-#include <thread>
 #include <tuple>
 
 #include "dataflow/schema_diff.hpp"
@@ -12,33 +10,6 @@
 namespace leat::starrocks {
 
 namespace {
-
-constexpr std::chrono::minutes job_patience{30};
-
-/// One job a table at a time. Nothing of leat's is open on the table, so that none waits for it.
-void wait_for_jobs(target_context& context, const std::string& table) {
-  const auto quoted = quoted_table(context.database(), table);
-  const auto until = std::chrono::steady_clock::now() + job_patience;
-  std::string watched;
-  while (true) {
-    const auto jobs = context.sql.query(
-        "SHOW ALTER TABLE COLUMN FROM " + quote_identifier(context.database())
-            + " WHERE TableName = " + mysql_client::quote(table) + " ORDER BY JobId DESC LIMIT 1",
-        quoted);
-    if (jobs.empty()) return;
-    const auto state = jobs.text(0, "State");
-    if (state == "FINISHED") return;
-    // One that ended before leat looked is somebody else's.
-    if (state == "CANCELLED" && jobs.text(0, "JobId") != watched) return;
-    if (state == "CANCELLED")
-      throw server_error("StarRocks has cancelled a schema change", jobs.text(0, "Msg"), quoted);
-    if (std::chrono::steady_clock::now() > until)
-      retry_later("a schema change of the target takes too long (" + state + ")", quoted,
-                  "see SHOW ALTER TABLE COLUMN");
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    watched = jobs.text(0, "JobId");
-  }
-}
 
 class alteration {
  public:
@@ -127,9 +98,9 @@ class alteration {
   }
 
   void alter(const std::string& what) {
-    wait_for_jobs(context_, table_);
+    wait_for_alter(context_.sql, context_.database(), table_);
     context_.sql.query("ALTER TABLE " + quoted_ + " " + what, quoted_);
-    wait_for_jobs(context_, table_);
+    wait_for_alter(context_.sql, context_.database(), table_);
   }
 
   target_context& context_;
@@ -168,7 +139,7 @@ void follow_comments(target_context& context, const std::string& table, const ro
                         + " AND TABLE_NAME = " + mysql_client::quote(table);
   const auto alter = [&](const std::string& what) {
     context.sql.query("ALTER TABLE " + quoted + " " + what, quoted);
-    wait_for_jobs(context, table);
+    wait_for_alter(context.sql, context.database(), table);
   };
   const auto shown =
       context.sql.query("SELECT TABLE_COMMENT FROM information_schema.tables" + of_table, quoted);

@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 using std::chrono::steady_clock;
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 constexpr const char* progress_table = "leat_progress";
 constexpr const char* tables_table = "leat_progress_table";
 constexpr const char* every_target = "*";
@@ -45,7 +45,9 @@ std::vector<wanted_column> tables_columns() {
           own_column("table_name", "VARCHAR(1024)"),
           own_column("last_chunk", "BIGINT"),
           own_column("snapshot", "BIGINT"),
-          own_column("finished", "BIGINT")};
+          own_column("finished", "BIGINT"),
+          own_column("columns", "VARCHAR(1048576)"),
+          own_column("becoming", "VARCHAR(1048576)")};
 }
 
 /// A key of leat_progress_table is bounded; a longer name ends in a digest.
@@ -86,6 +88,7 @@ void progress_record::claim(const starrocks_table_options& options) {
   own.properties = options.properties;
   sql_.query(create_table_sql(database_, progress_table, progress_columns(), own), table_);
   sql_.query(create_table_sql(database_, tables_table, tables_columns(), own), tables_table_);
+  add_missing_columns();
   claim_session();
 }
 
@@ -96,6 +99,17 @@ void progress_record::claim_session() {
                  + ", " + mysql_client::quote(nonce_) + ", " + mysql_client::quote(now_text())
                  + ", " + std::to_string(format_version) + ")",
              table_);
+}
+
+/// Of a table that a leat of before format 2 has made.
+void progress_record::add_missing_columns() {
+  const auto real = read_table(sql_, database_, tables_table);
+  for (const auto& c : tables_columns()) {
+    if (real && real->find(c.name) != nullptr) continue;
+    sql_.query("ALTER TABLE " + tables_table_ + " ADD COLUMN " + column_definition(c),
+               tables_table_);
+    wait_for_alter(sql_, database_, tables_table);
+  }
 }
 
 bool progress_record::exists(const std::string& table) {
@@ -144,6 +158,11 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
   p.epoch = number(rows.text(i, "epoch"));
   p.position = commit_lsn{parse_lsn(rows.text(i, "commit_lsn")).value_or(0)};
   p.consistent = truth(rows.text(i, "consistent"));
+  for (const auto& [name, record] : tables_) {
+    // The table's writer ends what is under way.
+    const auto& columns = record.becoming.empty() ? record.columns : record.becoming;
+    if (!columns.empty()) p.columns[name] = columns;
+  }
   if (target == every_target) {
     for (const auto& [name, record] : tables_)
       if (record.last_chunk != 0) p.last_chunk[name] = record.last_chunk;
@@ -168,15 +187,22 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
 
 void progress_record::read_tables() {
   tables_.clear();
-  const auto rows = sql_.query("SELECT table_name, last_chunk, snapshot, finished FROM "
-                                   + tables_table_ + " WHERE pipeline = "
+  // look() meets tables of format 1, which have less columns.
+  const auto real = read_table(sql_, database_, tables_table);
+  const bool tells_columns = real && real->find("becoming") != nullptr;
+  const auto rows = sql_.query("SELECT table_name, last_chunk, snapshot, finished"
+                                   + std::string(tells_columns ? ", `columns`, becoming" : "")
+                                   + " FROM " + tables_table_ + " WHERE pipeline = "
                                    + mysql_client::quote(pipeline_) + " ORDER BY table_name",
                                tables_table_);
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const auto name = rows.text(i, "table_name");
-    tables_[name] = {name, number(rows.text(i, "last_chunk")),
+    tables_[name] = {name,
+                     number(rows.text(i, "last_chunk")),
                      static_cast<std::uint32_t>(number(rows.text(i, "snapshot"))),
-                     static_cast<std::uint32_t>(number(rows.text(i, "finished")))};
+                     static_cast<std::uint32_t>(number(rows.text(i, "finished"))),
+                     tells_columns ? rows.text(i, "columns") : std::string(),
+                     tells_columns ? rows.text(i, "becoming") : std::string()};
   }
 }
 
@@ -263,6 +289,8 @@ progress_record::rows_of(const std::vector<table_record>& tables) const {
                     {"last_chunk", t.last_chunk},
                     {"snapshot", t.snapshot},
                     {"finished", t.finished},
+                    {"columns", t.columns},
+                    {"becoming", t.becoming},
                     {"__op", 0}});
   return {tables_table, list.dump() + "\n"};
 }
@@ -280,7 +308,8 @@ std::string progress_record::row_values(const target_progress& next, const std::
 std::string progress_record::table_values(const table_record& t) const {
   return "(" + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(record_name(t.table))
          + ", " + mysql_client::quote(t.table) + ", " + std::to_string(t.last_chunk) + ", "
-         + std::to_string(t.snapshot) + ", " + std::to_string(t.finished) + ")";
+         + std::to_string(t.snapshot) + ", " + std::to_string(t.finished) + ", "
+         + mysql_client::quote(t.columns) + ", " + mysql_client::quote(t.becoming) + ")";
 }
 
 namespace {
@@ -289,7 +318,7 @@ const char* const progress_insert = " (pipeline, target, pipeline_id, epoch, com
                                     "consistent, committed_at, format, pending) "
                                     "VALUES ";
 const char* const tables_insert =
-    " (pipeline, target, table_name, last_chunk, snapshot, finished) VALUES ";
+    " (pipeline, target, table_name, last_chunk, snapshot, finished, `columns`, becoming) VALUES ";
 
 } // namespace
 
@@ -387,11 +416,9 @@ void progress_record::written(const target_progress& next) {
   for (const auto& t : changed_tables(next.last_chunk)) tables_[t.table] = t;
 }
 
-void progress_record::own(const std::string& target) {
-  table_record record;
-  record.table = target;
+void progress_record::save(const table_record& record) {
   sql_.query("INSERT INTO " + tables_table_ + tables_insert + table_values(record), tables_table_);
-  tables_.try_emplace(target, record);
+  tables_[record.table] = record;
 }
 
 table_record progress_record::table(const std::string& target) const {
@@ -409,11 +436,18 @@ bool progress_record::owns_some_of(const std::string& target) const {
 
 void progress_record::set_snapshot(const std::string& target, std::uint32_t snapshot,
                                    std::uint32_t finished) {
-  auto& record = tables_[target];
-  record.table = target;
+  auto record = table(target);
   record.snapshot = snapshot;
   record.finished = finished;
-  sql_.query("INSERT INTO " + tables_table_ + tables_insert + table_values(record), tables_table_);
+  save(record);
+}
+
+void progress_record::set_columns(const std::string& target, const std::string& columns,
+                                  const std::string& becoming) {
+  auto record = table(target);
+  record.columns = columns;
+  record.becoming = becoming;
+  save(record);
 }
 
 std::string progress_record::seen_table(const std::string& target) const {

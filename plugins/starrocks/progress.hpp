@@ -22,6 +22,8 @@ struct table_record {
   std::uint64_t last_chunk = 0; ///< as in target_progress
   std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
   std::uint32_t finished = 0;   ///< generation of the last one that ended
+  std::string columns;          ///< as in target_progress; empty: unknown
+  std::string becoming;         ///< what statements under way make of them; empty: none are
 };
 
 /// A chunk of a snapshot that a route of mode append has given to the loads, whole (R11).
@@ -103,10 +105,13 @@ class progress_record {
   bool owns(const std::string& target) const { return tables_.contains(target); }
   /// Whether rows of a target table are this pipeline's: of its one source, or of one of several.
   bool owns_some_of(const std::string& target) const;
-  void own(const std::string& target);
   table_record table(const std::string& target) const;
   /// Writes which snapshot runs and which has ended, at once.
   void set_snapshot(const std::string& target, std::uint32_t snapshot, std::uint32_t finished);
+  /// Writes what columns the table has, and what they are about to become, at once; from then on
+  /// its rows are this pipeline's.
+  void set_columns(const std::string& target, const std::string& columns,
+                   const std::string& becoming);
   const std::map<std::string, table_record>& tables() const { return tables_; }
 
   /// Name of the side table of a resnapshot (R12).
@@ -120,6 +125,8 @@ class progress_record {
   bool is_there(const ended_chunk&);
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();
+  void add_missing_columns();
+  void save(const table_record&);
   std::string row_values(const target_progress&, const std::string& target,
                          const std::string& pending) const;
   std::string table_values(const table_record&) const;

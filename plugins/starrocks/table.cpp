@@ -1,9 +1,13 @@
 #include "plugins/starrocks/table.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include <fmt/format.h>
 
 #include "dataflow/option_checks.hpp"
+#include "plugins/starrocks/errors.hpp"
 
 namespace leat::starrocks {
 
@@ -209,6 +213,31 @@ std::optional<leat::error> misnamed(const std::string& database, const std::stri
                                  "`exclude`"
                                : "set format = \"json\", or rename the column");
   return std::nullopt;
+}
+
+void wait_for_alter(mysql_client& sql, const std::string& database, const std::string& table) {
+  constexpr std::chrono::minutes job_patience{30};
+  const auto quoted = quoted_table(database, table);
+  const auto until = std::chrono::steady_clock::now() + job_patience;
+  std::string watched;
+  while (true) {
+    const auto jobs = sql.query("SHOW ALTER TABLE COLUMN FROM " + quote_identifier(database)
+                                    + " WHERE TableName = " + mysql_client::quote(table)
+                                    + " ORDER BY JobId DESC LIMIT 1",
+                                quoted);
+    if (jobs.empty()) return;
+    const auto state = jobs.text(0, "State");
+    if (state == "FINISHED") return;
+    // One that ended before leat looked is somebody else's.
+    if (state == "CANCELLED" && jobs.text(0, "JobId") != watched) return;
+    if (state == "CANCELLED")
+      throw server_error("StarRocks has cancelled a schema change", jobs.text(0, "Msg"), quoted);
+    if (std::chrono::steady_clock::now() > until)
+      retry_later("a schema change of the target takes too long (" + state + ")", quoted,
+                  "see SHOW ALTER TABLE COLUMN");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    watched = jobs.text(0, "JobId");
+  }
 }
 
 std::optional<leat::error> misfit(const std::string& database, const std::string& table,

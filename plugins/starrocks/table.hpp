@@ -76,6 +76,10 @@ std::optional<real_table> read_table(mysql_client&, const std::string& database,
 std::optional<leat::error> misnamed(const std::string& database, const std::string& table,
                                     const std::vector<wanted_column>&, load_format);
 
+/// Waits until no ALTER of the table is at work: the server takes one a table at a time. Nothing of
+/// leat's may be open on the table, or the job waits for it.
+void wait_for_alter(mysql_client&, const std::string& database, const std::string& table);
+
 /// What keeps rows of these columns from being written, with the statement that mends it; nothing
 /// when they fit.
 std::optional<leat::error> misfit(const std::string& database, const std::string& table,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "dataflow/table_columns.hpp"
 #include "plugins/starrocks/errors.hpp"
 
 namespace leat::starrocks {
@@ -11,8 +12,21 @@ table_writer::table_writer(target_context& context, route_ptr r)
       quoted_(quoted_table(context.database(), table_)) {
   const bool own = context_.progress.owns(route_->progress_name());
   if (!own || !read_table(context_.sql, context_.database(), table_)) take_table();
+  end_change();
   read_shape();
   if (misfit_ && !own) throw *misfit_;
+  const auto columns = columns_record(*route_);
+  if (!misfit_ && context_.progress.table(route_->progress_name()).columns != columns)
+    context_.progress.set_columns(route_->progress_name(), columns, {});
+}
+
+/// Statements are in no transaction, and may have been under way when a process died.
+void table_writer::end_change() {
+  const auto record = context_.progress.table(route_->progress_name());
+  if (record.becoming.empty()) return;
+  evolve(context_, table_, *as_recorded(route_, record.columns),
+         *as_recorded(route_, record.becoming));
+  context_.progress.set_columns(route_->progress_name(), record.becoming, {});
 }
 
 void table_writer::take_table() {
@@ -30,7 +44,7 @@ void table_writer::take_table() {
                                         context_.options.starrocks.table),
                        quoted_);
   }
-  context_.progress.own(route_->progress_name());
+  context_.progress.set_columns(route_->progress_name(), columns_record(*route_), {});
 }
 
 void table_writer::read_shape() {
@@ -51,8 +65,12 @@ void table_writer::change_schema(const route_ptr& after) {
   const bool same = *route_->schema == *after->schema && route_->columns == after->columns
                     && route_->key == after->key;
   if (!same) {
+    const auto& name = route_->progress_name();
+    const auto columns = columns_record(*after);
     drain();
+    context_.progress.set_columns(name, columns_record(*route_), columns);
     evolve(context_, table_, *route_, *after);
+    context_.progress.set_columns(name, columns, {});
   }
   if (!same_comments(*route_, *after)) {
     drain();

@@ -73,6 +73,7 @@ class table_writer : public writer {
 
  private:
   void take_table();
+  void end_change();
   void read_shape();
   std::optional<leat::error> name_problem() const;
 

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "dataflow/table_columns.hpp"
 #include "tests/integration/postgres_sink_fixture.hpp"
 
 namespace leat::test {
@@ -224,6 +225,41 @@ TEST_F(postgres_sink_test, AppliesASchemaChangeThatTheTargetHasAlreadyAsNothing)
   sink.write(batch_builder(after->schema).insert({2, "b", nullptr}).build());
   EXPECT_THAT(sink.commit_next(), IsEmpty());
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|a|NULL 2|b|NULL");
+}
+
+TEST_F(postgres_sink_test, TheRecordTellsTheColumnsThatAreCommitted) {
+  const auto before = plain(named_items());
+  const auto after = items_with({{"id", "integer"}, {"title", "text"}}, {1, 2});
+  {
+    auto sink = open(before);
+    sink.write(batch_builder(named_items()).insert({1, "a"}).build());
+    sink.commit_next();
+    sink.route_writer().change_schema(after);
+  }
+  {
+    auto sink = open(before);
+    EXPECT_EQ(sink.opened_with->columns.at("items"), columns_record(*before));
+    sink.route_writer().change_schema(after);
+    sink.commit_next();
+  }
+  EXPECT_EQ(open(options()).opened_with->columns.at("items"), columns_record(*after));
+}
+
+TEST_F(postgres_sink_test, TakesARecordOfFormat1AndNotesTheColumns) {
+  const auto r = plain(named_items());
+  {
+    auto sink = open(r);
+    sink.commit_next();
+  }
+  execute(
+      "ALTER TABLE leat_progress_table DROP COLUMN columns; UPDATE leat_progress SET format = 1");
+  {
+    auto sink = open(r);
+    EXPECT_TRUE(sink.opened_with->columns.empty());
+    sink.write(batch_builder(named_items()).insert({1, "a"}).build());
+    sink.commit_next();
+  }
+  EXPECT_EQ(open(options()).opened_with->columns.at("items"), columns_record(*r));
 }
 
 TEST_F(postgres_sink_test, SwapsTheNamesOfTwoColumns) {

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "dataflow/table_columns.hpp"
 #include "tests/integration/starrocks_fixture.hpp"
 
 namespace leat::test {
@@ -64,6 +65,42 @@ TEST_F(StarrocksTables, FollowCommentsWhereTheSourceTellsItsColumns) {
   write(changes().insert({2, "b", "y", "z"}));
   commit(1);
   EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
+}
+
+TEST_F(StarrocksTables, AChangeOfColumnsThatACrashCutOffIsEndedAtTheNextStart) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  auto after = *items();
+  after.columns[1].name = "title";
+  after.columns.pop_back();
+  const auto later = share(route_of(std::make_shared<const table_schema>(after)));
+  // As it is between the statement for `body` and the one for `name`.
+  execute("UPDATE " + table("leat_progress_table") + " SET becoming = "
+          + starrocks::mysql_client::quote(columns_record(*later)) + " WHERE target = 'items'");
+  execute("ALTER TABLE " + table("items") + " DROP COLUMN body");
+  const auto columns = reopen()->columns.at("items");
+  EXPECT_EQ(columns, columns_record(*later));
+  attach(*later);
+  EXPECT_EQ(rows_of("SELECT id, title FROM " + table("items")), "1|a");
+  write(changes().insert({2, "b"}));
+  commit(2);
+  EXPECT_EQ(rows_of("SELECT id, title FROM " + table("items") + " ORDER BY id"), "1|a 2|b");
+  EXPECT_EQ(
+      rows_of("SELECT becoming FROM " + table("leat_progress_table") + " WHERE target = 'items'"),
+      "");
+}
+
+TEST_F(StarrocksTables, TakeARecordOfFormat1AndNoteTheColumns) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  close();
+  execute("ALTER TABLE " + table("leat_progress_table") + " DROP COLUMN columns");
+  execute("ALTER TABLE " + table("leat_progress_table") + " DROP COLUMN becoming");
+  EXPECT_TRUE(reopen()->columns.empty());
+  attach_items();
+  EXPECT_EQ(reopen()->columns.at("items"), columns_record(route_of(items())));
 }
 
 TEST_F(StarrocksTables, ALongCommentIsCutBetweenCharacters) {

@@ -20,8 +20,8 @@ sizes make_sizes(model::random& r) {
 history::history(std::uint64_t seed, trouble t, const std::filesystem::path& scratch)
     : random_(seed), trouble_(t), world_(random_),
       system_([this](std::size_t n) { return random_.below(static_cast<std::uint32_t>(n)); }),
-      ddl_(random_.chance(3)), layout_(random_, scratch, ddl_), sizes_(make_sizes(random_)),
-      calm_(20 + random_.below(200)), delivery_(1 + random_.below(12)),
+      ddl_(t.columns || random_.chance(3)), layout_(random_, scratch, ddl_),
+      sizes_(make_sizes(random_)), calm_(20 + random_.below(200)), delivery_(1 + random_.below(12)),
       visibility_(1 + random_.below(8)) {}
 
 std::optional<std::string> history::run() {
@@ -61,7 +61,7 @@ void history::start() {
 }
 
 void history::before_a_life() {
-  if (random_.chance(6)) {
+  if (random_.chance(trouble_.columns ? 2 : 6)) {
     layout_.edit(random_, world_);
     ++seen_.edits;
   }
@@ -81,7 +81,7 @@ void history::something_happens() {
   };
   if (is(12)) return source.step();
   if (is(1)) {
-    if (!ddl_ || !random_.chance(4)) return;
+    if (!ddl_ || (!trouble_.columns && !random_.chance(4))) return;
     for (auto n = 1 + random_.below(2); n > 0; --n) {
       ++seen_.alterations;
       world_.trace("columns change after " + std::to_string(world_.database.wal().size()));
@@ -109,7 +109,7 @@ void history::something_happens() {
     timer();
     return;
   }
-  if (trouble_.failures && random_.chance(calm_ / 20)) something_breaks();
+  if (trouble_.failures && random_.chance(trouble_.columns ? 1 : calm_ / 20)) something_breaks();
 }
 
 void history::something_breaks() {

@@ -16,6 +16,7 @@ class history {
  public:
   struct trouble {
     bool failures = true; ///< calls that fail, stages and processes that die
+    bool columns = false; ///< of all troubles, columns change and routes come and go the most
   };
   history(std::uint64_t seed, trouble, const std::filesystem::path& scratch);
 

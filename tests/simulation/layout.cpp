@@ -128,8 +128,9 @@ void layout::edit(model::random& r, world& w) {
     break;
   default:
     if (sinks_.size() == 2) {
-      sinks_.push_back({.name = "three"});
+      sinks_.push_back(third_);
     } else {
+      third_ = sinks_.back();
       sinks_.pop_back();
     }
   }

@@ -39,6 +39,8 @@ class layout {
   bool columns_change_; ///< at the source
   pipeline_file base_;
   std::vector<sink_layout> sinks_;
+  /// Comes and goes, and comes back with the routes that a checkpoint may know of.
+  sink_layout third_{.name = "three"};
   bool bag_ = false;
 };
 

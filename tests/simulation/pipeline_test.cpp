@@ -25,9 +25,9 @@ class Simulation : public testing::Test {
   std::set<std::string> failed_;
   history::counts total_;
 
-  void run_all(history::trouble t) {
+  void run_all(history::trouble t, std::uint64_t count = seeds()) {
     const auto first = from_environment("LEAT_SIM_FIRST", 1);
-    for (auto seed = first; seed < first + seeds(); ++seed) {
+    for (auto seed = first; seed < first + count; ++seed) {
       history h(seed, t, scratch_.path());
       const auto problem = h.run();
       ASSERT_FALSE(problem.has_value()) << "seed " << seed << ": " << *problem;
@@ -83,6 +83,13 @@ TEST_F(Simulation, WhateverDiesAtWhateverStepEachChangeArrivesExactlyOnce) {
                            "source: before the slot",
                            "source: after the slot"})
     EXPECT_THAT(failed_, testing::Contains(step));
+}
+
+TEST_F(Simulation, TargetsThatAreAheadAndRoutesThatBeginFollowColumnsThatChange) {
+  run_all({.columns = true}, seeds() / 3);
+  EXPECT_GT(total_.lives, seeds());
+  EXPECT_GT(total_.edits, seeds() / 3);
+  EXPECT_GT(total_.alterations, seeds() / 3);
 }
 
 TEST_F(Simulation, TheSameSeedGivesTheSameHistory) {

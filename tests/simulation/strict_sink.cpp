@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "dataflow/route_shape.hpp"
+#include "dataflow/table_columns.hpp"
 #include "tests/simulation/sim_source.hpp"
 #include "tests/simulation/target_check.hpp"
 
@@ -79,11 +80,13 @@ class strict_sink::strict_writer : public writer {
   }
   void change_schema(const route_ptr& after) override {
     between_flushes("sink: before DDL", "sink: after DDL", [&] {
-      route_ = after;
       auto& t = table();
+      if (t.columns != columns_of(*route_)) violate("is to change from other columns than it has");
+      route_ = after;
       const auto extra = t.extra();
       trace("takes columns", after->schema->columns.size());
       t.columns = columns_of(*after);
+      t.record = columns_record(*after);
       if (t.extra() == extra) return;
       for (auto& [key, row] : t.rows) row.shown.extra.reset();
       for (auto* rows : {&t.bag, &t.fresh}) {
@@ -263,6 +266,8 @@ std::optional<target_progress> strict_sink::open() {
     open_tables_ = stored.tables;
     world_.open_counts[name_] = stored.counts;
     known_ = stored.progress;
+    if (!known_) return;
+    for (const auto& [name, t] : stored.tables) known_->columns[name] = t.record;
   });
   if (phase_ == phase::fresh) phase_ = phase::open;
   return known_;
@@ -282,7 +287,12 @@ void strict_sink::take_table(const route& r) {
   stored.attached.insert(r.progress_name());
   auto& t = open_tables_[r.progress_name()];
   t.even_alone = r.shape && r.shape->where;
-  if (t.columns.empty()) t.columns = columns_of(r);
+  if (t.columns.empty()) {
+    t.columns = columns_of(r);
+    t.record = columns_record(r);
+  }
+  if (t.columns != columns_of(r))
+    world_.violate("table " + r.target + " of " + name_ + " is attached with other columns");
   t.source = sim_database::table_of(r.schema->id);
   t.mode = r.mode;
   if (r.mode != route_mode::append) return;

@@ -38,6 +38,7 @@ struct target_table {
   route_mode mode = route_mode::upsert;
   bool even_alone = false; ///< its route takes rows with an even value
   std::vector<std::pair<std::int16_t, std::string>> columns; ///< number at the source, name
+  std::string record; ///< columns_record() of the route that they are of
   std::uint32_t generation = 0;
   bool finished = true;
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "dataflow/error.hpp"
+#include "dataflow/table_columns.hpp"
 #include "tests/support/batch_builder.hpp"
 #include "tests/support/sqlite_fixture.hpp"
 
@@ -13,6 +14,7 @@ namespace {
 using test::unchanged;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 
 class SqliteEvolution : public test::sqlite_fixture {
@@ -55,6 +57,49 @@ TEST_F(SqliteEvolution, ASchemaChangeAppliedTwiceDoesNothing) {
   commit(2);
   EXPECT_THAT(query("SELECT id, title, price FROM items ORDER BY id"),
               ElementsAre(ElementsAre("1", "b", "9.50"), ElementsAre("2", "c", "1")));
+}
+
+TEST_F(SqliteEvolution, TheRecordTellsTheColumnsThatAreCommitted) {
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  const auto before = columns_record(test::route_of(test::items()));
+  EXPECT_THAT(reopen()->columns, ElementsAre(Pair("items", before)));
+  attach_items();
+  change_schema(with_title_and_price());
+  EXPECT_THAT(reopen()->columns, ElementsAre(Pair("items", before)));
+  attach_items();
+  change_schema(with_title_and_price());
+  commit(2);
+  EXPECT_THAT(reopen()->columns,
+              ElementsAre(Pair("items", columns_record(with_title_and_price()))));
+}
+
+TEST_F(SqliteEvolution, AColumnThatTookTheNameOfAnotherIsKnownFromIt) {
+  write(changes().insert({1, "a", "x"}));
+  change_schema(items_with({{"id", 1, value_class::int4}, {"name", 4}, {"body", 3}}));
+  write(changes().insert({2, "new", "y"}));
+  commit(1);
+  // The stream goes back to before that change, and comes to it again.
+  const auto columns = reopen()->columns.at("items");
+  attach(*as_recorded(test::share(test::route_of(test::items())), columns));
+  change_schema(items_with({{"id", 1, value_class::int4}, {"name", 4}, {"body", 3}}));
+  commit(2);
+  EXPECT_THAT(query("SELECT id, name FROM items ORDER BY id"),
+              ElementsAre(ElementsAre("1", std::nullopt), ElementsAre("2", "new")));
+}
+
+TEST_F(SqliteEvolution, ARecordOfFormat1IsTakenAndNoted) {
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  close();
+  execute(
+      "ALTER TABLE leat_progress_table DROP COLUMN columns; UPDATE leat_progress SET format = 1");
+  EXPECT_THAT(reopen()->columns, IsEmpty());
+  attach_items();
+  write(changes().insert({2, "b", "x"}));
+  commit(2);
+  EXPECT_THAT(reopen()->columns,
+              ElementsAre(Pair("items", columns_record(test::route_of(test::items())))));
 }
 
 TEST_F(SqliteEvolution, ColumnsSwapTheirNames) {
