@@ -246,6 +246,25 @@ TEST_F(SnapshotUnderFire, TransactionsHeldOpenOverAllChunksLeaveNoStaleRow) {
   stop();
 }
 
+TEST_F(SnapshotUnderFire, TransactionIdsThatWrapMeanwhileLeaveNoStaleRow) {
+  constexpr std::uint32_t last_before_the_wrap = 4'294'967'295;
+  if (!server().restart_at_xid(0, last_before_the_wrap - 150)) GTEST_SKIP() << "no pg_resetwal";
+  const spread_transactions spread(80, 200ms);
+  source(spread.table());
+  text.snapshot = "chunk_rows = 2";
+  writers fire(8, at_source(), spread);
+  start();
+  wait_until_snapshots_finish();
+  const auto epoch = [&] {
+    return source_value("SELECT (pg_snapshot_xmax(pg_current_snapshot())::text::bigint >> 32)");
+  };
+  wait_until("the transaction ids do not wrap", [&] { return epoch() == "1"; });
+  fire.stop();
+  wait_until_caught_up();
+  expect_same("spread");
+  stop();
+}
+
 TEST_F(SnapshotUnderFire, TransactionsThatHangOverAllChunksLeaveNoStaleRow) {
   const spread_transactions spread(full_size() ? 800 : 240, 20ms);
   source(spread.table());

@@ -2,10 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 #include "tests/support/pg_server.hpp"
 
@@ -33,18 +29,7 @@ TEST(NextXid, IsAboveEveryXidThatIsTakenAlsoWhileTransactionsRun) {
 
 TEST(NextXid, CarriesTheEpochOverTheWrap) {
   pg_server quiet;
-  if (!std::filesystem::exists(quiet.bin() / "pg_resetwal")) GTEST_SKIP() << "no pg_resetwal";
-  for (const auto* database : {"postgres", "template1"}) quiet.execute("VACUUM (FREEZE)", database);
-  quiet.stop();
-  const std::string as_owner = ::geteuid() == 0 ? "runuser -u postgres -- " : "";
-  const auto reset = as_owner + (quiet.bin() / "pg_resetwal").string() + " -f -e 3 -x "
-                     + "4294967200 -D " + quiet.data().string() + " >/dev/null";
-  ASSERT_EQ(std::system(reset.c_str()), 0);
-  const auto clog = quiet.data() / "pg_xact" / "0FFF";
-  const auto fill =
-      as_owner + "dd if=/dev/zero of=" + clog.string() + " bs=262144 count=1 2>/dev/null";
-  ASSERT_EQ(std::system(fill.c_str()), 0);
-  quiet.start();
+  if (!quiet.restart_at_xid(3, 4294967200)) GTEST_SKIP() << "no pg_resetwal";
   connection db(quiet.parameters(), connection_use::query);
   auto held = quiet.session();
   held.execute("BEGIN");

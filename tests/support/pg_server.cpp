@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <iomanip>
 #include <mutex>
 #include <sstream>
 #include <stdexcept>
@@ -246,6 +247,28 @@ void pg_server::crash() {
   // A new server refuses to start while one of them still has the shared memory.
   for (const pid_t child : children)
     while (is_alive(child)) std::this_thread::sleep_for(1ms);
+}
+
+bool pg_server::restart_at_xid(std::uint32_t epoch, std::uint32_t next) {
+  if (!fs::exists(bin_ / "pg_resetwal")) return false;
+  // Rows of before would lie in the future of the next id.
+  for (const auto& row : query("SELECT datname FROM pg_database WHERE datallowconn"))
+    execute("VACUUM (FREEZE)", *row[0]);
+  stop();
+  must({bin_ / "pg_resetwal", "-f", "-e", std::to_string(epoch), "-x", std::to_string(next), "-D",
+        data()},
+       server_user());
+  constexpr std::uint32_t xids_of_segment = 32 * 8192 * 4;
+  constexpr std::size_t segment_size = 32 * 8192;
+  std::ostringstream name;
+  name << std::hex << std::uppercase << std::setw(4) << std::setfill('0') << next / xids_of_segment;
+  const auto segment = data() / "pg_xact" / name.str();
+  if (!fs::exists(segment)) std::ofstream(segment) << std::string(segment_size, '\0');
+  const auto user = server_user();
+  if (user.user && ::chown(segment.c_str(), *user.user, *user.group) != 0)
+    throw std::system_error(errno, std::generic_category(), segment.string());
+  start();
+  return true;
 }
 
 void pg_server::set(const std::string& name, const std::string& value) {

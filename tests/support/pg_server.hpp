@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -43,6 +44,10 @@ class pg_server {
   void restart(pg_stop = pg_stop::fast);
   /// SIGKILL to the postmaster and all of its processes at one moment; start() recovers from it.
   void crash();
+
+  /// Stops, and starts with `next` as the next transaction id of that epoch; false when this kind
+  /// of server has no pg_resetwal. There may be no slot.
+  bool restart_at_xid(std::uint32_t epoch, std::uint32_t next);
 
   /// ALTER SYSTEM and reload; some settings need restart().
   void set(const std::string& name, const std::string& value);
