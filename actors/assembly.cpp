@@ -237,7 +237,8 @@ class assembler {
       const auto sink = name.substr(0, name.find('/'));
       if (out_.route_fingerprints.contains(name) || contains(point.removed_sinks, sink)) continue;
       out_.notes.push_back("the route to " + name
-                           + " is not in the file any more: it is let go, its table stays");
+                           + " is gone from the file, or its table from the source: it is let go, "
+                             "what it wrote stays");
     }
   }
 

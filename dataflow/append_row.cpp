@@ -1,6 +1,26 @@
 #include "dataflow/append_row.hpp"
 
+#include <algorithm>
+
 namespace leat {
+
+namespace {
+
+constexpr int row_bits = 32;
+constexpr std::uint64_t row_mask = (std::uint64_t{1} << row_bits) - 1;
+
+} // namespace
+
+std::uint64_t append_seq_of_chunk(const route& r, std::uint64_t number) {
+  const auto sources = r.beside.size() + 1;
+  const auto place = std::ranges::count_if(r.beside, [&](route_id other) { return other < r.id; });
+  return (number * sources + static_cast<std::uint64_t>(place)) << row_bits;
+}
+
+std::uint64_t append_seq(const route& r, const change& c) {
+  if (c.kind != change_kind::read) return c.index;
+  return append_seq_of_chunk(r, c.index >> row_bits) | (c.index & row_mask);
+}
 
 append_row::append_row(const batch& rows, const change& c) : kind_(c.kind) {
   if (c.kind != change_kind::read) time_ = rows.transaction_of(c).commit_time;

@@ -12,6 +12,12 @@
 
 namespace leat {
 
+/// `_leat_seq` of a change (R11). Chunks of tables that are merged may show one H: their rows are
+/// numbered apart.
+std::uint64_t append_seq(const route&, const change&);
+/// Of the first row of a chunk, which has at most 2^32.
+std::uint64_t append_seq_of_chunk(const route&, std::uint64_t number);
+
 /// The row that a change is in mode append (R11). Points into the batch.
 class append_row {
  public:

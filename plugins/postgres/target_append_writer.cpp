@@ -65,7 +65,7 @@ void target_append_writer::add_row(copy_rows& out, const batch& rows, const chan
   }
   out.add(row.op());
   out.add(to_string(rows.transaction_of(c).commit));
-  out.add(std::to_string(c.index));
+  out.add(std::to_string(append_seq(target_route(), c)));
   const auto time = row.time();
   time ? out.add(timestamp_text(*time)) : out.add_null();
   const auto missing = row.missing(target_route());

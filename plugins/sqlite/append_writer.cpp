@@ -53,7 +53,7 @@ class append_writer final : public table_writer {
   void put(const batch& rows, const change& c) {
     const append_row row(rows, c);
     const auto lsn = to_string(rows.transaction_of(c).commit);
-    const auto key = [&] { return lsn + "/" + std::to_string(c.index); };
+    const auto key = [&] { return lsn + "/" + std::to_string(append_seq(*route_, c)); };
     int parameter = 0;
     for (std::size_t i = 0; i < route_->columns.size(); ++i) {
       const auto* there = row.at(route_->columns[i].source);
@@ -64,7 +64,7 @@ class append_writer final : public table_writer {
     }
     insert_.bind(++parameter, row.op());
     insert_.bind(++parameter, lsn);
-    insert_.bind(++parameter, static_cast<std::int64_t>(c.index));
+    insert_.bind(++parameter, static_cast<std::int64_t>(append_seq(*route_, c)));
     const auto time = row.time() ? iso_time(*row.time()) : std::string();
     time.empty() ? insert_.bind_null(++parameter) : insert_.bind(++parameter, time);
     const auto missing = json_array(row.missing(*route_));

@@ -52,7 +52,7 @@ class append_writer final : public table_writer, public chunk_writer {
     ended_ = number;
     context_.loads->end_chunk({table_, route_->progress_name(),
                                std::uint64_t{generation} << 32 | number, std::exchange(high_, {}),
-                               own_rows(*route_)});
+                               append_seq_of_chunk(*route_, number)});
   }
 
   std::size_t buffered() const override { return rows_.bytes(); }
@@ -79,7 +79,8 @@ class append_writer final : public table_writer, public chunk_writer {
     const auto letter = [&] { return letter_of(*route_, rows, c); };
     rows_.begin(row_op::upsert);
     rows_.value(0, lsn);
-    rows_.value(1, std::to_string(c.index));
+    const auto seq = std::to_string(append_seq(*route_, c));
+    rows_.value(1, seq);
     rows_.value(2, row.op());
     std::size_t i = 3;
     for (; i < columns_.size() && columns_[i].source; ++i) {
@@ -90,8 +91,7 @@ class append_writer final : public table_writer, public chunk_writer {
       }
       const auto problem = rows_.value(i, rows.text(*there));
       if (!problem.empty())
-        return reject(rows_, i, problem,
-                      "_leat_lsn = " + lsn + ", _leat_seq = " + std::to_string(c.index), letter);
+        return reject(rows_, i, problem, "_leat_lsn = " + lsn + ", _leat_seq = " + seq, letter);
     }
     const auto time = row.time();
     time ? void(rows_.value(i, timestamp_text(*time))) : rows_.null(i);

@@ -179,7 +179,7 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
   for (const auto& c : parsed.value("ended", json::array()))
     pending_chunks_.push_back(
         {c.at(0).get<std::string>(), c.at(1).get<std::string>(), c.at(2).get<std::uint64_t>(),
-         commit_lsn{c.at(3).get<std::uint64_t>()}, c.at(4).get<std::string>()});
+         commit_lsn{c.at(3).get<std::uint64_t>()}, c.at(4).get<std::uint64_t>()});
   pending_ = pending_epoch{std::move(p), {}, {}};
   for (const auto& load : parsed.at("loads"))
     pending_->loads.push_back({load.at(0).get<std::string>(), load.at(1).get<std::string>()});
@@ -341,7 +341,7 @@ void progress_record::write_pending(const pending_epoch& epoch) {
   for (const auto& [name, chunk] : epoch.next.last_chunk) chunks[name] = chunk;
   auto ended = json::array();
   for (const auto& c : epoch.chunks)
-    ended.push_back({c.table, c.target, c.chunk, static_cast<std::uint64_t>(c.high), c.own});
+    ended.push_back({c.table, c.target, c.chunk, static_cast<std::uint64_t>(c.high), c.first_seq});
   const json text{{"loads", loads}, {"chunks", chunks}, {"ended", ended}};
   sql_.query("INSERT INTO " + table_ + progress_insert
                  + row_values(epoch.next, next_target, text.dump()),
@@ -363,12 +363,11 @@ bool progress_record::is_there(const ended_chunk& c) {
   if (c.high == commit_lsn{}) return false;
   const auto real = read_table(sql_, database_, c.table);
   if (!real || real->find("_leat_op") == nullptr) return false; // made anew since, as another kind
-  const auto number = c.chunk & 0xffffffff;
+  constexpr auto most_rows = std::uint64_t{1} << 32;
   return !sql_.query("SELECT _leat_seq FROM " + quoted_table(database_, c.table)
                      + " WHERE _leat_lsn = " + mysql_client::quote(to_string(c.high))
-                     + " AND _leat_op = 'r' AND _leat_seq >= " + std::to_string(number << 32)
-                     + " AND _leat_seq < " + std::to_string((number + 1) << 32)
-                     + (c.own.empty() ? "" : " AND " + c.own) + " LIMIT 1")
+                     + " AND _leat_op = 'r' AND _leat_seq >= " + std::to_string(c.first_seq)
+                     + " AND _leat_seq < " + std::to_string(c.first_seq + most_rows) + " LIMIT 1")
               .empty();
 }
 

@@ -29,10 +29,10 @@ struct table_record {
 /// A chunk of a snapshot that a route of mode append has given to the loads, whole (R11).
 struct ended_chunk {
   std::string table;
-  std::string target;      ///< route::progress_name()
-  std::uint64_t chunk = 0; ///< as in target_progress
-  commit_lsn high{};       ///< H, which all of its rows show; zero: it had none
-  std::string own;         ///< own_rows() of the route
+  std::string target;          ///< route::progress_name()
+  std::uint64_t chunk = 0;     ///< as in target_progress
+  commit_lsn high{};           ///< H, which all of its rows show; zero: it had none
+  std::uint64_t first_seq = 0; ///< `_leat_seq` of its first row
 };
 
 /// An epoch whose loads are prepared and decided, and not all committed (atomicity "table"), or

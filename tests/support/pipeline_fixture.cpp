@@ -73,10 +73,21 @@ std::string pipeline_text::render(const std::string& name, const std::string& st
   return out + rest + "\n";
 }
 
-pg_server& pipeline_fixture::server() {
-  static pg_server shared;
+namespace {
+
+std::unique_ptr<pg_server>& shared_server() {
+  static std::unique_ptr<pg_server> shared;
   return shared;
 }
+
+} // namespace
+
+pg_server& pipeline_fixture::server() {
+  if (!shared_server()) shared_server() = std::make_unique<pg_server>();
+  return *shared_server();
+}
+
+void pipeline_fixture::give_up_server() { shared_server().reset(); }
 
 pipeline_fixture::pipeline_fixture() {
   server().create_database(source_database);

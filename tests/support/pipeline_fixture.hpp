@@ -44,6 +44,8 @@ class pipeline_fixture : public ::testing::Test {
   ~pipeline_fixture() override;
 
   static pg_server& server(); ///< settings are shared by all tests: give back what you change
+  /// The tests that follow get another one: nothing may need it any more.
+  static void give_up_server();
   static constexpr const char* source_database = "source";
   static constexpr const char* target_database = "target";
 

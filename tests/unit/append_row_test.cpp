@@ -1,6 +1,7 @@
 #include "dataflow/append_row.hpp"
 
 #include <optional>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -95,6 +96,28 @@ TEST_F(AppendRow, ATruncateHasNoCellsAndMissesNone) {
   EXPECT_EQ(s.op, "t");
   EXPECT_THAT(s.cells, ElementsAre("-", "-", "-"));
   EXPECT_THAT(s.missing, IsEmpty());
+}
+
+TEST(AppendSeq, IsTheIndexOfAChangeAndCountsTheRowsOfAChunk) {
+  const auto r = test::route_of(items());
+  change c;
+  c.kind = change_kind::update;
+  c.index = 5;
+  EXPECT_EQ(append_seq(r, c), 5U);
+  c.kind = change_kind::read;
+  c.index = (3ULL << 32) + 7;
+  EXPECT_EQ(append_seq(r, c), append_seq_of_chunk(r, 3) + 7);
+}
+
+TEST(AppendSeq, OfChunksOfMergedTablesIsNeverTheSame) {
+  std::set<std::uint64_t> seen;
+  for (const route_id own : {2U, 5U, 6U}) {
+    auto r = test::route_of(items(), own);
+    for (const route_id other : {2U, 5U, 6U})
+      if (other != own) r.beside.push_back(other);
+    for (std::uint64_t chunk = 1; chunk <= 10; ++chunk)
+      EXPECT_TRUE(seen.insert(append_seq_of_chunk(r, chunk)).second) << own << ", " << chunk;
+  }
 }
 
 TEST_F(AppendRow, OnlyColumnsOfTheRouteAreMissingAndByTheirNamesThere) {
