@@ -63,7 +63,7 @@ bool router::set_aside(const batch_ptr& rows, std::uint32_t index, const route& 
     if (waiting.empty() || waiting.back() != index) waiting.push_back(index);
     return true;
   }
-  return snapshots_.holds_transaction(table, rows->transaction_of(c).xid);
+  return snapshots_.holds_transaction(table, rows->transaction_of(c));
 }
 
 std::vector<router::output> router::start() {

@@ -107,9 +107,9 @@ std::vector<chunk_emission> snapshot_driver::next_part(std::size_t bytes) {
   return {};
 }
 
-bool snapshot_driver::holds_transaction(oid table, std::uint32_t xid) const {
-  const auto* t = find(table);
-  return t != nullptr && t->holds_transaction(xid);
+bool snapshot_driver::holds_transaction(oid table, const transaction& t) const {
+  const auto* known = find(table);
+  return known != nullptr && known->holds_transaction(t);
 }
 
 void snapshot_driver::source_restarted() {

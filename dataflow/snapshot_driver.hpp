@@ -68,7 +68,7 @@ class snapshot_driver {
   bool holds_changes(oid table) const;
   void hold_back(oid table, const batch& rows, std::span<const std::uint32_t> changes);
   /// The rows of a table without a key hold this transaction's changes already.
-  bool holds_transaction(oid table, std::uint32_t xid) const;
+  bool holds_transaction(oid table, const transaction&) const;
   /// The stream's connection was lost and made again.
   void source_restarted();
 

@@ -225,6 +225,14 @@ void snapshot_table::hand_over(std::uint64_t number, chunk_rows rows) {
   handover_ = handover{number, std::move(rows.seen), std::move(rows.spooled), false, false};
 }
 
+/// What the rows show was logged before H. A server that has crashed may give an xid once more that
+/// the snapshot saw roll back.
+bool snapshot_table::in_rows(const xid_snapshot& seen, const transaction& t) const {
+  const bool logged =
+      static_cast<std::uint64_t>(t.commit) < static_cast<std::uint64_t>(state_.high);
+  return logged && seen.sees_streamed(t.xid);
+}
+
 std::vector<chunk_emission> snapshot_table::next_part(std::size_t bytes) {
   std::vector<chunk_emission> out;
   if (!std::exchange(handover_->begun, true)) {
@@ -260,7 +268,7 @@ void snapshot_table::emit_held(std::vector<chunk_emission>& out, std::size_t byt
   e.held = true;
   e.rows = waiting_->pop(schema_, bytes);
   for (std::uint32_t i = 0; i < e.rows->changes.size(); ++i)
-    if (!handover_->seen.sees_streamed(e.rows->transaction_of(e.rows->changes[i]).xid))
+    if (!in_rows(handover_->seen, e.rows->transaction_of(e.rows->changes[i])))
       e.changes.push_back(i);
   if (!e.changes.empty()) out.push_back(std::move(e));
 }

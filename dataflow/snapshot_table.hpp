@@ -74,8 +74,8 @@ class snapshot_table {
   /// The next one: a batch of about `bytes`, or a signal. Precondition: has_part().
   std::vector<chunk_emission> next_part(std::size_t bytes);
   /// The rows that came hold this transaction's changes already; only for tables without a key.
-  bool holds_transaction(std::uint32_t xid) const {
-    return state_.seen && tracking() && state_.seen->sees_streamed(xid);
+  bool holds_transaction(const transaction& t) const {
+    return state_.seen && tracking() && in_rows(*state_.seen, t);
   }
 
   /// The stream's connection was lost and made again: the source may have crashed.
@@ -143,6 +143,7 @@ class snapshot_table {
   bool emit(std::vector<chunk_emission>&, snapshot_merge::window, const chunk_rows&,
             std::uint64_t number, const std::vector<std::string>& sinks);
   void hand_over(std::uint64_t number, chunk_rows rows);
+  bool in_rows(const xid_snapshot& seen, const transaction&) const;
   void emit_rows(std::vector<chunk_emission>&, std::size_t bytes);
   void emit_held(std::vector<chunk_emission>&, std::size_t bytes);
   void end_handover();

@@ -374,9 +374,13 @@ class KeylessTable : public SnapshotTable {
     return schema;
   }
 
+  static transaction logged(std::uint32_t xid, std::uint64_t commit) {
+    return {xid, commit_lsn{commit}, 0};
+  }
   void restart() { table_ = snapshot_table(notes(), table_.checkpoint_state(), plenty, area_); }
-  void hold(const char* text, std::uint32_t xid) {
-    const auto rows = batch_builder(notes()).begin(xid, 0, xid).insert({text}).build();
+  void hold(const char* text, std::uint32_t xid) { hold(text, xid, xid); }
+  void hold(const char* text, std::uint32_t xid, std::uint64_t commit) {
+    const auto rows = batch_builder(notes()).begin(commit, 0, xid).insert({text}).build();
     table_.hold(*rows, all_changes(*rows));
   }
   /// The rows have come.
@@ -419,10 +423,24 @@ TEST_F(KeylessTable, OnceEverythingThatWaitedIsSentItsChangesWaitNoMore) {
   EXPECT_EQ(part(), strings{"end of 1"});
   EXPECT_FALSE(table_.has_part());
   EXPECT_FALSE(table_.holds_changes());
-  EXPECT_TRUE(table_.holds_transaction(140));
-  EXPECT_FALSE(table_.holds_transaction(150));
+  EXPECT_TRUE(table_.holds_transaction(logged(140, 140)));
+  EXPECT_FALSE(table_.holds_transaction(logged(150, 150)));
   EXPECT_TRUE(table_.passed(wal_lsn{1000}));
-  EXPECT_FALSE(table_.holds_transaction(140));
+  EXPECT_FALSE(table_.holds_transaction(logged(140, 140)));
+}
+
+/// A server that has crashed gives an xid once more that the rows' snapshot saw end.
+TEST_F(KeylessTable, ATransactionThatWasLoggedBehindTheRowsIsNotInThem) {
+  bring({{"seen"}}, sees_before(200));
+  hold("seen", 140, 999);
+  hold("again", 140, 1000);
+  EXPECT_EQ(part(), strings{"first"});
+  EXPECT_EQ(part(), strings{"read seen"});
+  EXPECT_EQ(part(), strings{"end of 1"});
+  EXPECT_EQ(part(), strings{});
+  EXPECT_EQ(part(), strings{"insert again"});
+  EXPECT_TRUE(table_.holds_transaction(logged(140, 999)));
+  EXPECT_FALSE(table_.holds_transaction(logged(140, 1000)));
 }
 
 TEST_F(KeylessTable, IsNotReadOnceMoreWhileItIsSent) {
@@ -451,7 +469,7 @@ TEST_F(KeylessTable, ARestartBehindTheLastPartGoesOn) {
   EXPECT_EQ(phase(), snapshot_phase::passing);
   EXPECT_EQ(table_.state().generation, 1U);
   EXPECT_FALSE(table_.holds_changes());
-  EXPECT_TRUE(table_.holds_transaction(140));
+  EXPECT_TRUE(table_.holds_transaction(logged(140, 140)));
 }
 
 TEST(TakesPart, ASnapshotForNobodyInParticularIsForAll) {
