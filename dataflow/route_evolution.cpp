@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "dataflow/counted.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/expressions/time_zone.hpp"
 #include "dataflow/plan.hpp"
@@ -97,9 +98,6 @@ void check_key(const route& next, const route& before) {
       refuse(before, "column " + table.columns[c].name
                          + " of the route's key is no longer in the table's replica identity");
 }
-
-/// Length first, so that no name can look like two.
-std::string counted(const std::string& text) { return std::to_string(text.size()) + ":" + text; }
 
 /// "columns 2:id 4:note=1:n" with its items sorted: a column that was added later stands at the
 /// end, and elsewhere in a plan made since.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataflow/counted.hpp"
 #include "dataflow/error.hpp"
 
 namespace leat {
@@ -13,9 +14,6 @@ namespace leat {
 namespace {
 
 constexpr std::uint16_t no_key = 0xffff;
-
-/// Length first, so that a name may hold anything.
-std::string counted(const std::string& text) { return std::to_string(text.size()) + ":" + text; }
 
 [[noreturn]] void damaged() {
   throw error(error_kind::sink, "the progress record tells no columns of the table",

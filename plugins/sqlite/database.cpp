@@ -71,10 +71,6 @@ bool refuses_a_row(int code) {
   throw error(error_kind::sink, what, path.string(), remedy, retry);
 }
 
-} // namespace
-
-namespace {
-
 void refuse_directory(const std::filesystem::path& path) {
   std::error_code none;
   if (std::filesystem::is_directory(path, none))

@@ -323,12 +323,8 @@ const char* const tables_insert =
 } // namespace
 
 void progress_record::write(const target_progress& next) {
-  std::string values;
-  for (const auto& t : changed_tables(next.last_chunk))
-    values += (values.empty() ? "" : ", ") + table_values(t);
   // The chunks first: the row that follows says that they are there.
-  if (!values.empty())
-    sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
+  insert_tables(changed_tables(next.last_chunk));
   sql_.query("INSERT INTO " + table_ + progress_insert + row_values(next, every_target, {}) + ", "
                  + row_values(next, next_target, {}),
              table_);
@@ -378,12 +374,9 @@ bool progress_record::find_pending_chunks() {
   std::vector<ended_chunk> there;
   for (const auto& c : pending_chunks_)
     if (c.chunk > table(c.target).last_chunk && is_there(c)) there.push_back(c);
-  std::string values;
-  for (const auto& t : changed_tables(numbers_of(there)))
-    values += (values.empty() ? "" : ", ") + table_values(t);
-  if (values.empty()) return false;
-  sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
-  return true;
+  const auto changed = changed_tables(numbers_of(there));
+  insert_tables(changed);
+  return !changed.empty();
 }
 
 label_span progress_record::labels() const {
@@ -415,8 +408,15 @@ void progress_record::written(const target_progress& next) {
   for (const auto& t : changed_tables(next.last_chunk)) tables_[t.table] = t;
 }
 
+void progress_record::insert_tables(const std::vector<table_record>& tables) {
+  if (tables.empty()) return;
+  std::string values;
+  for (const auto& t : tables) values += (values.empty() ? "" : ", ") + table_values(t);
+  sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
+}
+
 void progress_record::save(const table_record& record) {
-  sql_.query("INSERT INTO " + tables_table_ + tables_insert + table_values(record), tables_table_);
+  insert_tables({record});
   tables_[record.table] = record;
 }
 

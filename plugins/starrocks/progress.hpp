@@ -127,6 +127,7 @@ class progress_record {
   void read_tables();
   void add_missing_columns();
   void save(const table_record&);
+  void insert_tables(const std::vector<table_record>&);
   std::string row_values(const target_progress&, const std::string& target,
                          const std::string& pending) const;
   std::string table_values(const table_record&) const;
