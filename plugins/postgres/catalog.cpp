@@ -25,8 +25,12 @@ std::string column_is_sent(int version) {
   return "CASE WHEN p.names IS NULL THEN a.attgenerated = '' ELSE a.attname = ANY (p.names) END";
 }
 
+constexpr std::string_view lock_not_available = "55P03";
+
 /// `leaves` are the tables that hold the rows: UPDATE looks at the identity of each of them. The
 /// relcache takes a primary key that is not deferrable as default identity, and so does this.
+/// pg_partition_tree would keep locks on the partitions while the statement waits for the lock of
+/// another table, and an application's TRUNCATE could be the victim of the deadlock.
 constexpr const char* tables_and_identities =
     "tables AS ("
     " SELECT c.oid AS id, n.nspname, n.oid AS nspid, c.relname, c.relkind, c.relispartition,"
@@ -36,13 +40,16 @@ constexpr const char* tables_and_identities =
     "  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND ";
 
 constexpr const char* table_facts =
+    "), tree AS ("
+    " SELECT id, id AS relid FROM tables UNION ALL"
+    " SELECT tree.id, i.inhrelid FROM tree"
+    "  JOIN pg_catalog.pg_class c ON c.oid = tree.relid AND c.relkind = 'p'"
+    "  JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.relid"
     "), leaves AS ("
-    " SELECT t.id, l.oid AS leaf, l.reltuples, l.relreplident, l.relispartition,"
+    " SELECT tree.id, l.oid AS leaf, l.reltuples, l.relreplident, l.relispartition,"
     "  ln.nspname AS leaf_schema, l.relname AS leaf_name, EXISTS (SELECT FROM pg_catalog.pg_index i"
     "   WHERE i.indrelid = l.oid AND i.indisprimary AND i.indimmediate) AS has_key"
-    " FROM tables t"
-    " CROSS JOIN LATERAL (SELECT t.id AS relid WHERE t.relkind = 'r' UNION ALL"
-    "  SELECT relid FROM pg_catalog.pg_partition_tree(t.id) WHERE isleaf AND t.relkind = 'p') tree"
+    " FROM tree"
     " JOIN pg_catalog.pg_class l ON l.oid = tree.relid AND l.relkind = 'r'"
     " JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace"
     "), problems AS ("
@@ -220,9 +227,10 @@ std::vector<catalog_table> read_tables(connection& server, const type_catalog& t
   const auto version = server.server_version();
   const auto publication =
       view.publication.empty() ? std::nullopt : std::optional<std::string>(view.publication);
-  const auto rows = server.query("WITH " + published_columns(version) + ", " + tables_and_identities
-                                     + condition + table_facts + column_rows(version),
-                                 {publication});
+  const auto rows =
+      server.query("WITH RECURSIVE " + published_columns(version) + ", " + tables_and_identities
+                       + condition + table_facts + column_rows(version),
+                   {publication});
   std::vector<catalog_table> tables;
   for (int row = 0; row < rows.rows();) tables.push_back(take_table(rows, row, types));
   return tables;
@@ -232,8 +240,21 @@ std::vector<catalog_table> read_tables(connection& server, const type_catalog& t
 
 std::vector<catalog_table> list_tables(connection& server, const type_catalog& types,
                                        const publication_view& view) {
-  return read_tables(server, types, view,
-                     view.via_partition_root ? "NOT c.relispartition" : "c.relkind = 'r'");
+  server.query("SET lock_timeout = '5s'");
+  try {
+    auto tables = read_tables(server, types, view,
+                              view.via_partition_root ? "NOT c.relispartition" : "c.relkind = 'r'");
+    server.query("SET lock_timeout = 0");
+    return tables;
+  } catch (const server_error& e) {
+    if (e.sqlstate() != lock_not_available) throw;
+    throw server_error(error_kind::source, std::string(lock_not_available),
+                       "the catalog cannot be read: a table has been locked for 5 s",
+                       server.where(),
+                       "end the transaction that holds it: SELECT pid, relation::regclass FROM "
+                       "pg_locks WHERE mode = 'AccessExclusiveLock' AND granted",
+                       error_retry::transient);
+  }
 }
 
 std::optional<catalog_table> find_table(connection& server, const type_catalog& types, oid id,

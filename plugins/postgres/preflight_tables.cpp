@@ -103,8 +103,10 @@ void check_partitions(const preflight_view& view, std::vector<finding>& out) {
   for (const auto& table : view.tables()) {
     if (table.kind != 'p') continue;
     const auto rows = view.server().query(
-        "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_partition_tree($1::oid) t"
-        " JOIN pg_catalog.pg_class c ON c.oid = t.relid"
+        "WITH RECURSIVE tree AS (SELECT $1::oid AS relid UNION ALL"
+        " SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.relid)"
+        " SELECT n.nspname, c.relname, c.relkind FROM tree"
+        " JOIN pg_catalog.pg_class c ON c.oid = tree.relid"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind = 'f' OR c.relpersistence = 'u' ORDER BY 1, 2",
         {std::to_string(table.schema->id)});

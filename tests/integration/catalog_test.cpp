@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <thread>
+
 #include "plugins/postgres/type_catalog.hpp"
 #include "tests/support/pg_server.hpp"
 
@@ -10,8 +13,10 @@ namespace leat::postgres {
 namespace {
 
 using leat::test::pg_server;
+using leat::test::pg_session;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using namespace std::chrono_literals;
 
 const pg_server& server() {
   static const pg_server instance;
@@ -301,6 +306,40 @@ TEST_F(Catalog, FindsOneTableByItsOid) {
   const auto table = only_table();
   EXPECT_EQ(*find_table(db, types, table.schema->id)->schema, *table.schema);
   EXPECT_FALSE(find_table(db, types, 4000000000U));
+}
+
+TEST_F(Catalog, IsReadWithoutHoldingALockWhileItWaitsForAnother) {
+  run("CREATE TABLE public.p (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+      "CREATE TABLE public.p1 PARTITION OF public.p FOR VALUES FROM (0) TO (9);"
+      "CREATE TABLE public.p2 PARTITION OF public.p FOR VALUES FROM (9) TO (99)");
+  pg_session application(server().conninfo("catalog"));
+  application.execute("BEGIN; LOCK TABLE public.p2 IN ACCESS EXCLUSIVE MODE");
+  auto db = connect();
+  const auto pid = db.query("SELECT pg_backend_pid()").string(0, 0);
+  auto listed =
+      std::async(std::launch::async, [&] { return list_tables(db, type_catalog::load(db), {}); });
+  const auto waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = " + pid;
+  while (application.value(waits) == "0") std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(application.value("SELECT string_agg(relation::regclass::text, ', ') FROM pg_locks"
+                              " WHERE granted AND relation >= 16384 AND pid = "
+                              + pid),
+            "");
+  application.execute("COMMIT");
+  EXPECT_THAT(names(listed.get()), ElementsAre("public.p"));
+}
+
+TEST_F(Catalog, OfATableThatStaysLockedIsATransientErrorThatSaysHowToFindTheHolder) {
+  run("CREATE TABLE public.t (id int PRIMARY KEY)");
+  pg_session application(server().conninfo("catalog"));
+  application.execute("BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE");
+  try {
+    tables();
+    FAIL() << "no error";
+  } catch (const server_error& e) {
+    EXPECT_TRUE(e.transient());
+    EXPECT_THAT(e.what(), testing::HasSubstr("a table has been locked for 5 s"));
+    EXPECT_THAT(e.remedy(), testing::HasSubstr("pg_locks"));
+  }
 }
 
 } // namespace
