@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "actors/caf.hpp"
-#include "dataflow/chunk_writer.hpp"
 #include "dataflow/crash_point.hpp"
 #include "dataflow/shaping.hpp"
 #include "dataflow/table_columns.hpp"
@@ -194,10 +193,10 @@ class sink_stage_impl : public stage<sink_actor> {
   }
 
   void finish_chunk(const snapshot_event& event) {
-    auto* w = dynamic_cast<chunk_writer*>(writers_[event.route]);
-    if (w == nullptr) return;
+    auto& w = *writers_[event.route];
+    if (!w.takes_chunks()) return;
     end_chain(event.route, last_commit_);
-    w->finish_chunk(event.generation, event.chunk);
+    w.finish_chunk(event.generation, event.chunk);
   }
 
   void take(const barrier& b) {

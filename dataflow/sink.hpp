@@ -82,6 +82,11 @@ class writer {
   /// A snapshot of the table begins, or is complete (see snapshot_event). After a flush().
   virtual void begin_snapshot(std::uint32_t generation) = 0;
   virtual void finish_snapshot(std::uint32_t generation) = 0;
+
+  /// True for a log whose sink may commit rows ahead of their epoch: so that none comes twice
+  /// (R11), finish_chunk() tells when all rows of a chunk were written.
+  virtual bool takes_chunks() const { return false; }
+  virtual void finish_chunk(std::uint32_t /*generation*/, std::uint64_t /*number*/) {}
 };
 
 /// One [sink.NAME]. All calls come from one thread at a time; every call may throw leat::error.

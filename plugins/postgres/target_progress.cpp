@@ -196,7 +196,7 @@ void target_progress_record::own(target_session& session, const std::string& tar
   session.ask("INSERT INTO " + tables_table_
                   + " (pipeline, target, columns) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
               {pipeline_, target, columns}, tables_table_);
-  tables_.try_emplace(target, table_record{0, 0, 0, columns});
+  tables_.try_emplace(target, table_record{.columns = columns});
 }
 
 bool target_progress_record::owns_some_of(const std::string& target) const {

@@ -6,21 +6,15 @@
 #include <string>
 
 #include "dataflow/sink.hpp"
+#include "dataflow/table_record.hpp"
 #include "plugins/postgres/target_session.hpp"
 
 namespace leat::postgres {
 
-/// What is kept of one target table. Its presence says that the table's rows are this pipeline's.
-struct table_record {
-  std::uint64_t last_chunk = 0; ///< as in target_progress
-  std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
-  std::uint32_t finished = 0;   ///< generation of the last one that ended
-  std::string columns;          ///< as in target_progress; empty: unknown
-};
-
 /// This pipeline's record at the target, in leat_progress and leat_progress_table
 /// (docs/progress-row.md), and the fence of R3: every transaction locks the row first and goes on
-/// only if it still says what this sink wrote or read last.
+/// only if it still says what this sink wrote or read last. A table_record's presence says that the
+/// table's rows are this pipeline's.
 class target_progress_record {
  public:
   /// `schema`: where the two tables stand.

@@ -79,9 +79,7 @@ void target_writer::change_schema(const route_ptr& after) {
 
 /// In the open transaction.
 void target_writer::note_columns() {
-  auto columns = columns_record(*route_);
-  if (columns == record_.columns) return;
-  record_.columns = std::move(columns);
+  if (!record_.take_columns(*route_)) return;
   transaction_.progress().send_columns(session(), route_->progress_name(), record_.columns);
 }
 
@@ -97,16 +95,13 @@ target_session& target_writer::begin() {
 }
 
 void target_writer::note_begun(std::uint32_t generation) {
-  if (generation == record_.snapshot || generation == record_.finished) return;
-  record_.snapshot = generation;
-  begun_due_ = true;
+  begun_due_ |= record_.begin(generation);
 }
 
 bool target_writer::note_finished(std::uint32_t generation) {
   if (record_.snapshot != generation) return false;
   begin();
-  record_.snapshot = 0;
-  record_.finished = generation;
+  record_.finish(generation);
   transaction_.progress().send_snapshot(session(), route_->progress_name(), record_);
   return true;
 }

@@ -7,19 +7,16 @@
 #include <string_view>
 
 #include "dataflow/sink.hpp"
+#include "dataflow/table_record.hpp"
 #include "plugins/sqlite/database.hpp"
 
 namespace leat::sqlite {
 
 /// What is kept of one target table of a pipeline. Its presence says that the table is this
 /// pipeline's.
-struct table_record {
-  std::uint64_t last_chunk = 0; ///< target_progress::last_chunk
-  std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
-  std::uint32_t finished = 0;   ///< generation of the last one that ended; 0: none has
-  std::optional<std::int64_t>
-      boundary;        ///< keyless: rows up to this rowid are older than the snapshot
-  std::string columns; ///< target_progress::columns; empty: unknown
+struct table_record : leat::table_record {
+  /// Without a key: rows up to this rowid are older than the snapshot.
+  std::optional<std::int64_t> boundary;
 };
 
 /// The progress record of one pipeline in leat_progress and leat_progress_table

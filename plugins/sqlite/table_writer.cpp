@@ -101,25 +101,17 @@ void table_writer::begin_writing() {
 
 /// In the open transaction.
 void table_writer::note_columns() {
-  auto columns = columns_record(*route_);
-  if (columns == record_.columns) return;
-  record_.columns = std::move(columns);
-  session_.progress.set_columns(route_->progress_name(), record_.columns);
+  if (record_.take_columns(*route_))
+    session_.progress.set_columns(route_->progress_name(), record_.columns);
 }
 
-void table_writer::note_begun(std::uint32_t generation) {
-  if (generation == record_.snapshot || generation == record_.finished) return;
-  record_.snapshot = generation;
-  begun_due_ = true;
-}
+void table_writer::note_begun(std::uint32_t generation) { begun_due_ |= record_.begin(generation); }
 
 bool table_writer::note_finished(std::uint32_t generation) {
   if (record_.snapshot != generation) return false;
   begin_writing();
   forget_statements();
-  record_.snapshot = 0;
-  record_.finished = generation;
-  return true;
+  return record_.finish(generation);
 }
 
 void table_writer::change_schema(const route_ptr& after) {

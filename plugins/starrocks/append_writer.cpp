@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "dataflow/append_row.hpp"
-#include "dataflow/chunk_writer.hpp"
 #include "dataflow/dead_letter.hpp"
 #include "plugins/starrocks/table_writer.hpp"
 #include "plugins/starrocks/values.hpp"
@@ -34,7 +33,7 @@ std::string array_text(std::span<const std::string_view> items) {
 
 /// Mode append (R11): every change is a row. Its key names the change, so that a repeated one
 /// changes nothing.
-class append_writer final : public table_writer, public chunk_writer {
+class append_writer final : public table_writer {
  public:
   append_writer(target_context& context, const route_ptr& r)
       : table_writer(context, r), rows_(make_encoder()) {}
@@ -45,6 +44,8 @@ class append_writer final : public table_writer, public chunk_writer {
     for (const auto i : changes) put(*rows, rows->changes[i]);
     note_chunk(*rows, rows->changes[changes.front()]);
   }
+
+  bool takes_chunks() const override { return true; }
 
   void finish_chunk(std::uint32_t generation, std::uint64_t number) override {
     send(rows_);

@@ -197,12 +197,14 @@ void progress_record::read_tables() {
                                tables_table_);
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const auto name = rows.text(i, "table_name");
-    tables_[name] = {name,
-                     number(rows.text(i, "last_chunk")),
-                     static_cast<std::uint32_t>(number(rows.text(i, "snapshot"))),
-                     static_cast<std::uint32_t>(number(rows.text(i, "finished"))),
-                     tells_columns ? rows.text(i, "columns") : std::string(),
-                     tells_columns ? rows.text(i, "becoming") : std::string()};
+    auto& record = tables_[name];
+    record.table = name;
+    record.last_chunk = number(rows.text(i, "last_chunk"));
+    record.snapshot = static_cast<std::uint32_t>(number(rows.text(i, "snapshot")));
+    record.finished = static_cast<std::uint32_t>(number(rows.text(i, "finished")));
+    if (!tells_columns) continue;
+    record.columns = rows.text(i, "columns");
+    record.becoming = rows.text(i, "becoming");
   }
 }
 

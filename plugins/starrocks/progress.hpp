@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataflow/sink.hpp"
+#include "dataflow/table_record.hpp"
 #include "plugins/starrocks/encode.hpp"
 #include "plugins/starrocks/load_api.hpp"
 #include "plugins/starrocks/mysql_client.hpp"
@@ -17,13 +18,9 @@ namespace leat::starrocks {
 std::string now_text();
 
 /// What is kept of one target table. Its presence says that the table's rows are this pipeline's.
-struct table_record {
+struct table_record : leat::table_record {
   std::string table;
-  std::uint64_t last_chunk = 0; ///< as in target_progress
-  std::uint32_t snapshot = 0;   ///< generation of the running snapshot; 0: none runs
-  std::uint32_t finished = 0;   ///< generation of the last one that ended
-  std::string columns;          ///< as in target_progress; empty: unknown
-  std::string becoming;         ///< what statements under way make of them; empty: none are
+  std::string becoming; ///< what statements under way make of `columns`; empty: none are
 };
 
 /// A chunk of a snapshot that a route of mode append has given to the loads, whole (R11).

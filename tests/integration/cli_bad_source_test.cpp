@@ -69,7 +69,8 @@ TEST_F(CliBadSource, RoleWithoutLogin) {
 
 TEST_F(CliBadSource, RoleWithoutReplication) {
   server().execute("ALTER ROLE reader NOREPLICATION");
-  expect_reader_fails("replication", "leat check");
+  expect_reader_fails(server().version() < 160000 ? "replication role" : "REPLICATION attribute",
+                      "leat check");
   const auto checked = leat("check", as("reader"));
   EXPECT_EQ(checked.status.code, found_something);
   EXPECT_THAT(checked.out, HasSubstr("ALTER ROLE \"reader\" REPLICATION;"));

@@ -193,12 +193,19 @@ class Expressions : public testing::Test {
     return out;
   }
 
+  /// Intervals without end came with 17; to leat they are out of range (docs/expressions.md).
+  static bool without_end(const outcome& ours, const outcome& theirs) {
+    if (server_->version() < 170000 || !ours.failed || theirs.failed) return false;
+    return ours.text->ends_with("interval out of range")
+           || ours.text->ends_with("cannot subtract infinite timestamps");
+  }
+
   /// Whether they agree; a difference is a failure that shows expression and row.
   bool compare(const std::string& expression, std::uint64_t seed) {
     const auto theirs = ask_server(expression);
     const auto ours = ask_leat(expression);
     for (std::size_t k = 0; k < rows_of_a_table; ++k) {
-      if (ours.rows[k] == theirs.rows[k]) continue;
+      if (ours.rows[k] == theirs.rows[k] || without_end(ours.rows[k], theirs.rows[k])) continue;
       std::string cells;
       for (std::size_t c = 0; c < columns.size(); ++c)
         if (std::regex_search(expression, std::regex(std::string("\\b") + columns[c].name + "\\b")))
@@ -263,6 +270,8 @@ std::string constant(const std::string& text) {
 }
 
 TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {
+  // Of years before 1970, Debian's servers know what the system does; others bring less of them.
+  const bool debian = session_->value("SELECT version()").find("Debian") != std::string::npos;
   // A moment each two and a half hours of the days around changes, and some far away.
   const auto rows =
       session_->query("WITH moments(t) AS (SELECT generate_series(timestamp '2024-03-30', "
@@ -291,6 +300,7 @@ TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {
     const auto& zone = sql::find_time_zone(*r[0]);
     const auto moments = numbers(*r[1]), walls = numbers(*r[2]), instants = numbers(*r[3]);
     for (std::size_t i = 0; i < moments.size(); ++i) {
+      if (!debian && moments[i] < 0) continue;
       ASSERT_EQ(moments[i] + zone.offset_at(moments[i]), walls[i]) << *r[0] << " at " << moments[i];
       ASSERT_EQ(moments[i] - zone.offset_of_local(moments[i]), instants[i])
           << *r[0] << ", local " << moments[i];

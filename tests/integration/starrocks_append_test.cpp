@@ -1,6 +1,5 @@
 #include <thread>
 
-#include "dataflow/chunk_writer.hpp"
 #include "tests/integration/starrocks_fixture.hpp"
 
 namespace leat::test {
@@ -44,7 +43,7 @@ class StarrocksAppendChunks : public starrocks_both {
     names_writer_->write(b, all_changes(*b));
   }
   void write_chunk() { write_log(changes().chunk(100, 1).read({1, "a", "x"}).read({2, "b", "y"})); }
-  void finish_chunk() { dynamic_cast<chunk_writer&>(*writer_).finish_chunk(1, 1); }
+  void finish_chunk() { writer_->finish_chunk(1, 1); }
   void add_column_to_log() {
     auto after = *attached_;
     auto schema = *items();
