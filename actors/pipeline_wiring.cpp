@@ -89,6 +89,7 @@ class wirer {
     s.operators_at = opened.target->keeps_progress() ? opened.progress.epoch : parts_.start.epoch;
     s.coordinator = made_.coordinator;
     s.board = options_.board;
+    s.log = options_.log;
     s.runs = options_.runs;
     return s;
   }

@@ -325,6 +325,7 @@ class router_stage_impl : public stage<router_actor> {
 
   void show_tables() {
     const auto now = commit_time_now();
+    std::vector<std::pair<oid, std::uint64_t>> read;
     setup_.board->update([&](pipeline_status& s) {
       s.changes = router_.changes_routed();
       s.commit_time = last_commit_time_;
@@ -332,10 +333,14 @@ class router_stage_impl : public stage<router_actor> {
       for (const auto& [id, schema] : router_.schemas()) {
         const auto* t = snapshots_.find(id);
         auto& shown = s.tables[id];
+        const bool under_way = !shown.name.empty() && shown.phase != snapshot_phase::finished;
         shown.name = schema->qualified_name();
         show_snapshot(shown, t == nullptr ? nullptr : &t->state(), now);
+        if (under_way && shown.phase == snapshot_phase::finished) read.emplace_back(id, shown.rows);
       }
     });
+    for (const auto& [table, rows] : read)
+      say(log_level::info, table, "snapshot read, " + std::to_string(rows) + " rows");
   }
 
   router_setup setup_;

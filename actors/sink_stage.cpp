@@ -277,6 +277,9 @@ class sink_stage_impl : public stage<sink_actor> {
     crash_point("target_commit_before");
     setup_.target->commit(next);
     crash_point("target_commit_after");
+    if (next.consistent && !setup_.progress.consistent)
+      setup_.log(log_level::info,
+                 "sink " + setup_.name + " is consistent at " + to_string(next.position));
     setup_.progress = std::move(next);
     if (states_) states_->committed(b.epoch);
     prepared_.reset();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "actors/execution.hpp"
+#include "actors/log.hpp"
 #include "actors/messages.hpp"
 #include "actors/status_board.hpp"
 #include "actors/wiring.hpp"
@@ -28,6 +29,7 @@ struct sink_setup {
       32U << 20; ///< what writers may fold in memory before it goes to the target
   coordinator_actor coordinator;
   std::shared_ptr<status_board> board;
+  log_function log;
   execution runs = execution::own_thread;
 };
 

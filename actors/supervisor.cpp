@@ -36,6 +36,15 @@ struct memory_shares {
   }
 };
 
+std::string running_text(const assembly& parts) {
+  const auto tables = parts.plan.tables.size();
+  auto text = "running from " + to_string(parts.start.position) + " of slot " + parts.identity.slot
+              + ": " + std::to_string(tables) + (tables == 1 ? " table" : " tables") + " into ";
+  for (const auto& s : parts.sinks)
+    text += (&s == &parts.sinks.front() ? "" : ", ") + s.name + " (" + s.connector + ")";
+  return text;
+}
+
 class supervisor_impl : public stage<supervisor_actor> {
  public:
   supervisor_impl(caf::actor_config& config, supervisor_setup setup)
@@ -90,8 +99,10 @@ class supervisor_impl : public stage<supervisor_actor> {
       setup_.cancels->clear();
       auto parts = assemble(setup_.file, *setup_.store, setup_.until, *setup_.cancels);
       for (const auto& note : parts.notes) setup_.log(log_level::warn, note);
+      const auto begun = running_text(parts);
       spawn_stages(std::move(parts));
       show("running");
+      setup_.log(log_level::info, begun);
     } catch (const error& e) {
       failure_ = std::make_shared<const error>(e);
       end_stages();
@@ -184,6 +195,8 @@ class supervisor_impl : public stage<supervisor_actor> {
   void stop(bool at_once) {
     stopping_ = true;
     show("stopping");
+    setup_.log(log_level::info, at_once ? "stopping: the open epoch is dropped"
+                                        : "stopping: the open epoch is finished");
     if (stages_.empty()) {
       // Between two tries: what failed the last one was to be tried again.
       failure_.reset();
