@@ -278,8 +278,7 @@ class sink_stage_impl : public stage<sink_actor> {
     setup_.target->commit(next);
     crash_point("target_commit_after");
     if (next.consistent && !setup_.progress.consistent)
-      setup_.log(log_level::info,
-                 "sink " + setup_.name + " is consistent at " + to_string(next.position));
+      setup_.log(log_level::info, "sink " + setup_.name + " is consistent");
     setup_.progress = std::move(next);
     if (states_) states_->committed(b.epoch);
     prepared_.reset();

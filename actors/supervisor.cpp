@@ -38,8 +38,8 @@ struct memory_shares {
 
 std::string running_text(const assembly& parts) {
   const auto tables = parts.plan.tables.size();
-  auto text = "running from " + to_string(parts.start.position) + " of slot " + parts.identity.slot
-              + ": " + std::to_string(tables) + (tables == 1 ? " table" : " tables") + " into ";
+  auto text = "running: slot " + parts.identity.slot + " from " + to_string(parts.start.resume)
+              + ", " + std::to_string(tables) + (tables == 1 ? " table" : " tables") + " into ";
   for (const auto& s : parts.sinks)
     text += (&s == &parts.sinks.front() ? "" : ", ") + s.name + " (" + s.connector + ")";
   return text;
