@@ -14,7 +14,8 @@ function(leat_library name)
 endfunction()
 
 # A GoogleTest program, run whole as one ctest entry with a label and a time limit in seconds. Its own sources are
-# compiled without optimization, which halves their share of a build; what it tests, and OPTIMIZED ones, are not.
+# compiled without optimization, which halves their share of a build; what it tests, and OPTIMIZED ones, are not. It runs
+# alone: tests measure memory, and wait for limits of time.
 function(leat_test name)
   cmake_parse_arguments(arg "OPTIMIZED" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
@@ -23,5 +24,5 @@ function(leat_test name)
   endif()
   target_link_libraries(${name} PRIVATE leat_options ${arg_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL TRUE)
 endfunction()
