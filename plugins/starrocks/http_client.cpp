@@ -35,6 +35,7 @@ struct exchange {
   std::size_t sent = 0;
   std::string received;
   std::string location;
+  bool headers_ended = false;
   const std::atomic<bool>* cancelled = nullptr;
 };
 
@@ -59,6 +60,10 @@ std::size_t take_reply(char* from, std::size_t size, std::size_t count, void* da
 
 std::size_t take_header(char* from, std::size_t size, std::size_t count, void* data) {
   std::string_view line(from, size * count);
+  auto& e = *static_cast<exchange*>(data);
+  // 100 has headers of its own, ahead of the others.
+  if (line.starts_with("HTTP/")) e.headers_ended = false;
+  if (line == "\r\n" || line == "\n") e.headers_ended = true;
   constexpr std::string_view name = "location:";
   const bool location = line.size() > name.size()
                         && std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) {
@@ -69,7 +74,7 @@ std::size_t take_header(char* from, std::size_t size, std::size_t count, void* d
     while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' '))
       line.remove_suffix(1);
-    static_cast<exchange*>(data)->location = line;
+    e.location = line;
   }
   return size * count;
 }
@@ -116,6 +121,7 @@ struct http_client::hop {
   std::string location;
   std::string problem;
   bool connected = false;
+  bool headers_ended = false;
 };
 
 struct http_client::kept_connection {
@@ -210,6 +216,7 @@ http_client::hop http_client::perform(const std::string& base, const http_reques
   made.problem = curl_easy_strerror(made.code);
   made.body = std::move(e.received);
   made.location = std::move(e.location);
+  made.headers_ended = e.headers_ended;
   return made;
 }
 
@@ -249,7 +256,9 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
   for (int hops = 0; hops < most_hops; ++hops) {
     const auto step = perform(base, here, true);
     if (cancelled_) retry_later("the request was cancelled", base);
-    if (step.code != CURLE_OK && !(step.status == 307 && !step.location.empty())) {
+    // An FE closes behind its redirect, whatever of the body it has not read.
+    const bool redirects = step.status == 307 && step.headers_ended;
+    if (step.code != CURLE_OK && !redirects) {
       const bool tls =
           step.code == CURLE_PEER_FAILED_VERIFICATION || step.code == CURLE_SSL_CACERT_BADFILE;
       if (tls)
@@ -260,6 +269,7 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
           (step.connected ? "the connection broke: " : "cannot reach the BE: ") + step.problem,
           base, hops == 0 ? "" : "when only the cluster knows this address, set be_address");
     }
+    if (!step.headers_ended) retry_later("the answer broke off", base);
     if (step.status == 401)
       refuse("the server refuses the user or the password", base,
              "see `user` and `password` of the sink");

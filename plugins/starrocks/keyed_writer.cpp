@@ -96,7 +96,7 @@ class keyed_writer final : public table_writer {
     if (generation == record.snapshot || generation == record.finished) return;
     // A table's first snapshot finds it empty.
     if (generation > 1) seen_.start();
-    context_.progress.set_snapshot(route_->progress_name(), generation, record.finished);
+    context_.progress.note_snapshot(route_->progress_name(), generation, record.finished);
   }
 
   /// Drained: what the chunks have brought is seen by a statement.
@@ -110,7 +110,10 @@ class keyed_writer final : public table_writer {
       committed();
       seen_.remove_unseen();
     }
-    context_.progress.set_snapshot(route_->progress_name(), 0, generation);
+    const bool collected = seen_.collecting();
+    context_.progress.note_snapshot(route_->progress_name(), 0, generation);
+    if (!collected) return;
+    context_.progress.settle();
     seen_.drop();
   }
 

@@ -125,6 +125,7 @@ std::optional<target_progress> progress_record::look() {
 }
 
 std::optional<target_progress> progress_record::read() {
+  settle();
   known_ = false;
   expected_epoch_ = 0;
   expected_id_.clear();
@@ -187,6 +188,7 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
 
 void progress_record::read_tables() {
   tables_.clear();
+  noted_.clear();
   // look() meets tables of format 1, which have less columns.
   const auto real = read_table(sql_, database_, tables_table);
   const bool tells_columns = real && real->find("becoming") != nullptr;
@@ -417,9 +419,17 @@ void progress_record::insert_tables(const std::vector<table_record>& tables) {
   sql_.query("INSERT INTO " + tables_table_ + tables_insert + values, tables_table_);
 }
 
-void progress_record::save(const table_record& record) {
-  insert_tables({record});
-  tables_[record.table] = record;
+void progress_record::note(table_record record) {
+  noted_.insert(record.table);
+  tables_[record.table] = std::move(record);
+}
+
+void progress_record::settle() {
+  if (noted_.empty()) return;
+  std::vector<table_record> records;
+  for (const auto& target : noted_) records.push_back(tables_.at(target));
+  insert_tables(records);
+  noted_.clear();
 }
 
 table_record progress_record::table(const std::string& target) const {
@@ -435,12 +445,19 @@ bool progress_record::owns_some_of(const std::string& target) const {
                      [&](const auto& t) { return is_record_of(t.first, target); });
 }
 
-void progress_record::set_snapshot(const std::string& target, std::uint32_t snapshot,
-                                   std::uint32_t finished) {
+void progress_record::note_snapshot(const std::string& target, std::uint32_t snapshot,
+                                    std::uint32_t finished) {
   auto record = table(target);
   record.snapshot = snapshot;
   record.finished = finished;
-  save(record);
+  note(std::move(record));
+}
+
+void progress_record::note_columns(const std::string& target, const std::string& columns) {
+  auto record = table(target);
+  record.columns = columns;
+  record.becoming.clear();
+  note(std::move(record));
 }
 
 void progress_record::set_columns(const std::string& target, const std::string& columns,
@@ -448,7 +465,8 @@ void progress_record::set_columns(const std::string& target, const std::string& 
   auto record = table(target);
   record.columns = columns;
   record.becoming = becoming;
-  save(record);
+  note(std::move(record));
+  settle();
 }
 
 std::string progress_record::seen_table(const std::string& target) const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -103,10 +104,14 @@ class progress_record {
   /// Whether rows of a target table are this pipeline's: of its one source, or of one of several.
   bool owns_some_of(const std::string& target) const;
   table_record table(const std::string& target) const;
-  /// Writes which snapshot runs and which has ended, at once.
-  void set_snapshot(const std::string& target, std::uint32_t snapshot, std::uint32_t finished);
-  /// Writes what columns the table has, and what they are about to become, at once; from then on
-  /// its rows are this pipeline's.
+  /// Which snapshot runs and which has ended. Written by settle().
+  void note_snapshot(const std::string& target, std::uint32_t snapshot, std::uint32_t finished);
+  /// What columns the table has: from then on its rows are this pipeline's. Written by settle().
+  void note_columns(const std::string& target, const std::string& columns);
+  /// Writes what was noted, of all tables in one statement: before any row of an epoch is loaded,
+  /// and before it is prepared.
+  void settle();
+  /// Writes what columns the table has, and what they are about to become, at once.
   void set_columns(const std::string& target, const std::string& columns,
                    const std::string& becoming);
   const std::map<std::string, table_record>& tables() const { return tables_; }
@@ -123,7 +128,7 @@ class progress_record {
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();
   void add_missing_columns();
-  void save(const table_record&);
+  void note(table_record);
   void insert_tables(const std::vector<table_record>&);
   std::string row_values(const target_progress&, const std::string& target,
                          const std::string& pending) const;
@@ -148,6 +153,7 @@ class progress_record {
   std::optional<pending_epoch> pending_;
   std::vector<ended_chunk> pending_chunks_;
   std::map<std::string, table_record> tables_;
+  std::set<std::string> noted_; ///< of tables_, that are not written yet
 };
 
 } // namespace leat::starrocks

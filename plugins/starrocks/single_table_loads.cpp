@@ -30,6 +30,7 @@ class single_table_loads final : public epoch_loads {
   }
 
   void load(const std::string& table, load_piece rows) override {
+    record_.settle();
     auto& lane = lane_of(table);
     lane.rows.load(table, std::move(rows));
     lane.prepared = false;

@@ -47,6 +47,7 @@ class starrocks_sink final : public sink {
 
   std::vector<missing_row> prepare() override {
     std::vector<missing_row> missing;
+    context_.progress.settle();
     context_.open_chunks.clear(); // no barrier is within a chunk
     for (auto& [id, w] : writers_) {
       w->flush();

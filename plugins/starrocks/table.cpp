@@ -179,11 +179,12 @@ std::optional<real_table> read_table(mysql_client& sql, const std::string& datab
   const auto of_table = " WHERE TABLE_SCHEMA = " + mysql_client::quote(database)
                         + " AND TABLE_NAME = " + mysql_client::quote(table);
   const auto where = database + "." + table;
-  const auto there =
-      sql.query("SELECT TABLE_NAME FROM information_schema.tables" + of_table, where);
-  if (there.empty()) return std::nullopt;
   const auto config = sql.query(
       "SELECT TABLE_MODEL, PRIMARY_KEY FROM information_schema.tables_config" + of_table, where);
+  // A view is in the other list alone.
+  if (config.empty()
+      && sql.query("SELECT TABLE_NAME FROM information_schema.tables" + of_table, where).empty())
+    return std::nullopt;
   real_table made;
   made.primary = !config.empty() && config.text(0, "TABLE_MODEL") == "PRIMARY_KEYS";
   made.primary = made.primary || (!config.empty() && config.text(0, "TABLE_MODEL") == "PRI_KEYS");

@@ -10,27 +10,31 @@ namespace leat::starrocks {
 table_writer::table_writer(target_context& context, route_ptr r)
     : context_(context), route_(std::move(r)), table_(route_->target),
       quoted_(quoted_table(context.database(), table_)) {
-  const bool own = context_.progress.owns(route_->progress_name());
-  if (!own || !read_table(context_.sql, context_.database(), table_)) take_table();
-  end_change();
-  read_shape();
+  const auto& name = route_->progress_name();
+  const bool own = context_.progress.owns(name);
+  auto real = read_table(context_.sql, context_.database(), table_);
+  const bool made = !real;
+  if (!own || made) take_table(!made);
+  const bool changed = end_change();
+  if (made || changed) real = read_table(context_.sql, context_.database(), table_);
+  read_shape(real);
   if (misfit_ && !own) throw *misfit_;
   const auto columns = columns_record(*route_);
-  if (!misfit_ && context_.progress.table(route_->progress_name()).columns != columns)
-    context_.progress.set_columns(route_->progress_name(), columns, {});
+  if (!misfit_ && context_.progress.table(name).columns != columns)
+    context_.progress.note_columns(name, columns);
 }
 
 /// Statements are in no transaction, and may have been under way when a process died.
-void table_writer::end_change() {
+bool table_writer::end_change() {
   const auto record = context_.progress.table(route_->progress_name());
-  if (record.becoming.empty()) return;
+  if (record.becoming.empty()) return false;
   evolve(context_, table_, *as_recorded(route_, record.columns),
          *as_recorded(route_, record.becoming));
   context_.progress.set_columns(route_->progress_name(), record.becoming, {});
+  return true;
 }
 
-void table_writer::take_table() {
-  const bool there = read_table(context_.sql, context_.database(), table_).has_value();
+void table_writer::take_table(bool there) {
   if (there && context_.progress.owns_some_of(table_)) {
     // Another source of it made it.
   } else if (there) {
@@ -44,11 +48,10 @@ void table_writer::take_table() {
                                         context_.options.starrocks.table),
                        quoted_);
   }
-  context_.progress.set_columns(route_->progress_name(), columns_record(*route_), {});
+  context_.progress.note_columns(route_->progress_name(), columns_record(*route_));
 }
 
-void table_writer::read_shape() {
-  const auto real = read_table(context_.sql, context_.database(), table_);
+void table_writer::read_shape(const std::optional<real_table>& real) {
   if (!real) refuse("the target table was dropped", quoted_, "run `leat resnapshot`");
   columns_ = wanted_columns(*route_, context_.traits);
   misfit_ = name_problem();
@@ -78,7 +81,7 @@ void table_writer::change_schema(const route_ptr& after) {
   }
   route_ = after;
   if (same) return;
-  read_shape();
+  read_shape(read_table(context_.sql, context_.database(), table_));
   reshaped();
 }
 

@@ -72,9 +72,11 @@ class table_writer : public writer {
   std::vector<wanted_column> columns_;
 
  private:
-  void take_table();
-  void end_change();
-  void read_shape();
+  /// Makes the table unless it is `there`; else sees that it is empty, or partly this pipeline's.
+  void take_table(bool there);
+  /// True when there was something to end.
+  bool end_change();
+  void read_shape(const std::optional<real_table>&);
   std::optional<leat::error> name_problem() const;
 
   std::optional<leat::error> misfit_;

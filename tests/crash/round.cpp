@@ -102,6 +102,7 @@ class round {
   }
 
   round_report run() {
+    const auto begun = std::chrono::steady_clock::now();
     workload_.fill();
     for (const auto& sink : sinks_)
       observers_.push_back(std::make_unique<observer>(*sink, promised(*sink)));
@@ -113,7 +114,10 @@ class round {
                          workload_.refused()));
     if (workload_.committed() < 20) throw torture_failure("the workload did not get through");
     catch_up();
-    return compare();
+    auto report = compare();
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begun;
+    report.seconds = time.count();
+    return report;
   }
 
  private:
@@ -187,6 +191,7 @@ class round {
       wait_until_seen(*observers_[i], *sinks_[i], *reader);
       observers_[i]->stop();
       report.consistent_reads += observers_[i]->consistent_reads();
+      report.faults += sinks_[i]->struck();
     }
     return report;
   }
@@ -231,7 +236,9 @@ round_report run_round(const round_options& options, pg_server& source,
                        const target_servers& servers, const fs::path& directory) {
   round one(options, source, servers, directory);
   try {
-    return one.run();
+    const auto report = one.run();
+    if (options.keep) one.explain();
+    return report;
   } catch (const std::exception&) {
     one.explain();
     throw;

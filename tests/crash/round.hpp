@@ -26,6 +26,7 @@ struct round_options {
   second_target second = second_target::sqlite;
   std::string server_version = {}; ///< of StarRocks; empty: the seed chooses
   bool trouble = true;
+  bool keep = false;                  ///< what there is to say is written also when all is well
   std::set<std::string> without = {}; ///< tables that leat does not carry
   chaos_options chaos = {};
   std::filesystem::path leat;
@@ -37,6 +38,8 @@ struct round_report {
   long transactions = 0;
   long consistent_reads = 0;
   int deaths = 0;
+  int faults = 0;     ///< that struck a target
+  double seconds = 0; ///< from its first table to its last comparison
 };
 
 /// The servers that a round's second target needs; the others are null.

@@ -151,13 +151,17 @@ class starrocks_target : public target {
   }
 
   void calm() override {
-    if (!cluster_.running()) cluster_.start();
+    if (!cluster_.running()) revived();
+    for (const auto& fault : cluster_.ask("/fault").at("faults"))
+      struck_ += fault.at("struck").get<int>();
     cluster_.remove("/fault");
     for (const auto& due : due_) cluster_.order(due.path, due.order);
     due_.clear();
     cluster_.order("/quirk", {{"stuck_publish", false}});
     attend();
   }
+
+  int struck() const override { return struck_; }
 
   void explain(const std::filesystem::path& directory) const override {
     for (const char* what : {"wire", "status", "fault", "quirk"}) {
@@ -201,8 +205,14 @@ class starrocks_target : public target {
   void revive() {
     if (!down_since_) down_since_ = std::chrono::steady_clock::now();
     if (std::chrono::steady_clock::now() - *down_since_ < 100ms) return;
+    revived();
+  }
+
+  /// What its faults had struck before is not known: this one.
+  void revived() {
     cluster_.start();
     down_since_.reset();
+    ++struck_;
   }
 
   void drop_database() {
@@ -217,6 +227,7 @@ class starrocks_target : public target {
   std::string format_;
   std::string max_load_;
   std::vector<due_order> due_;
+  int struck_ = 0;
   std::optional<moment> down_since_;
 };
 
@@ -233,7 +244,9 @@ std::string starrocks_target::disturb(dice& dice) {
     return result;
   }();
   try {
-    return name() + ": " + (this->*all[dice.weighted(weights)].first)(dice);
+    const auto done = (this->*all[dice.weighted(weights)].first)(dice);
+    if (!done.starts_with("fault") && cluster_.running()) ++struck_; // else revived() counts
+    return name() + ": " + done;
   } catch (const std::runtime_error& e) { // it was killed by an earlier fault at this very moment
     if (cluster_.running()) throw;
     return name() + ": down";

@@ -70,6 +70,8 @@ class target {
   virtual void attend() {}
   /// Ends all trouble.
   virtual void calm() {}
+  /// How often disturb() has struck so far: what it has ordered may strike later, or never.
+  virtual int struck() const { return 0; }
   /// Writes what a person who looks at a failure may want to see.
   virtual void explain(const std::filesystem::path&) const {}
 

@@ -84,9 +84,14 @@ outcome torture_seed(const round_options& round, servers& used) {
   temp_directory directory;
   try {
     const auto report = run_round(round, used.source, used.of_target(), directory.path());
-    fmt::print("seed {} (sqlite and {}): ok, {} transactions, {} deaths, {} consistent reads\n",
-               round.seed, name_of(round.second), report.transactions, report.deaths,
-               report.consistent_reads);
+    if (round.keep) {
+      directory.keep();
+      fmt::print("kept: {}\n", directory.path().string());
+    }
+    fmt::print("seed {} (sqlite and {}): ok in {:.1f} s, {} transactions, {} deaths, {} faults, {} "
+               "consistent reads\n",
+               round.seed, name_of(round.second), report.seconds, report.transactions,
+               report.deaths, report.faults, report.consistent_reads);
     return outcome::passed;
   } catch (const std::exception& failure) {
     if (used.source.version() < 160000 && server_cannot_decode(failure)) {
@@ -153,6 +158,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--without", options.round.without,
                  "tables of the workload that leat does not carry");
+  app.add_flag("--keep", options.round.keep, "keeps what a seed wrote, also when it passes");
   app.add_flag("--calm", calm, "the workload alone: nothing is killed");
   CLI11_PARSE(app, argc, argv);
 

@@ -214,6 +214,7 @@ TEST_P(StarrocksDeadLetters, LeaveNoTrialOpen) {
 
 TEST_P(StarrocksDeadLetters, ATrialThatACrashHasLeftOpenIsEnded) {
   begin();
+  sink_->prepare(); // from here on a restart knows that the table is this pipeline's
   starrocks::http_settings settings;
   settings.frontends = cluster().http;
   settings.user = cluster().user;

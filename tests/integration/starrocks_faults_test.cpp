@@ -95,6 +95,13 @@ TEST_P(StarrocksFault, ALostAnswerToALoadRepeatsTheEpoch) {
   expect_repeat();
 }
 
+TEST_P(StarrocksFault, ARedirectThatBreaksOffRepeatsTheEpoch) {
+  first_row();
+  second_row();
+  order({{"node", "fe*"}, {"op", "load"}, {"phase", "after"}, {"action", "half_reply"}});
+  expect_repeat();
+}
+
 TEST_P(StarrocksFault, ALostAnswerToABeginLeavesNothingBehind) {
   first_row();
   second_row();

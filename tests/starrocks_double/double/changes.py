@@ -119,6 +119,7 @@ class Changes:
     def converted(self, table: Table, inputs: dict[str, str]) -> list[str]:
         """Each column's value; what does not fit ends the statement, as enable_insert_strict has it."""
         values = []
+        kinds = self.kinds(list(inputs.values()))
         for column in table.columns:
             source = inputs.get(column.name.lower())
             if source is None:
@@ -126,14 +127,20 @@ class Changes:
                     raise analyzing(f"'{column.name}' must be explicitly mentioned in column permutation")
                 values.append(f"CAST({column.default_sql()} AS {column.type.physical()})")
                 continue
-            value = self.as_type(column, source)
+            value = self.as_type(column, source, kinds.get(source))
             problem = quote_text(f"Insert has filtered data in strict mode: value out of range for column '{column.name}'")
             values.append(f"CASE WHEN {source} IS NOT NULL AND ({value}) IS NULL THEN error({problem}) ELSE {value} END")
         return values
 
-    def as_type(self, column, source: str) -> str:
-        kind = self.storage.connection.execute(f"SELECT typeof({source}) FROM inserted LIMIT 1").fetchone()
-        if column.type.name in ("ARRAY", "VARBINARY") or (kind and kind[0] == "BLOB"):
+    def kinds(self, sources: list[str]) -> dict[str, str]:
+        """DuckDB's types of what is inserted; none when that is no row."""
+        types = ", ".join(f"typeof({source})" for source in sources)
+        row = self.storage.connection.execute(f"SELECT {types} FROM inserted LIMIT 1").fetchone()
+        return dict(zip(sources, row)) if row else {}
+
+    @staticmethod
+    def as_type(column, source: str, kind: str | None) -> str:
+        if column.type.name in ("ARRAY", "VARBINARY") or kind == "BLOB":
             return f"TRY_CAST({source} AS {column.type.physical()})"
         return from_text(column.type, f"CAST({source} AS VARCHAR)")
 

@@ -27,8 +27,8 @@ class InformationSchema:
     def __init__(self, cluster):
         self.cluster = cluster
 
-    def sql(self, name: str) -> str:
-        """A SELECT over literal rows, or Refused."""
+    def sql(self, name: str, only: dict[str, str]) -> str:
+        """A SELECT over literal rows, or Refused. `only`: texts of columns; rows with others may be left out."""
         tables = {"columns": (COLUMNS, self.columns), "tables": (TABLES, self.tables), "schemata": (SCHEMATA, self.schemata),
                   "tables_config": (TABLES_CONFIG, self.tables_config), "be_tablets": (BE_TABLETS, self.be_tablets),
                   "views": (["TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION"], list),
@@ -38,7 +38,8 @@ class InformationSchema:
         if name not in tables:
             raise self.cluster.catalog_refusal("information_schema", name)
         names, rows = tables[name]
-        return relation(names, rows())
+        places = {names.index(column): text for column, text in only.items() if column in names}
+        return relation(names, [row for row in rows() if all(row[place] == text for place, text in places.items())])
 
     def all_tables(self) -> list[Table]:
         return sorted(self.cluster.catalog.tables.values(), key=lambda table: (table.db, table.name))

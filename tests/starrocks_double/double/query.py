@@ -73,6 +73,19 @@ def refuse(tree, exp) -> None:
         raise no("RETURNING")
 
 
+def wanted(tree) -> dict[str, str]:
+    """Texts that columns must equal, whatever else the statement says: most of a large catalogue need not be shown to it."""
+    from sqlglot import exp
+
+    where = tree.args.get("where") if isinstance(tree, exp.Select) else None
+    if where is None:
+        return {}
+    conditions = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
+    return {condition.this.name.upper(): condition.expression.name for condition in conditions
+            if isinstance(condition, exp.EQ) and isinstance(condition.this, exp.Column)
+            and isinstance(condition.expression, exp.Literal) and condition.expression.is_string}
+
+
 class Queries:
     """Runs trees for a session; `virtual(name)` gives the rows of information_schema."""
 
@@ -116,7 +129,7 @@ class Queries:
             kept[key] = (self.rewritten(tree, session, relations).sql(dialect="duckdb"), relations)
         sql, relations = kept[key]
         for number, (db, name) in enumerate(relations):
-            sql = sql.replace(f'"@{number}@"', f"({self.body(db, name)})")
+            sql = sql.replace(f'"@{number}@"', f"({self.body(db, name, wanted(tree) if len(relations) == 1 else {})})")
         return sql
 
     def rewritten(self, tree, session, relations: list):
@@ -169,9 +182,9 @@ class Queries:
             placed.set("joins", node.args["joins"])
         return placed
 
-    def body(self, db: str | None, name: str) -> str:
+    def body(self, db: str | None, name: str, only: dict[str, str]) -> str:
         if (db or "").lower() == "information_schema":
-            return self.cluster.information_schema.sql(name.lower())
+            return self.cluster.information_schema.sql(name.lower(), only)
         table = self.catalog.need(db, name)
         columns = ", ".join(quote_name(column.name) for column in table.columns)
         return f"SELECT {columns} FROM {table.physical}"

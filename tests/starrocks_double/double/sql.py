@@ -39,12 +39,12 @@ class Session:
         await self.strike("before", sql)
         try:
             result = await self.run(sql)
-            entry["status"] = "OK"
+            self.cluster.wire.end_statement(entry, "OK")
         except SyntaxRefused as refused:
-            entry["status"] = str(refused)
+            self.cluster.wire.end_statement(entry, str(refused))
             raise Refused(str(refused)) from refused
         except Refused as refused:
-            entry["status"] = refused.message
+            self.cluster.wire.end_statement(entry, refused.message)
             raise
         await self.strike("after", sql)
         return result

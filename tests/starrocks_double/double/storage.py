@@ -32,8 +32,9 @@ class Storage:
         self._spooled = 0
         self.connection.execute(
             """CREATE SCHEMA IF NOT EXISTS data; CREATE SCHEMA IF NOT EXISTS stage; CREATE SCHEMA IF NOT EXISTS journal;
-               CREATE TABLE IF NOT EXISTS journal.records (kind VARCHAR, id BIGINT, record VARCHAR, PRIMARY KEY (kind, id))"""
+               CREATE TABLE IF NOT EXISTS journal.records (kind VARCHAR, id BIGINT, record VARCHAR)"""
         )
+        self._shorten()
 
     async def write(self, work, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self._writes, work, *arguments)
@@ -52,17 +53,28 @@ class Storage:
             raise
         self.connection.execute("COMMIT")
 
-    # ---- the journal: records by kind and number
+    # ---- the journal: records by kind and number; the last one holds, NULL ends it. Only added to: an index costs more
+
+    def _shorten(self) -> None:
+        self.connection.execute(
+            """CREATE OR REPLACE TABLE journal.records AS SELECT kind, id, record FROM
+                 (SELECT kind, id, record, row_number() OVER (PARTITION BY kind, id ORDER BY rowid DESC) AS age FROM journal.records)
+               WHERE age = 1 AND record IS NOT NULL ORDER BY kind, id"""
+        )
+
+    def _add(self, kind: str, number: int, record: str | None) -> None:
+        self.connection.execute("INSERT INTO journal.records VALUES (?, ?, ?)", [kind, number, record])
 
     def put(self, kind: str, number: int, record: dict) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO journal.records VALUES (?, ?, ?)", [kind, number, json.dumps(record)])
+        self._add(kind, number, json.dumps(record))
 
     def remove(self, kind: str, number: int) -> None:
-        self.connection.execute("DELETE FROM journal.records WHERE kind = ? AND id = ?", [kind, number])
+        self._add(kind, number, None)
 
     def records(self, kind: str) -> dict[int, dict]:
-        rows = self.connection.execute("SELECT id, record FROM journal.records WHERE kind = ? ORDER BY id", [kind]).fetchall()
-        return {number: json.loads(record) for number, record in rows}
+        rows = self.connection.execute("SELECT id, record FROM journal.records WHERE kind = ? ORDER BY rowid", [kind]).fetchall()
+        last = dict(rows)
+        return {number: json.loads(last[number]) for number in sorted(last) if last[number] is not None}
 
     # ---- staged loads
 

@@ -240,8 +240,10 @@ class Transactions:
         bug = self.settings.deletes_after_upserts and self.settings.shared_data
         publish(self.storage, table, stage.name, columns, stage.merge_condition, stage.partial, bug)
         if stage.rows:
-            table.versions = 2 if self.settings.compaction else table.versions + 1
-            self.catalog.save(table)
+            versions = 2 if self.settings.compaction else table.versions + 1
+            if versions != table.versions:
+                table.versions = versions
+                self.catalog.save(table)
 
     def _rows_of(self, stage: StageRef, columns: list[str]) -> list[dict]:
         names = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in ["__op", *columns])

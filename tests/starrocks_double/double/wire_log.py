@@ -1,5 +1,6 @@
 """Every request and statement that the cluster has seen, for assertions about who sent what to whom."""
 
+import time
 from collections import deque
 
 LIMIT = 5000
@@ -13,18 +14,24 @@ class WireLog:
         self.most_in_flight: dict[str, int] = {}
         self.loads = self.most_loads = 0
         self.number = 0
+        self.started = time.monotonic()
+
+    def now(self) -> float:
+        """Real seconds since the start: waits and work, not the cluster's clock."""
+        return round(time.monotonic() - self.started, 4)
 
     def begin(self, node: str, request, connection: int = 0) -> dict:
         self.number += 1
-        entry = {"number": self.number, "node": node, "connection": connection, "op": request.op, "method": request.method, "target": request.target,
+        entry = {"number": self.number, "node": node, "at": self.now(), "connection": connection, "op": request.op, "method": request.method, "target": request.target,
                  "headers": dict(request.headers), "label": request.label, "table": request.table, "body_bytes": 0,
-                 "sent_100": False, "stray_body": False, "status": None, "reply": ""}
+                 "sent_100": False, "stray_body": False, "status": None, "reply": "", "seconds": None}
         self.entries.append(entry)
         self._count(node, request, 1)
         return entry
 
     def end(self, entry: dict, request) -> None:
         entry["body_bytes"], entry["sent_100"] = request.body_bytes, request.sent_100
+        entry["seconds"] = round(self.now() - entry["at"], 4)
         self._count(entry["node"], request, -1)
 
     def _count(self, node: str, request, change: int) -> None:
@@ -40,9 +47,12 @@ class WireLog:
 
     def statement(self, node: str, sql: str) -> dict:
         self.number += 1
-        entry = {"number": self.number, "node": node, "op": "sql", "sql": sql, "status": None}
+        entry = {"number": self.number, "node": node, "at": self.now(), "op": "sql", "sql": sql, "status": None, "seconds": None}
         self.entries.append(entry)
         return entry
+
+    def end_statement(self, entry: dict, status: str) -> None:
+        entry["status"], entry["seconds"] = status, round(self.now() - entry["at"], 4)
 
     def clear(self) -> None:
         self.entries.clear()

@@ -1,0 +1,149 @@
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "tests/integration/starrocks_fixture.hpp"
+
+namespace leat::test {
+namespace {
+
+using nlohmann::json;
+
+/// A BE goes, with its memory, in each state of a load. The FE knows it at once unless told
+/// otherwise.
+class StarrocksBeLoss : public starrocks_both {
+ protected:
+  void SetUp() override {
+    if (!cluster().is_double()) GTEST_SKIP() << "only the double takes orders";
+  }
+  void TearDown() override {
+    if (!cluster().is_double()) return;
+    cluster().remove("/quirk");
+    bring_back();
+  }
+
+  bool prepares() const { return mode_ == atomicity::table; }
+  static void crash(const std::string& node) { cluster().control("/node", {{node, "crash"}}); }
+  static void crash_all() { cluster().control("/node", {{"be0", "crash"}, {"be1", "crash"}}); }
+  static void bring_back() { cluster().control("/node", {{"be0", "start"}, {"be1", "start"}}); }
+  static void crash_at_load(const char* phase) {
+    cluster().control("/fault",
+                      {{"node", "be*"}, {"op", "load"}, {"phase", phase}, {"action", "crash"}});
+  }
+
+  /// An epoch is committed, and the next one has a row.
+  void open_epoch() {
+    begin();
+    write(changes().insert({1, "a", "x"}));
+    commit(1);
+    cluster().remove("/wire");
+    second_row();
+  }
+  void second_row() { write(changes().insert({2, "b", "y"})); }
+  /// The BE that has taken a load since the epoch was opened; waits for one.
+  static std::string be_of_load() {
+    while (true) {
+      const auto wire = cluster().control("/wire?since=0").at("wire");
+      for (const auto& w : wire) {
+        const auto node = w.at("node").get<std::string>();
+        if (w.at("op") == "load" && w.at("status") == 200 && node.starts_with("be")) return node;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  void wait_for_state(const char* state) const {
+    while (true) {
+      const auto all = cluster().control("/status").at("transactions");
+      for (const auto& t : all)
+        if (t.at("db") == database_ && t.at("state") == state) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  /// The epoch fails for now, nothing of it is seen, and the engine repeats it.
+  void expect_repeat() {
+    const auto e = error_of([&] { commit(2); });
+    EXPECT_TRUE(e.transient()) << e.brief();
+    bring_back();
+    restart();
+    EXPECT_EQ(last_.epoch, 1u);
+    EXPECT_EQ(items_rows(), "1|a|x");
+    second_row();
+    commit(2);
+    expect_both_rows();
+  }
+  void expect_both_rows() {
+    EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
+    EXPECT_EQ(reopen()->epoch, 2u);
+  }
+};
+
+TEST_P(StarrocksBeLoss, BeforeABeginTheOthersTakeTheLoad) {
+  open_epoch();
+  crash("be0");
+  commit(2);
+  bring_back();
+  expect_both_rows();
+}
+
+TEST_P(StarrocksBeLoss, OfAllBeforeABeginRepeatsTheEpoch) {
+  open_epoch();
+  crash_all();
+  expect_repeat();
+}
+
+TEST_P(StarrocksBeLoss, ThatTheFeHasNotNoticedRepeatsTheEpoch) {
+  open_epoch();
+  cluster().control("/quirk", {{"loss_unnoticed_seconds", 3600}});
+  crash_all();
+  expect_repeat();
+}
+
+TEST_P(StarrocksBeLoss, BetweenBeginAndLoadRepeatsTheEpoch) {
+  open_epoch();
+  crash_at_load("headers");
+  expect_repeat();
+}
+
+TEST_P(StarrocksBeLoss, AmidTheBodyOfALoadRepeatsTheEpoch) {
+  open_epoch();
+  crash_at_load("body:10");
+  expect_repeat();
+}
+
+TEST_P(StarrocksBeLoss, WithALoadThatIsNotPreparedRepeatsTheEpoch) {
+  open_epoch();
+  writer_->flush();
+  crash(be_of_load());
+  expect_repeat();
+}
+
+TEST_P(StarrocksBeLoss, OutlivedByAPreparedLoadWhereThereIsOne) {
+  open_epoch();
+  writer_->flush();
+  sink_->prepare();
+  crash(be_of_load());
+  if (!prepares()) return expect_repeat();
+  sink_->commit(progress(2));
+  bring_back();
+  expect_both_rows();
+}
+
+TEST_P(StarrocksBeLoss, WhileACommitIsPublishedIsWaitedFor) {
+  open_epoch();
+  cluster().control("/quirk", {{"stuck_publish", true}});
+  std::thread trouble([&] {
+    wait_for_state("COMMITTED");
+    crash(be_of_load());
+    bring_back();
+    cluster().control("/quirk", {{"stuck_publish", false}});
+  });
+  commit(2);
+  trouble.join();
+  expect_both_rows();
+}
+
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksBeLoss, testing::Values(atomicity::epoch, atomicity::table),
+                         mode_name);
+
+} // namespace
+} // namespace leat::test
