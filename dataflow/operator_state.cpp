@@ -25,6 +25,61 @@ std::vector<std::pair<operator_name, space_record>> all_spaces(const key_value_s
   return out;
 }
 
+/// What has to be written to take back some changes, newest first.
+class reversal {
+ public:
+  /// `names`: of the states that are there, by their numbers.
+  reversal(const key_value_store& log, const std::map<std::uint32_t, operator_name>& names)
+      : log_(log), names_(names) {}
+
+  void take_back(std::string_view key, std::string_view value) {
+    bytes_ += key.size() + value.size();
+    forget(key);
+    const auto record = decode_undo(value);
+    if (record.whole) {
+      const auto before = decode_space(record.before.value_or(""));
+      if (names_.contains(before.id)) spaces_[record.key] = before;
+    } else if (const auto of = names_.find(space_of_data(record.key)); of != names_.end()) {
+      account(space_of(of->second), record.key, current(record.key), record.before);
+      values_[record.key] = record.before;
+    }
+  }
+  void forget(std::string_view key) { changes_.removals.emplace_back(key); }
+
+  bool is_full() const { return bytes_ >= largest_write; }
+  bool is_empty() const { return changes_.removals.empty(); }
+
+  key_value_write changes() && {
+    for (auto& [key, value] : values_) {
+      if (value)
+        changes_.puts.emplace_back(key, std::move(*value));
+      else
+        changes_.removals.push_back(key);
+    }
+    for (const auto& [key, record] : spaces_) changes_.puts.emplace_back(key, encode(record));
+    return std::move(changes_);
+  }
+
+ private:
+  std::optional<std::string> current(const std::string& key) const {
+    const auto known = values_.find(key);
+    return known == values_.end() ? log_.get(key) : known->second;
+  }
+  space_record& space_of(const operator_name& name) {
+    const auto [at, fresh] = spaces_.try_emplace(name_key(name));
+    if (!fresh) return at->second;
+    if (const auto stored = log_.get(at->first)) at->second = decode_space(*stored);
+    return at->second;
+  }
+
+  const key_value_store& log_;
+  const std::map<std::uint32_t, operator_name>& names_;
+  std::map<std::string, std::optional<std::string>> values_; ///< by whole key, as they were
+  std::map<std::string, space_record> spaces_;
+  key_value_write changes_;
+  std::size_t bytes_ = 0;
+};
+
 } // namespace
 
 operator_store::operator_store(std::shared_ptr<key_value_store> log) : log_(std::move(log)) {
@@ -104,53 +159,21 @@ void operator_store::undo(const std::string& sink, epoch_id epoch) {
   std::map<std::uint32_t, operator_name> names;
   for (const auto& [name, space] : all_spaces(*log_)) names.emplace(space.id, name);
   for (bool more = true; more;) {
-    std::map<std::string, std::optional<std::string>> values;
-    std::map<std::string, space_record> spaces;
-    key_value_write changes;
-    std::size_t bytes = 0;
-    const auto current = [&](const std::string& key) {
-      const auto known = values.find(key);
-      return known == values.end() ? log_->get(key) : known->second;
-    };
-    const auto space_of = [&](const operator_name& name) -> space_record& {
-      const auto key = name_key(name);
-      const auto known = spaces.find(key);
-      if (known != spaces.end()) return known->second;
-      const auto stored = log_->get(key);
-      return spaces[key] = stored ? decode_space(*stored) : space_record{};
-    };
-    more = false;
+    reversal part(*log_, names);
     log_->scan(undo_prefix(sink, epoch), undo_end(sink), true,
                [&](std::string_view key, std::string_view value) {
-                 const auto record = decode_undo(value);
-                 changes.removals.emplace_back(key);
-                 bytes += key.size() + value.size();
-                 if (record.whole) {
-                   const auto before = decode_space(record.before.value_or(""));
-                   if (names.contains(before.id)) spaces[record.key] = before;
-                 } else if (const auto of = names.find(space_of_data(record.key));
-                            of != names.end()) {
-                   account(space_of(of->second), record.key, current(record.key), record.before);
-                   values[record.key] = record.before;
-                 }
-                 more = bytes >= largest_write;
-                 return !more;
+                 part.take_back(key, value);
+                 return !part.is_full();
                });
+    more = part.is_full();
     if (!more)
       log_->scan(garbage_prefix(sink, epoch), garbage_end(sink), false,
                  [&](std::string_view key, std::string_view) {
-                   changes.removals.emplace_back(key);
+                   part.forget(key);
                    return true;
                  });
-    if (changes.removals.empty()) return;
-    for (const auto& [key, value] : values) {
-      if (value)
-        changes.puts.emplace_back(key, *value);
-      else
-        changes.removals.push_back(key);
-    }
-    for (const auto& [key, record] : spaces) changes.puts.emplace_back(key, encode(record));
-    log_->write(changes, !more);
+    if (part.is_empty()) return;
+    log_->write(std::move(part).changes(), !more);
   }
 }
 

@@ -172,8 +172,9 @@ class explode_type final : public transform_type {
   transform_output describe(const transform_input& in) const override {
     const auto from = find_column(*in.rows, column_, "column");
     if (in.mode == route_mode::append)
-      throw error(error_kind::usage, "a change cannot be several rows in mode append", "",
-                  "use mode = \"upsert\"");
+      throw error(
+          error_kind::usage, "a change cannot be several rows in mode append", "",
+          "use mode = \"upsert\", or take the array apart at the target: the log has it whole");
     if (in.rows->key.empty())
       throw error(error_kind::usage, "elements of rows without a key cannot be found again", "",
                   "give the table a primary key, and take it into `columns`");
