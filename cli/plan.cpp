@@ -93,10 +93,11 @@ std::vector<std::string> expressions_of(const route& r) {
   if (shape.where) lines.push_back("where " + shape.where->text());
   for (const auto& e : shape.unless)
     lines.push_back("unless an earlier route takes it: " + e->text());
+  const auto made = shaped_schema(shape);
+  const auto own = shape.source->columns.size();
   for (std::size_t i = 0; i < shape.computed.size(); ++i)
     lines.push_back(fmt::format("{} = {} ({})", shape.options.computed[i].name,
-                                shape.computed[i]->text(),
-                                sql::name_of(shape.computed[i]->type())));
+                                shape.computed[i]->text(), made->columns[own + i].type_name));
   return lines;
 }
 
@@ -122,9 +123,11 @@ std::vector<std::string> transforms_of(const route& r) {
 void print_route(const planned_route& planned) {
   const auto& r = *planned.route;
   const auto key = key_of(r);
-  fmt::print("{} -> {}.{}: {}, delete {}, {}\n", r.schema->qualified_name(), r.sink, r.target,
-             text_of(r.mode), text_of(r.removal),
-             key.empty() ? "no key" : "key " + join_names(key, "and"));
+  const auto how = r.mode == route_mode::append
+                       ? "append, a row for each change"
+                       : fmt::format("upsert, delete {}, {}", text_of(r.removal),
+                                     key.empty() ? "no key" : "key " + join_names(key, "and"));
+  fmt::print("{} -> {}.{}: {}\n", r.schema->qualified_name(), r.sink, r.target, how);
   for (const auto& line : expressions_of(r)) fmt::print("  {}\n", line);
   if (r.merged()) fmt::print("  {}\n", merge_of(r));
   for (const auto& line : transforms_of(r)) fmt::print("  transform {}\n", line);
