@@ -68,6 +68,24 @@ void let_go_of_routes(checkpoint& from, const std::vector<resnapshot_request>& r
   }
 }
 
+namespace {
+
+/// The state's version of a table, with the labels that enums have by now.
+schema_ptr with_labels(schema_ptr known, const table_schema& catalog) {
+  auto out = std::make_shared<table_schema>(*known);
+  bool differs = false;
+  for (auto& c : out->columns) {
+    const auto at = catalog.find(c.name);
+    if (!at || catalog.columns[*at].type != c.type || catalog.columns[*at].labels == c.labels)
+      continue;
+    c.labels = catalog.columns[*at].labels;
+    differs = true;
+  }
+  return differs ? schema_ptr(out) : std::move(known);
+}
+
+} // namespace
+
 std::vector<source_table> planned_tables(std::vector<source_table> catalog,
                                          const checkpoint* known) {
   if (known == nullptr) return catalog;
@@ -76,7 +94,7 @@ std::vector<source_table> planned_tables(std::vector<source_table> catalog,
     if (found == known->schemas.end()) continue;
     for (const auto& c : table.schema->columns)
       if (!found->second->find(c.name)) table.coming.push_back(c.name);
-    table.schema = found->second;
+    table.schema = with_labels(found->second, *table.schema);
     table.known = true;
   }
   return catalog;

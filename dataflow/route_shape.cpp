@@ -14,7 +14,9 @@ namespace {
 template <class Compile>
 sql::expression_ptr compiled(const std::string& option, Compile compile) {
   try {
-    return compile();
+    auto out = compile();
+    out->check_constants();
+    return out;
   } catch (const error& e) {
     throw error(e.kind(), e.what(), option + ", " + e.where(), e.remedy());
   }
@@ -35,6 +37,7 @@ constexpr oid varchar_type = 1043;
 /// storage, or they are never larger than 24 bytes, which TOAST leaves alone (PostgreSQL's
 /// heaptoast.c).
 bool always_comes(const column& c) {
+  if (!c.labels.empty()) return true;
   if (std::find(small_types.begin(), small_types.end(), c.type) != small_types.end()) return true;
   switch (c.kind) {
   case value_class::text:
@@ -71,7 +74,13 @@ std::shared_ptr<const route_shape> make_shape(const shape_options& options,
   shape->options = options;
   shape->source = table;
   const auto condition = [&](const std::string& text, const char* option) {
-    return compiled(option, [&] { return sql::expression::compile_condition(text, *table); });
+    return compiled(option, [&] {
+      auto out = sql::expression::compile_condition(text, *table);
+      if (out->is_null())
+        throw error(error_kind::usage, "the condition is NULL for every row, and takes none",
+                    "\"" + text + "\"", "to test for NULL write x IS NULL");
+      return out;
+    });
   };
   if (!options.where.empty()) shape->where = condition(options.where, "where");
   for (const auto& text : options.unless)
@@ -81,6 +90,27 @@ std::shared_ptr<const route_shape> make_shape(const shape_options& options,
         "columns." + c.name, [&] { return sql::expression::compile(c.expr, *table, c.type); }));
   return shape;
 }
+
+namespace {
+
+void take_type(column& made, const sql::expression& e, const std::vector<column>& columns) {
+  if (const auto copied = e.copied_column()) {
+    const auto& from = columns[*copied];
+    made.type = from.type;
+    made.modifier = from.modifier;
+    made.type_name = from.type_name;
+    made.kind = from.kind;
+    made.built_in = from.built_in;
+    made.labels = from.labels;
+    return;
+  }
+  made.type = sql::oid_of(e.type());
+  made.modifier = e.type().modifier;
+  made.type_name = sql::name_of(e.type());
+  made.kind = sql::class_of(e.type());
+}
+
+} // namespace
 
 schema_ptr shaped_schema(const route_shape& shape) {
   if (shape.computed.empty()) return shape.source;
@@ -93,10 +123,7 @@ schema_ptr shaped_schema(const route_shape& shape) {
     column made;
     made.name = shape.options.computed[i].name;
     if (shape.source->find(made.name)) made.name += " (computed)";
-    made.type = sql::oid_of(e.type());
-    made.modifier = e.type().modifier;
-    made.type_name = sql::name_of(e.type());
-    made.kind = sql::class_of(e.type());
+    take_type(made, e, columns);
     made.identity = !e.reads_change()
                     && std::all_of(e.reads().begin(), e.reads().end(),
                                    [&](auto c) { return columns[c].identity; });

@@ -55,6 +55,8 @@ struct column {
   /// Rows older than the column may show a value that no change brought: a default, an identity.
   /// Says nothing about what the column is, so it is not compared.
   bool filled = false;
+  /// Of an enum, or a domain over one: in their order, as the catalog last had them. Not compared.
+  std::vector<std::string> labels;
   std::string comment; ///< as the catalog last had it; not compared and not kept in the state
 
   bool operator==(const column& other) const {

@@ -43,15 +43,17 @@ std::uint64_t unsigned_number(const json& object, const char* name) {
 }
 
 json to_json(const column& c) {
-  return {{"name", c.name},
-          {"type", c.type},
-          {"modifier", c.modifier},
-          {"type_name", c.type_name},
-          {"class", static_cast<int>(c.kind)},
-          {"identity", c.identity},
-          {"nullable", c.nullable},
-          {"number", c.number},
-          {"built_in", c.built_in}};
+  json out{{"name", c.name},
+           {"type", c.type},
+           {"modifier", c.modifier},
+           {"type_name", c.type_name},
+           {"class", static_cast<int>(c.kind)},
+           {"identity", c.identity},
+           {"nullable", c.nullable},
+           {"number", c.number},
+           {"built_in", c.built_in}};
+  if (!c.labels.empty()) out["labels"] = c.labels;
+  return out;
 }
 
 column to_column(const json& j) {
@@ -65,6 +67,7 @@ column to_column(const json& j) {
   c.nullable = j.at("nullable");
   c.number = number<std::int16_t>(j, "number");
   c.built_in = j.at("built_in");
+  if (j.contains("labels")) c.labels = j.at("labels");
   return c;
 }
 

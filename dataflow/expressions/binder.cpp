@@ -18,8 +18,6 @@ using json = nlohmann::json;
 constexpr sql_type boolean{type_id::boolean, false, -1};
 constexpr sql_type text_type{type_id::text, false, -1};
 
-std::string last_name(const json& names) { return names.back().at("String").value("sval", ""); }
-
 std::vector<node_ptr> pair_of(node_ptr a, node_ptr b) {
   std::vector<node_ptr> out;
   out.push_back(std::move(a));
@@ -38,9 +36,27 @@ node_ptr tree_of(node_kind kind, const sql_type& type, std::vector<node_ptr> arg
   n->kind = kind;
   n->type = type;
   n->place = place;
-  for (const auto& a : arguments) n->by_bytes = n->by_bytes || a->by_bytes;
+  for (const auto& a : arguments) n->by_bytes = n->by_bytes || (a->by_bytes && is_text(type.id));
   n->arguments = std::move(arguments);
   return n;
+}
+
+/// A column's name as an expression has it.
+std::string written(const std::string& name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
+  });
+  if (plain && !name.empty() && (name[0] < '0' || name[0] > '9')) return name;
+  std::string out = "\"";
+  for (const char c : name) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+/// As PostgreSQL's "contains no Vars", which decides what an IN list tests first.
+bool reads_nothing(const node& n) {
+  return n.kind != node_kind::column && n.kind != node_kind::metadata
+         && std::all_of(n.arguments.begin(), n.arguments.end(),
+                        [](const auto& a) { return reads_nothing(*a); });
 }
 
 /// What the grammar has and a row's expression cannot.
@@ -106,6 +122,31 @@ node_ptr binder::bind_any(const std::string& kind, const json& content) {
          "see docs/expressions.md");
 }
 
+/// Names before a column's own.
+void binder::check_table(const std::vector<std::string>& names, int place) const {
+  const bool table = names.size() < 2 || names[names.size() - 2] == table_.name;
+  const bool schema = names.size() < 3 || names[names.size() - 3] == table_.schema;
+  if (table && schema && names.size() <= 3) return;
+  std::string given = names.front();
+  for (std::size_t i = 1; i < names.size(); ++i) given += "." + names[i];
+  refuse("`" + given + "` is no column of table " + table_.qualified_name(), place,
+         "an expression sees one row of that table: write the column's name alone");
+}
+
+void binder::refuse_column(const std::string& name, int place) const {
+  std::vector<std::string> known;
+  for (const auto& c : table_.columns) known.push_back(c.name);
+  const auto near = nearest_names(name, known);
+  const auto at = static_cast<std::size_t>(place);
+  std::string remedy = near.empty() ? "its columns are " + join_names(known, "and")
+                                    : "did you mean " + written(near.front()) + "?";
+  if (at < text_.size() && text_[at] == '"')
+    remedy += "; a text stands in single quotes: '" + name + "'";
+  else if (std::any_of(known.begin(), known.end(), [](const auto& n) { return written(n) != n; }))
+    remedy += " (names with capitals or signs need double quotes)";
+  refuse("there is no column `" + name + "`", place, remedy);
+}
+
 node_ptr binder::column(const json& content) {
   const int place = place_of(content);
   std::vector<std::string> names;
@@ -114,20 +155,9 @@ node_ptr binder::column(const json& content) {
     names.push_back(f.at("String").value("sval", ""));
   }
   if (names.size() == 2 && names[0] == "leat") return metadata(names[1], place);
-  const bool own_table = names.size() == 1 || (names.size() == 2 && names[0] == table_.name);
-  const auto found = own_table ? table_.find(names.back()) : std::nullopt;
-  if (!found) {
-    std::vector<std::string> known;
-    for (const auto& c : table_.columns) known.push_back(c.name);
-    const auto near = nearest_names(names.back(), known);
-    const bool folded = std::any_of(known.begin(), known.end(), [&](const auto& n) {
-      return n != names.back() && near == std::vector<std::string>{n};
-    });
-    refuse("there is no column `" + names.back() + "`", place,
-           near.empty() || !folded
-               ? "its columns are " + join_names(known, "and")
-               : "did you mean \"" + near.front() + "\"? (names with capitals need double quotes)");
-  }
+  check_table(names, place);
+  const auto found = table_.find(names.back());
+  if (!found) refuse_column(names.back(), place);
   auto n = std::make_unique<node>();
   n->kind = node_kind::column;
   n->column = *found;
@@ -211,80 +241,10 @@ node_ptr binder::constant(const json& content) {
   return make_constant(scalar(type_id::numeric), d, place);
 }
 
-sql_type binder::type_named(const json& t) const {
-  const std::string name = last_name(t.at("names"));
-  const int place = place_of(t);
-  const auto found = find_type(name);
-  if (!found || t.value("setof", false))
-    refuse("leat does not compute with type `" + name + "`", place,
-           "types are boolean, smallint, integer, bigint, numeric, real, double precision, text, "
-           "varchar, char, bytea, "
-           "date, time, timestamp, timestamptz, interval, uuid, json, jsonb and their arrays");
-  sql_type out{*found, t.contains("arrayBounds"), -1};
-  if (!t.contains("typmods")) return out;
-  std::vector<int> numbers;
-  for (const auto& m : t.at("typmods")) {
-    if (!m.contains("A_Const") || !m.at("A_Const").contains("ival"))
-      refuse("a type's length must be a number", place, "for instance varchar(20)");
-    numbers.push_back(integer(m.at("A_Const")));
-  }
-  const auto within = [&](int n, int least, int most) {
-    if (n < least || n > most)
-      refuse("the length of type " + name + " must be from " + std::to_string(least) + " to "
-                 + std::to_string(most),
-             place, "choose another one");
-  };
-  switch (out.id) {
-  case type_id::varchar:
-  case type_id::bpchar:
-    within(numbers.front(), 1, 10485760);
-    out.modifier = numbers.front() + 4;
-    return out;
-  case type_id::numeric: {
-    const int scale = numbers.size() > 1 ? numbers[1] : 0;
-    within(numbers.front(), 1, 1000);
-    within(scale, -1000, 1000);
-    out.modifier = ((numbers.front() << 16) | (scale & 0x7ff)) + 4;
-    return out;
-  }
-  case type_id::time_of_day:
-  case type_id::timestamp:
-  case type_id::timestamptz:
-    within(numbers.front(), 0, 6);
-    out.modifier = numbers.front();
-    return out;
-  default:
-    refuse("leat does not take type `" + name + "` with a length or fields", place,
-           "leave them out");
-  }
-}
-
-node_ptr binder::guarded_cast(node_ptr n, const sql_type& to) const {
-  const int place = n->place;
-  // Leat takes ISO forms only, and reads documents with a library of its own.
-  const bool parses = is_text(n->type.id) && !n->is_constant() && !is_text(to.id);
-  if (parses && !is_number(to.id)) same_at_server_ = false;
-  try {
-    return cast(std::move(n), to);
-  } catch (const evaluation_error& e) {
-    refuse(e.what(), place, "correct the literal");
-  }
-}
-
-node_ptr binder::cast_to(node_ptr n, const sql_type& to, int place) const {
-  if (!can_cast(n->type, to, cast_context::explicitly))
-    refuse("cannot cast type " + name_of(n->type) + " to " + name_of(to), place,
-           n->type.id == type_id::opaque ? "such a column can be cast to text only"
-                                         : "cast to text first, where that has a meaning");
-  auto out = guarded_cast(std::move(n), to);
-  out->type.modifier = to.modifier;
-  return out;
-}
-
 node_ptr binder::condition(node_ptr n, const char* of) const {
   if (n->is_unknown()) return guarded_cast(std::move(n), boolean);
   if (n->type.same_kind(boolean)) return n;
-  refuse(std::string(of) + " must be boolean, not " + name_of(n->type), n->place,
+  refuse(std::string(of) + " must be boolean, not " + type_shown(*n), n->place,
          "compare it with something");
 }
 
@@ -325,11 +285,12 @@ sql_type binder::meet(node_ptr& left, node_ptr& right, std::string_view op, int 
       (left->is_unknown() || can_cast(left->type, common, cast_context::implicit))
       && (right->is_unknown() || can_cast(right->type, common, cast_context::implicit));
   if (!fits || comparison(common, op) == nullptr)
-    refuse("operator does not exist: " + name_of(left->type) + " " + std::string(op) + " "
-               + name_of(right->type),
+    refuse("operator does not exist: " + type_shown(*left) + " " + std::string(op) + " "
+               + type_shown(*right),
            place,
            common.id == type_id::opaque || common.id == type_id::json
-               ? "cast both sides to one type, for instance x::text"
+                   || common.id == type_id::enumeration
+               ? "cast to a type that both sides can have, for instance x::text"
                : "cast one side: x::" + name_of(left->type));
   left = guarded_cast(std::move(left), common);
   right = guarded_cast(std::move(right), common);
@@ -337,8 +298,17 @@ sql_type binder::meet(node_ptr& left, node_ptr& right, std::string_view op, int 
 }
 
 node_ptr binder::compared(std::string_view op, node_ptr left, node_ptr right, int place) const {
-  const auto type = meet(left, right, op, place);
   const bool ordering = op != "=" && op != "<>";
+  const auto is_label = [](const node_ptr& n) {
+    return n->type.id == type_id::enumeration && !n->type.array;
+  };
+  const bool labels = ordering && (is_label(left) || is_label(right));
+  auto type = meet(left, right, labels ? "=" : op, place);
+  if (labels) {
+    left = label_place_of(std::move(left));
+    right = label_place_of(std::move(right));
+    type = left->type;
+  }
   if (ordering) check_order(type, left->by_bytes || right->by_bytes, place);
   return make_call(comparison(type, op), boolean, pair_of(std::move(left), std::move(right)),
                    place);
@@ -378,28 +348,36 @@ node_ptr binder::operation(const json& e) {
 
 node_ptr binder::in_list(const json& e, node_ptr left, int place) {
   const bool negative = last_name(e.at("name")) == "<>";
-  std::vector<node_ptr> same{}, single{};
-  same.push_back(std::move(left));
-  for (const auto& item : e.at("rexpr").at("List").at("items")) {
-    auto n = bind(item);
-    (n->is_constant() ? same : single).push_back(std::move(n));
-  }
+  auto items = bind_list(e.at("rexpr").at("List").at("items"));
   std::vector<node_ptr> choices;
-  for (auto& s : single) choices.push_back(compared("=", bind(e.at("lexpr")), std::move(s), place));
-  if (same.size() > 1) {
-    for (std::size_t i = 1; i < same.size(); ++i) {
-      auto copy = bind(e.at("lexpr"));
-      auto probe = make_constant(same[i]->type, same[i]->value, same[i]->place);
-      meet(copy, probe, "=", place);
-    }
-    auto type = unite(same, "IN", place);
-    if (comparison(type, "=") == nullptr)
-      refuse("type " + name_of(type) + " cannot be compared", place, "cast it to text");
-    choices.insert(choices.begin(), make_call(in_values, boolean, std::move(same), place, false));
+  // The server looks through those that read nothing first, where there are several.
+  const auto is_fixed = [](const node_ptr& n) { return reads_nothing(*n); };
+  if (std::count_if(items.begin(), items.end(), is_fixed) > 1) {
+    std::vector<node_ptr> fixed;
+    fixed.push_back(std::move(left));
+    for (auto& n : items)
+      if (is_fixed(n)) fixed.push_back(std::move(n));
+    std::erase(items, nullptr);
+    choices.push_back(among(e, std::move(fixed), place));
   }
+  for (auto& n : items) choices.push_back(compared("=", bind(e.at("lexpr")), std::move(n), place));
   auto out = choices.size() == 1 ? std::move(choices.front())
                                  : tree_of(node_kind::any_of, boolean, std::move(choices), place);
   return negative ? negated(std::move(out), place) : std::move(out);
+}
+
+/// The first of them is looked for.
+node_ptr binder::among(const json& e, std::vector<node_ptr> values, int place) {
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    auto copy = bind(e.at("lexpr"));
+    auto probe = make_constant(values[i]->type, {}, values[i]->place);
+    meet(copy, probe, "=", place);
+  }
+  const auto type = unite(values, "IN", place);
+  if (comparison(type, "=") == nullptr)
+    refuse("type " + type_shown(*values.front()) + " cannot be compared", place,
+           "cast it to text: x::text IN (...)");
+  return make_call(in_values, boolean, std::move(values), place, false);
 }
 
 node_ptr binder::over_array(const json& e, int place) {
@@ -408,17 +386,19 @@ node_ptr binder::over_array(const json& e, int place) {
   const auto* const known = std::find_if(std::begin(array_operators), std::end(array_operators),
                                          [&](const char* o) { return op == o; });
   if (known == std::end(array_operators))
-    refuse("leat does not know " + op + " ANY", place, "use =, <>, <, <=, > or >=");
+    refuse("leat does not know " + op + " ANY", place,
+           "with ANY and ALL stand =, <>, <, <=, > and >=; join others by OR");
   auto left = bind(e.at("lexpr"));
   auto right = bind(e.at("rexpr"));
   if (right->is_unknown())
     right = guarded_cast(std::move(right),
-                         {left->is_unknown() ? type_id::text : left->type.id, true, -1});
+                         left->is_unknown() ? sql_type{type_id::text, true, -1}
+                                            : sql_type{left->type.id, true, -1, left->type.named});
   if (!right->type.array)
-    refuse("ANY and ALL need an array, not " + name_of(right->type), place, "for a list use IN");
+    refuse("ANY and ALL need an array, not " + type_shown(*right), place, "for a list use IN");
   auto item = make_constant(right->type.element().plain(), {}, right->place);
   const auto type = meet(left, item, op, place);
-  const sql_type wanted{type.id, true, -1};
+  const sql_type wanted{type.id, true, -1, type.named};
   if (!right->type.same_kind(wanted)) right = guarded_cast(std::move(right), wanted);
   if (op != "=" && op != "<>") check_order(type, left->by_bytes || right->by_bytes, place);
   auto out =
@@ -475,8 +455,8 @@ sql_type binder::unite(std::vector<node_ptr>& nodes, const char* of, int place) 
                                   [](const auto& t) { return t.id == type_id::opaque; });
   if (common.id == type_id::opaque && !opaque) {
     std::string names;
-    for (const auto& t : types)
-      if (t.id != type_id::unknown) names += (names.empty() ? "" : ", ") + name_of(t);
+    for (const auto& n : nodes)
+      if (!n->is_unknown()) names += (names.empty() ? "" : ", ") + type_shown(*n);
     refuse(std::string(of) + " types do not go together: " + names, place, "cast them to one type");
   }
   for (auto& n : nodes) n = guarded_cast(std::move(n), common);
@@ -517,7 +497,8 @@ node_ptr binder::extreme(const json& e) {
   auto nodes = bind_list(e.at("args"));
   const auto type = unite(nodes, most ? "GREATEST" : "LEAST", place_of(e));
   if (comparison(type, "<") == nullptr)
-    refuse("values of type " + name_of(type) + " have no order", place_of(e), "cast them");
+    refuse("leat knows no greatest and least of type " + type_shown(*nodes.front()), place_of(e),
+           "cast them, or write CASE");
   check_order(type,
               std::any_of(nodes.begin(), nodes.end(), [](const auto& n) { return n->by_bytes; }),
               place_of(e));
@@ -529,8 +510,9 @@ node_ptr binder::array(const json& e) {
     refuse("an empty ARRAY[] has no type", place_of(e), "write '{}'::integer[]");
   auto nodes = bind_list(e.at("elements"));
   auto type = unite(nodes, "ARRAY", place_of(e));
-  if (type.array || type.id == type_id::opaque)
-    refuse("leat has one-dimensional arrays of scalars only", place_of(e), "take one dimension");
+  if (type.array || type.id == type_id::opaque || type.id == type_id::enumeration)
+    refuse("leat has one-dimensional arrays of scalars only", place_of(e),
+           "take one dimension, and cast what is no common type to text");
   type.array = true;
   type.modifier = -1;
   return make_call(make_array, type, std::move(nodes), place_of(e), false);

@@ -6,6 +6,7 @@
 #include "dataflow/expressions/binder.hpp"
 #include "dataflow/expressions/casts.hpp"
 #include "dataflow/expressions/functions.hpp"
+#include "dataflow/expressions/other_dialects.hpp"
 #include "dataflow/nearest_name.hpp"
 
 namespace leat::sql {
@@ -48,16 +49,6 @@ std::optional<fitness> fit_of(const function& f, const std::vector<node_ptr>& ar
   return fitness{exact, literals, way};
 }
 
-std::string signature(const std::string& name, const std::vector<node_ptr>& arguments,
-                      bool is_operator) {
-  if (is_operator && arguments.size() == 2)
-    return name_of(arguments[0]->type) + " " + name + " " + name_of(arguments[1]->type);
-  std::string out = name + (is_operator ? " " : "(");
-  for (std::size_t i = 0; i < arguments.size(); ++i)
-    out += (i == 0 ? "" : ", ") + name_of(arguments[i]->type);
-  return is_operator ? out : out + ")";
-}
-
 /// By the server's locale there, or by other code than PostgreSQL's here.
 bool differs_from_server(std::string_view name) {
   static constexpr std::array<std::string_view, 10> names{
@@ -75,7 +66,25 @@ bool is_other_number(const node_ptr& n) {
   return is_number(n->type.id) && n->type.id != type_id::float4 && !n->type.array;
 }
 
+std::string remedy_of_types(const std::vector<node_ptr>& arguments) {
+  const bool as_text = std::any_of(arguments.begin(), arguments.end(), [](const node_ptr& n) {
+    return n->type.id == type_id::enumeration || n->type.id == type_id::opaque;
+  });
+  return as_text ? "cast it to text: x::text"
+                 : "cast the arguments; docs/expressions.md lists the forms that there are";
+}
+
 } // namespace
+
+std::string binder::signature(const std::string& name, const std::vector<node_ptr>& arguments,
+                              bool is_operator) const {
+  if (is_operator && arguments.size() == 2)
+    return type_shown(*arguments[0]) + " " + name + " " + type_shown(*arguments[1]);
+  std::string out = name + (is_operator ? " " : "(");
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    out += (i == 0 ? "" : ", ") + type_shown(*arguments[i]);
+  return is_operator ? out : out + ")";
+}
 
 node_ptr binder::called(const std::string& name, std::vector<node_ptr> arguments, int place,
                         bool is_operator) const {
@@ -116,13 +125,15 @@ node_ptr binder::called(const std::string& name, std::vector<node_ptr> arguments
     if (known)
       refuse((is_operator ? "operator does not exist: " : "leat has no form ")
                  + signature(name, arguments, is_operator),
-             place, "cast the arguments; docs/expressions.md lists the forms that there are");
+             place, remedy_of_types(arguments));
     std::vector<std::string> names;
     for (const auto& f : functions()) names.emplace_back(f.name);
     const auto near = nearest_names(name, names);
+    const auto instead = is_operator ? instead_of_operator(name) : instead_of_function(name);
     refuse("leat has no " + std::string(is_operator ? "operator" : "function") + " " + name, place,
-           near.empty() || is_operator ? "docs/expressions.md lists what there is"
-                                       : "did you mean " + near.front() + "?");
+           !instead.empty()              ? "write " + std::string(instead)
+           : near.empty() || is_operator ? "docs/expressions.md lists what there is"
+                                         : "did you mean " + near.front() + "?");
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const auto& wanted = parameter(*best, i);
@@ -134,7 +145,11 @@ node_ptr binder::called(const std::string& name, std::vector<node_ptr> arguments
   }
   auto result = best->result;
   if (result == any_array) result = arguments.front()->type.plain();
-  return make_call(best->run, result, std::move(arguments), place, best->strict);
+  const bool by_bytes = std::any_of(arguments.begin(), arguments.end(),
+                                    [](const node_ptr& n) { return n->by_bytes; });
+  auto out = make_call(best->run, result, std::move(arguments), place, best->strict);
+  out->parameter = by_bytes ? 1 : 0;
+  return out;
 }
 
 /// Items take the type that both sides have in common; a literal, or NULL, is an array of it.
@@ -148,7 +163,7 @@ node_ptr binder::joined_arrays(std::vector<node_ptr> arguments, int place) const
   if (item.id == type_id::opaque)
     refuse("operator does not exist: " + signature("||", arguments, true), place,
            "cast the arguments; docs/expressions.md lists what there is");
-  const sql_type whole{item.id, true, -1};
+  const sql_type whole{item.id, true, -1, item.named};
   arguments[0] = guarded_cast(std::move(arguments[0]), left ? whole : item);
   arguments[1] = guarded_cast(std::move(arguments[1]), right ? whole : item);
   return make_call(array_concatenation(left, right), whole, std::move(arguments), place, false);

@@ -190,12 +190,12 @@ builtin find_cast(type_id from, type_id to) {
   if (to == t::text || to == t::varchar || to == t::bpchar) {
     if (from == t::boolean) return boolean_to_text;
     if (from == t::bpchar) return to == t::bpchar ? same_text : bpchar_to_text;
-    if (is_text(from) || from == t::opaque || from == t::uuid || from == t::json
-        || from == t::jsonb)
+    if (is_text(from) || from == t::opaque || from == t::uuid || from == t::json || from == t::jsonb
+        || from == t::enumeration)
       return same_text;
     return through_output;
   }
-  if (to == t::opaque) return nullptr;
+  if (to == t::opaque || to == t::enumeration) return nullptr;
   if (is_text(from)) return through_input;
   if (is_integer(from)) {
     if (is_integer(to)) return integer_to_integer;
@@ -276,7 +276,7 @@ node_ptr fit_to(node_ptr n, const sql_type& to) {
 } // namespace
 
 call_info info_of(const node& call) {
-  call_info info{call.type, {}, call.parameter};
+  call_info info{call.type, {}, call.parameter, call.labels};
   for (const auto& a : call.arguments) info.arguments.push_back(a->type);
   return info;
 }
@@ -301,7 +301,7 @@ node_ptr make_call(builtin run, const sql_type& result, std::vector<node_ptr> ar
   n->place = place;
   n->run = run;
   n->strict = strict;
-  for (const auto& a : arguments) n->by_bytes = n->by_bytes || a->by_bytes;
+  for (const auto& a : arguments) n->by_bytes = n->by_bytes || (a->by_bytes && is_text(result.id));
   n->arguments = std::move(arguments);
   return n;
 }
@@ -309,6 +309,8 @@ node_ptr make_call(builtin run, const sql_type& result, std::vector<node_ptr> ar
 bool can_cast(const sql_type& from, const sql_type& to, cast_context context) {
   if (from.same_kind(to) || from.id == type_id::unknown)
     return to.id != type_id::opaque || from.same_kind(to);
+  const bool labels = from.id == type_id::enumeration || to.id == type_id::enumeration;
+  if (labels) return context == cast_context::explicitly && is_text(to.id) && !to.array;
   if (from.array != to.array)
     return context == cast_context::explicitly && (from.array ? is_text(to.id) : is_text(from.id));
   if (context == cast_context::implicit) return !from.array && implicit(from.id, to.id);

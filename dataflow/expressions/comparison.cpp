@@ -68,6 +68,7 @@ builtin choose(const sql_type& t) {
   case type_id::varchar:
   case type_id::bytea:
   case type_id::uuid:
+  case type_id::enumeration:
     return texts<Op>;
   case type_id::json:
   case type_id::jsonb:
@@ -86,6 +87,7 @@ builtin comparison(const sql_type& t, std::string_view op) {
     return op == "=" ? json_same : op == "<>" ? json_other : nullptr;
   if (op == "=") return choose<equal>(t);
   if (op == "<>") return choose<not_equal>(t);
+  if (t.id == type_id::enumeration) return nullptr;
   if (op == "<") return choose<less>(t);
   if (op == "<=") return choose<less_equal>(t);
   if (op == ">") return choose<greater>(t);

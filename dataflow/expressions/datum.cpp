@@ -164,6 +164,7 @@ void read_value(const sql_type& type, std::string_view text, datum& out) {
   case type_id::text:
   case type_id::varchar:
   case type_id::bpchar:
+  case type_id::enumeration:
   case type_id::opaque:
     return out.set_view(text);
   }

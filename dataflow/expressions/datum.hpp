@@ -18,7 +18,7 @@ struct datum {
   bool null = true;
   std::int64_t i = 0;    ///< boolean, integers, date, time, timestamps
   double f = 0;          ///< float8; float4 widened
-  std::string_view text; ///< texts, bytea (raw), uuid, json, jsonb (as text), opaque
+  std::string_view text; ///< texts, bytea (raw), uuid, json, jsonb (as text), labels, opaque
   interval_value span;
   numeric number;
   std::vector<datum> items; ///< of an array

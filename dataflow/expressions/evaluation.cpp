@@ -46,7 +46,7 @@ void evaluation::load(const instruction& step, const batch& rows, std::span<cons
   // jsonb comes as it is printed, and a text needs no reading.
   if (!type.array
       && (is_text(type.id) || type.id == type_id::jsonb || type.id == type_id::json
-          || type.id == type_id::uuid))
+          || type.id == type_id::uuid || type.id == type_id::enumeration))
     return out.set_view(text);
   read_value(type, text, out);
 }

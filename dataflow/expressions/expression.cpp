@@ -1,5 +1,7 @@
 #include "dataflow/expressions/expression.hpp"
 
+#include <algorithm>
+
 #include "dataflow/expressions/binder.hpp"
 #include "dataflow/expressions/casts.hpp"
 #include "dataflow/expressions/parser.hpp"
@@ -9,8 +11,19 @@ namespace leat::sql {
 
 namespace {
 
-node_ptr without_unknown(const binder& b, node_ptr n) {
-  return n->is_unknown() ? b.cast_to(std::move(n), {type_id::text, false, -1}, 0) : std::move(n);
+sql_type wanted_type(const std::string& text, const table_schema& table) {
+  const auto parsed = parse_type_name(text);
+  return binder(text, parsed.offset, table).type_named(parsed.tree);
+}
+
+bool has_no_name(const sql_type& t) {
+  return t.id == type_id::unknown || t.id == type_id::enumeration || t.id == type_id::opaque;
+}
+
+/// What targets can be told of: a literal, an enum and what leat does not look into is its text.
+node_ptr with_known_type(const binder& b, node_ptr n) {
+  return has_no_name(n->type) ? b.cast_to(std::move(n), {type_id::text, false, -1}, 0)
+                              : std::move(n);
 }
 
 } // namespace
@@ -33,12 +46,21 @@ struct expression_factory {
   }
 };
 
+bool expression::is_null() const {
+  return steps_.empty() && std::any_of(constants_.begin(), constants_.end(), [&](const auto& c) {
+           return c.first == result_ && c.second.null;
+         });
+}
+
 expression_ptr expression::compile(const std::string& text, const table_schema& table,
                                    const std::string& wanted) {
+  std::optional<std::uint16_t> copied;
   auto out = expression_factory::make(text, table, [&](const binder& b, node_ptr n) {
-    if (wanted.empty()) return without_unknown(b, std::move(n));
-    return b.cast_to(std::move(n), b.type_named(parse_type_name(wanted)), 0);
+    if (!wanted.empty()) n = b.cast_to(std::move(n), wanted_type(wanted, table), 0);
+    if (n->kind == node_kind::column && has_no_name(n->type)) copied = n->column;
+    return with_known_type(b, std::move(n));
   });
+  out->copied_ = copied;
   out->text_ = text;
   for (const auto& c : table.columns) out->column_types_.push_back(type_of(c));
   return out;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,8 +52,14 @@ class expression {
   static std::shared_ptr<const expression> compile_condition(const std::string& text,
                                                              const table_schema&);
 
+  /// Throws leat::error where a constant says how a function is to work (a pattern, a unit, a zone)
+  /// and the function does not take it. PostgreSQL fails for the rows that come to it.
+  void check_constants() const;
+
   const std::string& text() const { return text_; }
   const sql_type& type() const { return type_; }
+  /// The column that it is, and whose type it keeps, where leat does not look into that type.
+  std::optional<std::uint16_t> copied_column() const { return copied_; }
   /// Columns that are read, ascending.
   const std::vector<std::uint16_t>& reads() const { return reads_; }
   /// Reads what belongs to the change and not to the row: leat.op, leat.commit_time, ...
@@ -60,6 +67,7 @@ class expression {
   /// The server gives the same value for every row when it computes text() (it may fail for
   /// others).
   bool same_at_server() const { return same_at_server_; }
+  bool is_null() const; ///< for every row
   /// The value is the same for every row (of this table).
   bool is_constant() const { return reads_.empty() && !reads_change_; }
 
@@ -69,6 +77,7 @@ class expression {
   friend struct expression_factory;
   std::string text_;
   sql_type type_;
+  std::optional<std::uint16_t> copied_;
   std::vector<std::uint16_t> reads_;
   bool reads_change_ = false;
   bool same_at_server_ = false;

@@ -47,7 +47,7 @@ std::vector<function> array_functions();
 builtin array_concatenation(bool left_is_array, bool right_is_array);
 
 /// Comparison of two values of one type by an operator's signs, specialised where it is hot. Null
-/// for types without one.
+/// for types without one, and for the order of an enum's labels, which the type does not tell.
 builtin comparison(const sql_type&, std::string_view op);
 
 } // namespace leat::sql

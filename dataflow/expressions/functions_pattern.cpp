@@ -59,8 +59,9 @@ void like_op(datum& out, arguments a, const call_info&) {
 }
 
 template <bool wanted>
-void ilike_op(datum& out, arguments a, const call_info&) {
-  out.set(like(lower_text(a[0]->text), lower_text(a[1]->text)) == wanted ? 1 : 0);
+void ilike_op(datum& out, arguments a, const call_info& c) {
+  const bool ascii = c.parameter != 0;
+  out.set(like(lower_text(a[0]->text, ascii), lower_text(a[1]->text, ascii)) == wanted ? 1 : 0);
 }
 
 [[noreturn]] void not_shared(std::string_view what) {

@@ -53,8 +53,12 @@ void concat_ws(datum& out, arguments a, const call_info& c) {
   out.set_built();
 }
 
-void lower(datum& out, arguments a, const call_info&) { out.set_own(lower_text(text_of(a, 0))); }
-void upper(datum& out, arguments a, const call_info&) { out.set_own(upper_text(text_of(a, 0))); }
+void lower(datum& out, arguments a, const call_info& c) {
+  out.set_own(lower_text(text_of(a, 0), c.parameter != 0));
+}
+void upper(datum& out, arguments a, const call_info& c) {
+  out.set_own(upper_text(text_of(a, 0), c.parameter != 0));
+}
 
 /// The characters of a set, each with its bytes.
 bool holds(std::string_view set, std::string_view character) {

@@ -10,11 +10,14 @@
 
 namespace leat::sql {
 
+using string_list = std::shared_ptr<const std::vector<std::string>>;
+
 /// What a call knows beside its arguments' values.
 struct call_info {
   sql_type result;
   std::vector<sql_type> arguments;
-  std::int64_t parameter = 0; ///< of casts: the modifier
+  std::int64_t parameter = 0;   ///< of casts: the modifier; of functions: 1 under COLLATE "C"
+  string_list labels = nullptr; ///< of an enum, in their order
 };
 
 /// Computes one value. A strict function is not called with a NULL among its arguments: it gives
@@ -50,6 +53,7 @@ struct node {
   builtin run = nullptr;
   bool strict = true;
   std::int64_t parameter = 0;
+  string_list labels;
   std::vector<node_ptr> arguments;
 
   bool is_constant() const { return kind == node_kind::constant; }

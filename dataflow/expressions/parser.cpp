@@ -28,6 +28,12 @@ struct parse_result {
       "write what could stand after SELECT, without FROM, WHERE, AS and semicolons");
 }
 
+std::string remedy_of_syntax(const std::string& text) {
+  if (text.find('`') != std::string::npos)
+    return "PostgreSQL quotes names with \"double quotes\", not with `";
+  return "expressions are PostgreSQL's: docs/expressions.md";
+}
+
 } // namespace
 
 error expression_error(const std::string& what, const std::string& text, int place,
@@ -36,6 +42,10 @@ error expression_error(const std::string& what, const std::string& text, int pla
   const auto character = count_characters(std::string_view(text).substr(0, bytes)) + 1;
   return error(error_kind::usage, what,
                "at character " + std::to_string(character) + " of \"" + text + "\"", remedy);
+}
+
+std::string last_name(const nlohmann::json& names) {
+  return names.back().at("String").value("sval", "");
 }
 
 parsed_expression parse_expression(const std::string& text) {
@@ -47,8 +57,7 @@ parsed_expression parse_expression(const std::string& text) {
   const auto offset = static_cast<int>(before.size());
   if (parsed.raw.error != nullptr)
     throw expression_error(parsed.raw.error->message, text,
-                           parsed.raw.error->cursorpos - 1 - offset,
-                           "expressions are PostgreSQL's: docs/expressions.md");
+                           parsed.raw.error->cursorpos - 1 - offset, remedy_of_syntax(text));
   const auto tree = nlohmann::json::parse(parsed.raw.parse_tree);
   const auto& statements = tree.at("stmts");
   if (statements.size() != 1 || !statements[0].at("stmt").contains("SelectStmt"))
@@ -59,17 +68,21 @@ parsed_expression parse_expression(const std::string& text) {
   if (!select.contains("targetList") || select.at("targetList").size() != 1)
     not_one_expression(text);
   const auto& target = select.at("targetList")[0].at("ResTarget");
-  if (target.contains("name") || target.contains("indirection") || !target.contains("val"))
-    not_one_expression(text);
+  if (target.contains("name"))
+    throw expression_error("`" + target.value("name", "") + "` at the end is taken for a name",
+                           text, static_cast<int>(text.size()),
+                           "complete the expression, or leave that out");
+  if (target.contains("indirection") || !target.contains("val")) not_one_expression(text);
   return {target.at("val"), offset};
 }
 
-nlohmann::json parse_type_name(const std::string& text) {
+parsed_expression parse_type_name(const std::string& text) {
+  static const std::string before_type = "SELECT NULL::";
   const auto refuse = [&] {
     throw expression_error("`" + text + "` is not a type", text, 0,
                            "write one of PostgreSQL's types: text, bigint, numeric(12,2)");
   };
-  const parse_result parsed("SELECT NULL::" + text);
+  const parse_result parsed(before_type + text);
   if (parsed.raw.error != nullptr) refuse();
   const auto tree = nlohmann::json::parse(parsed.raw.parse_tree);
   const auto place =
@@ -78,7 +91,7 @@ nlohmann::json parse_type_name(const std::string& text) {
   if (tree.at("stmts").size() != 1 || !tree.contains(place) || tree.at(whole).size() != 3) refuse();
   const auto& cast = tree.at(place);
   if (!cast.at("arg").contains("A_Const")) refuse();
-  return cast.at("typeName");
+  return {cast.at("typeName"), static_cast<int>(before_type.size())};
 }
 
 } // namespace leat::sql

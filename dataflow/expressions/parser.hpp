@@ -8,8 +8,8 @@
 
 namespace leat::sql {
 
-/// PostgreSQL's own parse tree of one expression, as libpg_query gives it, and what `location`s in
-/// it count from.
+/// PostgreSQL's own parse tree of an expression, or of a type's name, as libpg_query gives it, and
+/// what `location`s in it count from.
 struct parsed_expression {
   nlohmann::json tree;
   int offset = 0;
@@ -19,7 +19,10 @@ struct parsed_expression {
 parsed_expression parse_expression(const std::string& text);
 
 /// The TypeName of "numeric(10,2)".
-nlohmann::json parse_type_name(const std::string& text);
+parsed_expression parse_type_name(const std::string& text);
+
+/// Of a qualified name in a parse tree, without its schema.
+std::string last_name(const nlohmann::json& names);
 
 /// An error at a byte of an expression: `at character 7 of "..."`.
 [[nodiscard]] error expression_error(const std::string& what, const std::string& text, int place,

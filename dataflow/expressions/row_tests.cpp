@@ -1,5 +1,8 @@
 #include "dataflow/expressions/row_tests.hpp"
 
+#include <algorithm>
+
+#include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/json_value.hpp"
 
 namespace leat::sql {
@@ -107,6 +110,14 @@ void over_items(datum& out, const datum* const* a, const call_info& c) {
     out.set_null();
   else
     out.set(all ? 1 : 0);
+}
+
+void label_place(datum& out, const datum* const* a, const call_info& c) {
+  const auto found = std::find(c.labels->begin(), c.labels->end(), a[0]->text);
+  if (found == c.labels->end())
+    throw evaluation_error("22P02", "the enum has got the label \"" + std::string(a[0]->text)
+                                        + "\" since leat was started: start it again");
+  out.set(found - c.labels->begin());
 }
 
 void make_array(datum& out, const datum* const* a, const call_info& c) {

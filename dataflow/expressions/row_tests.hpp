@@ -4,7 +4,8 @@
 
 namespace leat::sql {
 
-// Built-ins that the grammar has words for. None of them is strict, but for negation.
+// Built-ins that the grammar has words for. None of them is strict, but for negation and
+// label_place.
 
 void negate(datum& out, const datum* const* arguments, const call_info&);
 void is_null(datum& out, const datum* const* arguments, const call_info&);
@@ -21,6 +22,8 @@ void in_values(datum& out, const datum* const* arguments, const call_info&);
 /// Of an array. parameter: the operator's place in `array_operators`; 8 added: ALL.
 void over_items(datum& out, const datum* const* arguments, const call_info&);
 inline constexpr const char* array_operators[] = {"=", "<>", "<", "<=", ">", ">="};
+/// A label's place in the order of its enum, as an integer.
+void label_place(datum& out, const datum* const* arguments, const call_info&);
 void make_array(datum& out, const datum* const* arguments, const call_info&);
 void array_item(datum& out, const datum* const* arguments, const call_info&);
 

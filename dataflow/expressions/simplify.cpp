@@ -16,9 +16,17 @@ bool names_its_zone(const node& n) {
          && n.type.id != n.arguments[1]->type.id;
 }
 
-/// To PostgreSQL such a call is not immutable: it fails for rows that reach it only.
+/// Comparisons, differences.
+bool is_among_zoned(const node& n) {
+  const bool one_kind = std::all_of(n.arguments.begin(), n.arguments.end(), [](const auto& a) {
+    return a->type.id == type_id::timestamptz;
+  });
+  return one_kind && (n.arguments.size() > 1 || n.type.id == type_id::boolean);
+}
+
+/// To PostgreSQL such a call is not immutable: it is computed for the rows that reach it only.
 bool depends_on_zone(const node& n) {
-  if (names_its_zone(n)) return false;
+  if (names_its_zone(n) || is_among_zoned(n)) return false;
   const auto zoned = [](const sql_type& t) { return t.id == type_id::timestamptz; };
   return zoned(n.type) || std::any_of(n.arguments.begin(), n.arguments.end(), [&](const auto& a) {
            return zoned(a->type);
@@ -34,8 +42,9 @@ node_ptr folded(node_ptr& n) {
         return a->is_null_constant();
       })) {
     out = make_constant(n->type, {}, n->place);
-  } else if (std::all_of(args.begin(), args.end(),
-                         [](const auto& a) { return a->is_constant(); })) {
+  } else if (!depends_on_zone(*n) && std::all_of(args.begin(), args.end(), [](const auto& a) {
+               return a->is_constant();
+             })) {
     std::vector<const datum*> values;
     for (const auto& a : args) values.push_back(&a->value);
     datum value;
@@ -136,9 +145,8 @@ node_ptr simplified(node_ptr n) {
   } catch (const constant_error&) {
     throw;
   } catch (const evaluation_error& e) {
-    if (!depends_on_zone(*n)) throw constant_error(e, n->place);
+    throw constant_error(e, n->place);
   }
-  return n;
 }
 
 } // namespace leat::sql

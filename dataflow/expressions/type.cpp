@@ -15,7 +15,7 @@ struct type_facts {
   value_class kind;
 };
 
-constexpr std::array<type_facts, 21> facts{{
+constexpr std::array<type_facts, 22> facts{{
     {type_id::unknown, "unknown", 705, 0, value_class::text},
     {type_id::boolean, "boolean", 16, 1000, value_class::boolean},
     {type_id::int2, "smallint", 21, 1005, value_class::int2},
@@ -36,6 +36,7 @@ constexpr std::array<type_facts, 21> facts{{
     {type_id::uuid, "uuid", 2950, 2951, value_class::uuid},
     {type_id::json, "json", 114, 199, value_class::json},
     {type_id::jsonb, "jsonb", 3802, 3807, value_class::jsonb},
+    {type_id::enumeration, "enum", 0, 0, value_class::other},
     {type_id::opaque, "a type that leat does not look into", 0, 0, value_class::other},
 }};
 
@@ -134,6 +135,7 @@ std::optional<type_id> find_type(std::string_view name) {
 }
 
 sql_type type_of(const column& c) {
+  if (!c.labels.empty()) return {type_id::enumeration, false, -1, c.type};
   const auto of = [&](type_id id) { return sql_type{id, false, c.modifier}; };
   switch (c.kind) {
   case value_class::boolean:

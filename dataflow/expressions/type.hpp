@@ -32,6 +32,7 @@ enum class type_id : std::uint8_t {
   uuid,
   json,
   jsonb,
+  enumeration,
   opaque,
 };
 
@@ -40,11 +41,14 @@ struct sql_type {
   type_id id = type_id::unknown;
   bool array = false;
   std::int32_t modifier = -1;
+  oid named = 0; ///< of an enumeration: which one
 
-  bool same_kind(const sql_type& other) const { return id == other.id && array == other.array; }
+  bool same_kind(const sql_type& other) const {
+    return id == other.id && array == other.array && named == other.named;
+  }
   bool operator==(const sql_type&) const = default;
-  sql_type element() const { return {id, false, modifier}; }
-  sql_type plain() const { return {id, array, -1}; }
+  sql_type element() const { return {id, false, modifier, named}; }
+  sql_type plain() const { return {id, array, -1, named}; }
 };
 
 /// "numeric(12,2)", "integer[]": as format_type() prints it.

@@ -43,12 +43,16 @@ std::string changed(std::string_view text, Change change) {
 
 } // namespace
 
-std::string lower_text(std::string_view text) {
-  return changed(text, [](wint_t c) { return towlower_l(c, character_types()); });
+std::string lower_text(std::string_view text, bool ascii) {
+  return changed(text, [ascii](wint_t c) {
+    return ascii && c >= 0x80 ? c : towlower_l(c, character_types());
+  });
 }
 
-std::string upper_text(std::string_view text) {
-  return changed(text, [](wint_t c) { return towupper_l(c, character_types()); });
+std::string upper_text(std::string_view text, bool ascii) {
+  return changed(text, [ascii](wint_t c) {
+    return ascii && c >= 0x80 ? c : towupper_l(c, character_types());
+  });
 }
 
 } // namespace leat::sql

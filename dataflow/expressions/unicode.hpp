@@ -6,8 +6,8 @@
 namespace leat::sql {
 
 /// Each character of UTF-8 by the system's C.UTF-8 locale, as PostgreSQL does in UTF-8 databases of
-/// the libc provider.
-std::string lower_text(std::string_view);
-std::string upper_text(std::string_view);
+/// the libc provider. `ascii`: the letters of ASCII alone, as it does under COLLATE "C".
+std::string lower_text(std::string_view, bool ascii = false);
+std::string upper_text(std::string_view, bool ascii = false);
 
 } // namespace leat::sql

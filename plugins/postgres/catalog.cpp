@@ -157,6 +157,7 @@ column column_of(const result& rows, int row, const type_catalog& types) {
   c.type_name = rows.string(row, f_type_name);
   c.kind = types.classify(c.type);
   c.built_in = types.built_in(c.type);
+  c.labels = types.labels(c.type);
   c.nullable = !rows.boolean(row, f_not_null);
   c.filled = rows.boolean(row, f_filled);
   c.comment = rows.string(row, f_comment);

@@ -74,6 +74,7 @@ bool take_type(column& c, const table_schema* before) {
     if (known.type != c.type || known.modifier != c.modifier) continue;
     c.type_name = known.type_name;
     c.kind = known.kind;
+    c.labels = known.labels;
     c.built_in = known.built_in;
     return true;
   }
@@ -121,12 +122,16 @@ connection& catalog_resolver::server() {
 
 void catalog_resolver::describe_types(table_schema& table, const table_schema* before) {
   const auto unknown = [this](const column& c) { return !types_.knows(c.type); };
+  const auto has_labels = [this](const column& c) { return !types_.labels(c.type).empty(); };
   if (std::any_of(table.columns.begin(), table.columns.end(), unknown))
     types_ = type_catalog::load(server());
+  else if (std::any_of(table.columns.begin(), table.columns.end(), has_labels))
+    types_.read_labels(server());
   for (auto& c : table.columns) {
     if (unknown(c) && take_type(c, before)) continue;
     c.kind = types_.classify(c.type);
     c.built_in = types_.built_in(c.type);
+    c.labels = types_.labels(c.type);
     c.type_name = types_.knows(c.type) && !c.built_in && c.modifier >= 0
                       ? modified_name(c)
                       : types_.format(c.type, c.modifier);

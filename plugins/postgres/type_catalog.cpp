@@ -115,7 +115,16 @@ type_catalog type_catalog::load(connection& server) {
     catalog.types_[static_cast<oid>(rows.number(i, 0))] = {
         rows.string(i, 1), static_cast<oid>(rows.number(i, 2)), static_cast<oid>(rows.number(i, 3)),
         rows.boolean(i, 4)};
+  catalog.read_labels(server);
   return catalog;
+}
+
+void type_catalog::read_labels(connection& server) {
+  const auto rows = server.query("SELECT enumtypid, enumlabel FROM pg_catalog.pg_enum"
+                                 " ORDER BY enumtypid, enumsortorder");
+  labels_.clear();
+  for (int i = 0; i < rows.rows(); ++i)
+    labels_[static_cast<oid>(rows.number(i, 0))].push_back(rows.string(i, 1));
 }
 
 const type_catalog::entry* type_catalog::find(oid type) const {
@@ -141,6 +150,12 @@ std::string type_catalog::format(oid type, std::int32_t modifier) const {
   if (modifier < 0) return known->name;
   if (known->element != 0) return format(known->element, modifier) + "[]";
   return with_modifier(type, known->name, modifier);
+}
+
+const std::vector<std::string>& type_catalog::labels(oid type) const {
+  static const std::vector<std::string> none;
+  const auto found = labels_.find(type);
+  return found == labels_.end() ? none : found->second;
 }
 
 bool type_catalog::built_in(oid type) const {

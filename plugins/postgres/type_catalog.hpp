@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "dataflow/schema.hpp"
 #include "plugins/postgres/connection.hpp"
@@ -27,6 +28,12 @@ class type_catalog {
   /// extensions. An unknown oid becomes "type 12345".
   std::string format(oid, std::int32_t modifier) const;
 
+  /// Of an enum, in their order; empty for other types, domains among them: to PostgreSQL a value
+  /// of one is no label either.
+  const std::vector<std::string>& labels(oid) const;
+  /// Types stay as they are, labels come: ALTER TYPE ... ADD VALUE. One query; throws server_error.
+  void read_labels(connection&);
+
   /// Belongs to PostgreSQL itself (pg_catalog), so that it exists at every target.
   bool built_in(oid) const;
 
@@ -40,6 +47,7 @@ class type_catalog {
   const entry* find(oid) const;
 
   std::unordered_map<oid, entry> types_;
+  std::unordered_map<oid, std::vector<std::string>> labels_;
 };
 
 } // namespace leat::postgres

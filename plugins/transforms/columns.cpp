@@ -59,6 +59,7 @@ transform_output with_texts(const transform_input& in, const std::vector<std::ui
     c.type_name = "text";
     c.kind = value_class::text;
     c.built_in = true;
+    c.labels.clear();
     out.from[i].reset();
   }
   out.rows = std::move(rows);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/expression.hpp"
 #include "dataflow/expressions/time_zone.hpp"
+#include "plugins/postgres/catalog.hpp"
 #include "tests/support/expression_value.hpp"
 #include "tests/support/expression_writer.hpp"
 #include "tests/support/pg_server.hpp"
@@ -204,6 +206,8 @@ class Expressions : public testing::Test {
   bool compare(const std::string& expression, std::uint64_t seed) {
     const auto theirs = ask_server(expression);
     const auto ours = ask_leat(expression);
+    gave_value_ = std::any_of(ours.rows.begin(), ours.rows.end(),
+                              [](const auto& o) { return !o.failed && o.text; });
     for (std::size_t k = 0; k < rows_of_a_table; ++k) {
       if (ours.rows[k] == theirs.rows[k] || without_end(ours.rows[k], theirs.rows[k])) continue;
       std::string cells;
@@ -232,6 +236,7 @@ class Expressions : public testing::Test {
   batch_ptr batch_;
   text_rows rows_;
   std::size_t failures_ = 0;
+  bool gave_value_ = false; ///< the expression that was compared last, for some row
 };
 
 std::unique_ptr<pg_server> Expressions::server_;
@@ -248,17 +253,24 @@ TEST_F(Expressions, GiveWhatPostgresqlGives) {
   for (const auto& c : columns) known.push_back({c.name, c.of});
   std::uint64_t compared = 0;
   int differences = 0;
+  std::set<const sql::function*> covered;
   for (; compared < wanted_comparisons() && differences < 20; ++seed) {
     expression_writer writer(seed, known);
     fill(writer);
     for (int n = 0; n < 50 && differences < 20; ++n) {
       const auto text = writer.of(writer.any_type(), 1 + static_cast<int>(writer.roll(3)));
       if (!compare(text, seed)) ++differences;
+      auto called = writer.take_called();
+      if (gave_value_) covered.merge(called);
       compared += rows_of_a_table;
     }
   }
   RecordProperty("comparisons", std::to_string(compared));
   RecordProperty("errors", std::to_string(failures_));
+  if (compared < 200'000) return;
+  for (const auto& f : sql::functions())
+    EXPECT_TRUE(covered.contains(&f) || f.result == sql::any_array)
+        << "no value came of " << f.name << " that gives " << sql::name_of(f.result);
   EXPECT_LT(failures_, compared / 2) << "too many expressions fail to say much";
 }
 
@@ -335,6 +347,9 @@ TEST_F(Expressions, GiveWhatPostgresqlGivesOfRareThings) {
                            "time(2) '23:59:59.999'",
                            "date '2024-02-29' + time '24:00:00'",
                            "extract(epoch from time '12:34:56.789')",
+                           R"(upper('naïve' COLLATE "C") || lower('Ü' COLLATE "C"))",
+                           R"(('Ü' COLLATE "C" ILIKE 'ü')::text || ('Ü' ILIKE 'ü')::text)",
+                           R"(upper(('a' COLLATE "C" < 'ü')::text || 'ü'))",
                            "to_char(date '2024-02-29', 'TZ OF')",
                            "to_char(timestamp '0044-03-15 BC', 'YYYY BC CC IYYY')",
                            "to_char(timestamp 'infinity', 'YYYY')",
@@ -347,6 +362,71 @@ TEST_F(Expressions, GiveWhatPostgresqlGivesOfRareThings) {
     const auto wanted =
         session_->value(std::string("SELECT coalesce((") + text + ")::text, 'NULL')");
     EXPECT_EQ(constant(text), wanted) << text;
+  }
+}
+
+TEST_F(Expressions, GiveWhatPostgresqlGivesOfEnumsAndDomains) {
+  for (const char* statement :
+       {R"(CREATE SCHEMA shop)",
+        R"(CREATE TYPE shop."St""ate" AS ENUM ('open', 'Größe "1"', 'closed'))",
+        R"(ALTER TYPE shop."St""ate" ADD VALUE 'new' BEFORE 'open')",
+        R"(CREATE DOMAIN shop.calm AS shop."St""ate" CHECK (value <> 'open'))",
+        R"(CREATE DOMAIN shop.price AS numeric(8,2))", R"(CREATE DOMAIN shop.name AS varchar(20))",
+        R"(CREATE TABLE shop.orders (k int PRIMARY KEY, state shop."St""ate", calm shop.calm,
+             price shop.price, name shop.name))",
+        R"(INSERT INTO shop.orders VALUES (1, 'open', 'closed', 1.5, 'a'), (2, 'new', 'new', 0, ''),
+             (3, 'closed', 'Größe "1"', -2.25, 'Ünder'), (4, NULL, NULL, NULL, NULL))"})
+    session_->execute(statement);
+  postgres::connection db(server_->parameters(), postgres::connection_use::query);
+  const auto tables = postgres::list_tables(db, postgres::type_catalog::load(db));
+  const auto found = std::find_if(tables.begin(), tables.end(),
+                                  [](const auto& t) { return t.schema->name == "orders"; });
+  ASSERT_NE(found, tables.end());
+  batch_builder builder(found->schema);
+  for (const auto& r : session_->query("SELECT * FROM shop.orders ORDER BY k")) {
+    row cells;
+    for (const auto& c : r) cells.push_back(c ? value(*c) : value(nullptr));
+    builder.insert(cells);
+  }
+  const auto rows = builder.build();
+  for (const char* text : {"state = 'open'",
+                           "state <> 'closed'",
+                           "'open' < state",
+                           "state >= 'Größe \"1\"'",
+                           "state BETWEEN 'new' AND 'open'",
+                           "state IN ('open', 'closed', NULL)",
+                           "state NOT IN ('new')",
+                           "state = ANY('{new,open}')",
+                           "state IS DISTINCT FROM 'open'",
+                           "state::text || '!'",
+                           "length(state::varchar)",
+                           "state || 'x'",
+                           "concat(state, 1)",
+                           "CASE state WHEN 'open' THEN 1 WHEN 'closed' THEN 2 END",
+                           "coalesce(state, 'closed')",
+                           "NULLIF(state, 'open')",
+                           "state = 'new'::shop.\"St\"\"ate\"",
+                           "calm::text",
+                           "price * 2",
+                           "price > 0",
+                           "name = 'a'",
+                           "upper(name)",
+                           "name || '.'",
+                           "CASE WHEN price > 0 THEN state ELSE 'new' END"}) {
+    sql::evaluation ours(sql::expression::compile(text, *found->schema));
+    const auto theirs =
+        session_->query(std::string("SELECT (") + text + ")::text FROM shop.orders ORDER BY k");
+    for (std::size_t k = 0; k < theirs.size(); ++k) {
+      const auto& c = rows->changes[k];
+      const auto& d = ours.run(*rows, rows->new_row(c), &c);
+      std::string shown_value = "NULL";
+      if (!d.null) {
+        shown_value.clear();
+        sql::print_value(ours.of().type(), d, shown_value);
+        if (ours.of().type().id == type_id::boolean) shown_value = d.truth() ? "true" : "false";
+      }
+      EXPECT_EQ(shown_value, theirs[k][0].value_or("NULL")) << text << ", row " << k + 1;
+    }
   }
 }
 

@@ -67,6 +67,14 @@ class table_builder {
     schema_.columns.push_back(std::move(c));
     return *this;
   }
+  table_builder& enumeration(std::string name, std::vector<std::string> labels) {
+    column(std::move(name), value_class::other);
+    auto& c = schema_.columns.back();
+    c.type = 90000 + static_cast<oid>(schema_.columns.size());
+    c.type_name = "public.type_of_" + c.name;
+    c.labels = std::move(labels);
+    return *this;
+  }
   table_builder& key(std::initializer_list<const char*> names) {
     for (const auto* name : names) {
       schema_.key.push_back(schema_.find(name).value());

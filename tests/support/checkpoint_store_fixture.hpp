@@ -27,6 +27,7 @@ inline schema_ptr schema(oid id, std::string name) {
                 .identity = true,
                 .nullable = false,
                 .number = 1,
+                .labels = {},
                 .comment = {}},
                {.name = "Таблица",
                 .type = 70000,
@@ -34,6 +35,7 @@ inline schema_ptr schema(oid id, std::string name) {
                 .type_name = "shop.mood",
                 .number = -3,
                 .built_in = false,
+                .labels = {"so", "Träge\""},
                 .comment = {}}};
   s.key = {0};
   return std::make_shared<const table_schema>(std::move(s));

@@ -256,6 +256,7 @@ std::string expression_writer::call(const sql_type& t, int depth) {
     if (f.result.same_kind(t)) fitting.push_back(&f);
   if (fitting.empty()) return leaf(t);
   const auto& f = *pick(fitting);
+  called_.insert(&f);
   const std::string name(f.name);
   auto count = f.parameters.size();
   if (f.variadic) count += roll(3);

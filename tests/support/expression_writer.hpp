@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataflow/expressions/functions.hpp"
@@ -26,6 +28,9 @@ class expression_writer {
   /// A value's text, as one might insert it.
   std::string value(const sql::sql_type& type);
 
+  /// What was written since the last call.
+  std::set<const sql::function*> take_called() { return std::exchange(called_, {}); }
+
   std::size_t roll(std::size_t sides) { return dice_() % sides; }
   template <class T>
   const T& pick(const std::vector<T>& from) {
@@ -44,6 +49,7 @@ class expression_writer {
 
   std::mt19937_64 dice_;
   std::vector<column> columns_;
+  std::set<const sql::function*> called_;
 };
 
 } // namespace leat::test

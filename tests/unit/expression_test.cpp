@@ -8,6 +8,7 @@
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/expression.hpp"
 #include "dataflow/expressions/functions.hpp"
+#include "tests/support/caught_error.hpp"
 #include "tests/support/expression_value.hpp"
 
 // What PostgreSQL cannot judge: refusals, their words and places, the cells of a change. The values
@@ -122,7 +123,9 @@ TEST(Expression, RefusesTypesThatDoNotFit) {
   EXPECT_STREQ(refusal("id = name").what(), "operator does not exist: integer = text");
   EXPECT_STREQ(refusal("id = 'x'").what(), "invalid input syntax for type integer: \"x\"");
   EXPECT_STREQ(refusal("\"Mood\" = 'glad'").what(),
-               "operator does not exist: a type that leat does not look into = unknown");
+               "operator does not exist: type of Mood = unknown");
+  EXPECT_EQ(refusal("\"Mood\" = 'glad'").remedy(),
+            "cast to a type that both sides can have, for instance x::text");
   EXPECT_STREQ(refusal("1 / 0").what(), "division by zero");
   EXPECT_STREQ(refusal("nosuch(id)").what(), "leat has no function nosuch");
 }
@@ -132,9 +135,118 @@ TEST(Expression, TakesATypeItDoesNotKnowAsText) {
   EXPECT_EQ(computed("\"Mood\" IS NULL", ada), "f");
 }
 
+schema_ptr tickets() {
+  return table("public.tickets")
+      .column("id", value_class::int4)
+      .enumeration("state", {"open", "waiting", "closed"})
+      .enumeration("colour", {"red", "open"})
+      .key({"id"})
+      .build();
+}
+
+error ticket_refusal(const std::string& text) {
+  return error_of([&] { sql::expression::compile(text, *tickets()); });
+}
+
+TEST(Expression, ComparesTheLabelsOfAnEnum) {
+  const auto of = [](const std::string& text) {
+    return value_of(text, tickets(), {1, "waiting", "red"});
+  };
+  EXPECT_EQ(of("state = 'waiting'"), "t");
+  EXPECT_EQ(of("state IN ('open', 'closed')"), "f");
+  EXPECT_EQ(of("state = ANY('{open,waiting}')"), "t");
+  EXPECT_EQ(of("CASE state WHEN 'waiting' THEN 1 END"), "1");
+  EXPECT_EQ(of("coalesce(NULLIF(state, 'waiting'), 'open')"), "open");
+  EXPECT_EQ(of("state::text || '!'"), "waiting!");
+  EXPECT_EQ(of("state = 'waiting'::public.type_of_state"), "t");
+  EXPECT_EQ(of("state = 'waiting'::type_of_state"), "t");
+}
+
+TEST(Expression, OrdersTheLabelsOfAnEnumAsItHasThem) {
+  const auto of = [](const std::string& text, const char* state) {
+    return value_of(text, tickets(), {1, state, nullptr});
+  };
+  EXPECT_EQ(of("state < 'closed'", "waiting"), "t");
+  EXPECT_EQ(of("state BETWEEN 'waiting' AND 'closed'", "open"), "f");
+  EXPECT_EQ(of("'open' >= state", "open"), "t");
+  EXPECT_THROW(of("state < 'closed'", "label of tomorrow"), sql::evaluation_error);
+}
+
+TEST(Expression, RefusesWhatIsNoLabelOfAnEnum) {
+  EXPECT_STREQ(ticket_refusal("state = 'opne'").what(),
+               "invalid input value for enum public.type_of_state: \"opne\"");
+  EXPECT_EQ(ticket_refusal("state = 'opne'").remedy(), "did you mean 'open'?");
+  EXPECT_EQ(ticket_refusal("state IN ('open', 'nothing alike')").remedy(),
+            "its labels are open, waiting and closed");
+  EXPECT_STREQ(ticket_refusal("state = 'open'::text").what(),
+               "operator does not exist: public.type_of_state = text");
+  EXPECT_STREQ(ticket_refusal("state = colour").what(),
+               "operator does not exist: public.type_of_state = public.type_of_colour");
+  EXPECT_STREQ(ticket_refusal("state = 1").what(),
+               "operator does not exist: public.type_of_state = integer");
+  EXPECT_STREQ(ticket_refusal("state::integer").what(),
+               "cannot cast type public.type_of_state to integer");
+  EXPECT_STREQ(ticket_refusal("id::text::type_of_state").what(),
+               "cannot cast type text to public.type_of_state");
+  EXPECT_STREQ(ticket_refusal("length(state)").what(),
+               "leat has no form length(public.type_of_state)");
+  EXPECT_EQ(ticket_refusal("state LIKE 'o%'").remedy(), "cast it to text: x::text");
+}
+
+TEST(Expression, AnEnumIsItsTextToATarget) {
+  EXPECT_EQ(sql::name_of(sql::expression::compile("coalesce(state, 'open')", *tickets())->type()),
+            "text");
+  EXPECT_EQ(sql::expression::compile("state", *tickets())->copied_column(), 1);
+  EXPECT_FALSE(sql::expression::compile("state::text", *tickets())->copied_column());
+}
+
 TEST(Expression, SuggestsQuotesForACapital) {
   EXPECT_NE(refusal("mood IS NULL").remedy().find("\"Mood\""), std::string::npos)
       << refusal("mood IS NULL").remedy();
+}
+
+TEST(Expression, TellsOtherDialectsWhatPostgresqlWrites) {
+  EXPECT_EQ(refusal("if(id > 1, 'a', 'b')").remedy(),
+            "write CASE WHEN condition THEN a ELSE b END");
+  EXPECT_EQ(refusal("ifnull(name, 'x')").remedy(), "write COALESCE(a, b)");
+  EXPECT_EQ(refusal("CAST(id AS STRING)").remedy(), "PostgreSQL's name for it is text");
+  EXPECT_EQ(refusal("id == 1").remedy(), "write =");
+  EXPECT_EQ(refusal("price::boolean").remedy(), "compare it: x <> 0");
+  EXPECT_EQ(refusal("ARRAY[name] = 'x'").remedy(),
+            "an array is written '{a,b}'; to look for an element write 'a' = ANY(x)");
+  EXPECT_EQ(refusal("`id` = 1").remedy(),
+            "PostgreSQL quotes names with \"double quotes\", not with `");
+}
+
+TEST(Expression, TellsNamesThatAreNoColumns) {
+  EXPECT_EQ(refusal("prize > 1").remedy(),
+            "did you mean price? (names with capitals or signs need double quotes)");
+  EXPECT_EQ(refusal("name = \"Ada L\"").remedy(),
+            "its columns are id, name, price and Mood; a text stands in single quotes: 'Ada L'");
+  EXPECT_EQ(computed("items.id + public.items.id", ada), "14");
+  EXPECT_STREQ(refusal("other.id = 1").what(), "`other.id` is no column of table public.items");
+  EXPECT_STREQ(refusal("id = 1 AND").what(), "`and` at the end is taken for a name");
+}
+
+TEST(Expression, NamesATypeThatIsWantedAndUnknown) {
+  const auto e = error_of([] { sql::expression::compile("id", *priced_items(), "strng"); });
+  EXPECT_EQ(e.where(), "at character 1 of \"strng\"");
+}
+
+TEST(Expression, ChecksConstantsThatSayHowAFunctionWorks) {
+  const auto what = [](const std::string& text) {
+    const auto e =
+        error_of([&] { sql::expression::compile(text, *priced_items())->check_constants(); });
+    return std::string(e.what());
+  };
+  EXPECT_NE(what("name ~ 'a(?=b)'").find("regular expression"), std::string::npos)
+      << what("name ~ 'a(?=b)'");
+  EXPECT_NE(what("date_trunc('yeer', leat.commit_time)").find("yeer"), std::string::npos);
+  EXPECT_NE(what("leat.commit_time AT TIME ZONE 'Nowhere'").find("Nowhere"), std::string::npos);
+  EXPECT_NE(what("to_char(leat.commit_time, 'TMMonth')").find("TM"), std::string::npos);
+  EXPECT_NE(what("encode(name::bytea, 'hax')").find("hax"), std::string::npos);
+  sql::expression::compile("name ~ 'a+' AND encode(name::bytea, 'hex') = ''", *priced_items())
+      ->check_constants();
 }
 
 TEST(Expression, ConditionsAreBoolean) {
