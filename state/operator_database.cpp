@@ -31,12 +31,12 @@ rocksdb::Options options_for(bool read_only, std::size_t memory) {
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   o.write_buffer_manager =
       std::make_shared<rocksdb::WriteBufferManager>(memory / 2, table.block_cache);
-  o.write_buffer_size = memory / 4;
+  o.write_buffer_size = memory / 3;
   o.max_write_buffer_number = 2;
-  // Files are small, and each compaction may read most of the state.
-  o.level0_file_num_compaction_trigger = 8;
-  o.level0_slowdown_writes_trigger = 32;
-  o.level0_stop_writes_trigger = 64;
+  // Files are small, and each compaction may read and write most of the state.
+  o.level0_file_num_compaction_trigger = 16;
+  o.level0_slowdown_writes_trigger = 64;
+  o.level0_stop_writes_trigger = 128;
   o.max_open_files = 128;
   o.max_background_jobs = 2;
   return o;
