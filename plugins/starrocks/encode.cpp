@@ -42,13 +42,14 @@ row_encoder::row_encoder(std::vector<load_column> columns, load_format format,
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const bool bytes = columns_[i].type.form == value_form::bytes;
     has_bytes_ = has_bytes_ || bytes;
-    auto& label = labels_.emplace_back();
+    auto& label = labels_.emplace_back(i == 0 ? "" : ",");
     append_json_string(label, bytes ? temporary(i) : columns_[i].name);
     label += ':';
   }
 }
 
 void row_encoder::begin(row_op op) {
+  if (body_.empty()) body_.reserve(last_bytes_); // growing copies it over and over
   row_start_ = body_.size();
   next_ = 0;
   op_ = op;
@@ -58,7 +59,6 @@ void row_encoder::begin(row_op op) {
 void row_encoder::open_cell(std::size_t column) {
   while (next_ < column) null(next_);
   if (format_ == load_format::json) {
-    if (column != 0) body_ += ',';
     body_ += labels_[column];
   } else if (column != 0) {
     body_ += csv_column;
@@ -184,6 +184,7 @@ void row_encoder::drop() { body_.resize(row_start_); }
 std::string row_encoder::take() {
   if (format_ == load_format::json && !body_.empty()) body_ += "]\n";
   rows_ = 0;
+  last_bytes_ = body_.size() + body_.size() / 8;
   return std::exchange(body_, {});
 }
 

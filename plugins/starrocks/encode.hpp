@@ -63,7 +63,7 @@ class row_encoder {
   std::string columns_header() const;
 
   std::vector<load_column> columns_;
-  std::vector<std::string> labels_; ///< `"name":` of each column
+  std::vector<std::string> labels_; ///< `,"name":` of each column
   load_format format_;
   value_policies policies_;
   bool with_op_;
@@ -73,6 +73,7 @@ class row_encoder {
   std::size_t row_start_ = 0; ///< in body_
   std::size_t next_ = 0;      ///< column that the next cell is of
   std::size_t rows_ = 0;
+  std::size_t last_bytes_ = 0; ///< of the body before, and some more
   row_op op_ = row_op::upsert;
   bool keeps_ends_ = false;
   std::vector<std::uint32_t> ends_;

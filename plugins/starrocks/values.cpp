@@ -201,6 +201,23 @@ value_policy value_policies::of(misfit_kind kind) const {
   }
 }
 
+namespace {
+
+/// Whether eight bytes may stand in a JSON string as they are.
+bool plain_in_json(const char* at) {
+  constexpr std::uint64_t each = 0x0101010101010101U;
+  constexpr std::uint64_t high = 0x8080808080808080U;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  const auto below = [](std::uint64_t x, std::uint64_t limit) {
+    return (x - each * limit) & ~x & high;
+  };
+  const auto has = [&](std::uint64_t byte) { return below(bytes ^ each * byte, 1); };
+  return (below(bytes, 0x20) | has('"') | has('\\') | has(0x7f)) == 0;
+}
+
+} // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   static constexpr auto special = [] {
@@ -214,6 +231,8 @@ void append_json_string(std::string& out, std::string_view text) {
   const char* const end = at + text.size();
   const char* clean = at;
   for (; at != end; ++at) {
+    while (end - at >= 8 && plain_in_json(at)) at += 8;
+    if (at == end) break;
     const auto c = static_cast<unsigned char>(*at);
     if (!special[c]) continue;
     out.append(clean, at);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "plugins/starrocks/array_text.hpp"
@@ -69,6 +70,25 @@ TEST(StarrocksRows, ATextStaysItselfWhateverIsInIt) {
                             std::string("\"}],[{\"__op\":1"), std::string(), std::string("null")}) {
     EXPECT_EQ(json::parse(encoded(text, nasty)).get<std::string>(), nasty);
   }
+}
+
+TEST(StarrocksRows, ATextIsEscapedWhereverInItThatIsNeeded) {
+  const auto column = of(value_class::text, "text");
+  for (int byte = 1; byte < 0x80; ++byte)
+    for (std::size_t place = 0; place < 18; ++place) {
+      auto text = std::string("eighteen and more.");
+      text[place] = static_cast<char>(byte);
+      row_encoder rows({column}, load_format::json, {}, false);
+      rows.begin(row_op::upsert);
+      EXPECT_EQ(rows.value(0, text), "");
+      rows.end();
+      auto body = rows.take();
+      EXPECT_EQ(json::parse(body).at(0).at("v").get<std::string>(), text);
+      body.pop_back(); // the line's end
+      EXPECT_TRUE(std::all_of(body.begin(), body.end(),
+                              [](unsigned char c) { return c >= 0x20 && c != 0x7f; }))
+          << byte << " at " << place;
+    }
 }
 
 TEST(StarrocksRows, HostileColumnNamesStayNames) {
