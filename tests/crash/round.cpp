@@ -124,8 +124,11 @@ class round {
   /// An idle source tells of its position every 15 s alone, which is no part of this test.
   void catch_up() {
     auto session = source_.session(database);
-    leat_.catch_up(options_.catch_up,
-                   [&] { session.execute("SELECT pg_logical_emit_message(true, 'nudge', '')"); });
+    leat_.catch_up(options_.catch_up, [&] {
+      session.execute("SELECT pg_logical_emit_message(true, 'nudge', '')");
+      for (const auto& sink : sinks_) sink->attend();
+    });
+    for (const auto& sink : sinks_) sink->quiet();
   }
 
   std::unique_ptr<target> second(const target_servers& servers) const {

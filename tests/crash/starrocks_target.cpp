@@ -152,13 +152,17 @@ class starrocks_target : public target {
 
   void calm() override {
     if (!cluster_.running()) revived();
-    for (const auto& fault : cluster_.ask("/fault").at("faults"))
-      struck_ += fault.at("struck").get<int>();
-    cluster_.remove("/fault");
     for (const auto& due : due_) cluster_.order(due.path, due.order);
     due_.clear();
     cluster_.order("/quirk", {{"stuck_publish", false}});
     attend();
+  }
+
+  void quiet() override {
+    if (!cluster_.running()) revived();
+    const auto faults = cluster_.ask("/fault").at("faults");
+    for (const auto& fault : faults) struck_ += fault.at("struck").get<int>();
+    cluster_.remove("/fault");
   }
 
   int struck() const override { return struck_; }

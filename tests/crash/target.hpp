@@ -68,8 +68,11 @@ class target {
   virtual double disturbance() const { return 1; }
   /// Called all the time while there is trouble: ends what disturb() has begun.
   virtual void attend() {}
-  /// Ends all trouble.
+  /// Ends what lasts: nodes and settings come back. What disturb() has ordered may still strike
+  /// while leat catches up.
   virtual void calm() {}
+  /// Nothing strikes any more.
+  virtual void quiet() {}
   /// How often disturb() has struck so far: what it has ordered may strike later, or never.
   virtual int struck() const { return 0; }
   /// Writes what a person who looks at a failure may want to see.
