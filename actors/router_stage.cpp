@@ -339,8 +339,14 @@ class router_stage_impl : public stage<router_actor> {
         if (under_way && shown.phase == snapshot_phase::finished) read.emplace_back(id, shown.rows);
       }
     });
-    for (const auto& [table, rows] : read)
-      say(log_level::info, table, "snapshot read, " + std::to_string(rows) + " rows");
+    for (const auto& [table, rows] : read) {
+      if (snapshots_.find(table)->gone())
+        say(log_level::warn, table,
+            "is gone at the source: its snapshot ends after " + std::to_string(rows)
+                + " rows, and what targets hold of it stays");
+      else
+        say(log_level::info, table, "snapshot read, " + std::to_string(rows) + " rows");
+    }
   }
 
   router_setup setup_;

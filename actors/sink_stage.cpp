@@ -177,18 +177,21 @@ class sink_stage_impl : public stage<sink_actor> {
 
   void take(const snapshot_event& event) {
     auto& w = *writers_[event.route];
-    if (event.what != snapshot_event::kind::finished) {
+    using kind = snapshot_event::kind;
+    if (event.what == kind::begun || event.what == kind::chunk) {
       auto& last = setup_.progress.last_chunk[setup_.routes[event.route]->progress_name()];
       last = std::max(last, std::uint64_t{event.generation} << 32 | event.chunk);
     }
-    if (event.what == snapshot_event::kind::chunk) return finish_chunk(event);
+    if (event.what == kind::chunk) return finish_chunk(event);
     end_chain(event.route, last_commit_);
     w.flush();
-    if (event.what == snapshot_event::kind::begun) {
+    if (event.what == kind::begun) {
       w.begin_snapshot(event.generation);
       begin_states(*setup_.routes[event.route], event.generation);
-    } else {
+    } else if (event.what == kind::finished) {
       w.finish_snapshot(event.generation);
+    } else {
+      w.give_up_snapshot(event.generation);
     }
   }
 

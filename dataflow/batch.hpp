@@ -30,7 +30,8 @@ struct cell {
 };
 
 /// The stream brought it: a value or NULL.
-inline bool came(cell c) noexcept { return c.has_value() || c.is_null(); }
+inline bool came(cell_state s) noexcept { return s == cell_state::value || s == cell_state::null; }
+inline bool came(cell c) noexcept { return came(c.state()); }
 
 /// `read` is a row of a snapshot chunk.
 enum class change_kind : std::uint8_t { insert, update, remove, truncate, read };

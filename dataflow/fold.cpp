@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::size_t smallest_table = 1024;
 
-bool came(cell_state s) { return s == cell_state::value || s == cell_state::null; }
-
 } // namespace
 
 /// A new row on its way in.

@@ -49,9 +49,10 @@ struct route_changed {
 /// Place of a snapshot in the stream of a route. `begun`: rows seen from now on are kept (R12).
 /// `chunk`: the rows of chunk number `chunk` have just passed. `finished`: every chunk's H is
 /// passed; rows that neither a chunk nor a change brought since `begun` go away. It comes again
-/// when H of rows that were looked up since (R6) is passed, too.
+/// when H of rows that were looked up since (R6) is passed, too. `given_up`: the table is gone at
+/// the source, and what the target has of it stays.
 struct snapshot_event {
-  enum class kind : std::uint8_t { begun, chunk, finished };
+  enum class kind : std::uint8_t { begun, chunk, finished, given_up };
   kind what = kind::begun;
   route_id route = 0;
   std::uint32_t generation = 0; ///< counts the snapshots of a table, from 1

@@ -337,13 +337,15 @@ std::vector<router::output> router::take(const barrier& b) {
   position_ = std::max(position_, b.position);
   snapshots_.hold(position_ < foremost_);
   for (const auto table : snapshots_.passed(b.epoch, b.passed)) {
-    const auto& state = snapshots_.find(table)->state();
+    const auto& snapshot = *snapshots_.find(table);
+    const auto& state = snapshot.state();
+    const auto end =
+        snapshot.gone() ? snapshot_event::kind::given_up : snapshot_event::kind::finished;
     for (const auto id : routes_of_table_.at(table)) {
       const auto sink = sink_of_route_[id];
       if (!takes_part(*routes_[id], state.sinks)) continue;
       sinks_[sink].wrote = true;
-      out.push_back(
-          {sink, snapshot_event{snapshot_event::kind::finished, id, state.generation, 0}});
+      out.push_back({sink, snapshot_event{end, id, state.generation, 0}});
     }
   }
   for (std::size_t s = 0; s < sinks_.size(); ++s) {

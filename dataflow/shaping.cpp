@@ -46,7 +46,8 @@ void shaping::fail(const std::string& option, const batch& rows, const change& c
 std::span<const cell> shaping::effective(const batch& rows, const change& c) {
   const auto fresh = rows.new_row(c);
   const auto old = rows.old_row(c);
-  if (old.empty() || std::all_of(fresh.begin(), fresh.end(), came)) return fresh;
+  if (old.empty() || std::all_of(fresh.begin(), fresh.end(), [](cell v) { return came(v); }))
+    return fresh;
   filled_.assign(fresh.begin(), fresh.end());
   for (std::size_t i = 0; i < filled_.size(); ++i)
     if (!came(filled_[i]) && came(old[i])) filled_[i] = old[i];

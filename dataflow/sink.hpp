@@ -79,9 +79,11 @@ class writer {
   /// attach(), to those of `after`, and writes them into the progress record. After a flush().
   virtual void change_schema(const route_ptr& after) = 0;
 
-  /// A snapshot of the table begins, or is complete (see snapshot_event). After a flush().
+  /// A snapshot of the table begins, is complete, or is given up (see snapshot_event). After a
+  /// flush().
   virtual void begin_snapshot(std::uint32_t generation) = 0;
   virtual void finish_snapshot(std::uint32_t generation) = 0;
+  virtual void give_up_snapshot(std::uint32_t /*generation*/) {}
 
   /// True for a log whose sink may commit rows ahead of their epoch: so that none comes twice
   /// (R11), finish_chunk() tells when all rows of a chunk were written.

@@ -79,7 +79,7 @@ snapshot_table::flights::iterator snapshot_table::flight_of(request_ticket ticke
 }
 
 void snapshot_table::probed(const visibility_probe& probe) {
-  keys_wait_for_probe_ = false;
+  waits_for_probe_ = false;
   // A target that is ahead may hold rows that were read at any time before this run.
   if (!std::exchange(probed_, true)) chunks_high_ = std::max(chunks_high_, probe.high);
   if (state_.phase != snapshot_phase::waiting) return;
@@ -96,24 +96,20 @@ void snapshot_table::probed(const visibility_probe& probe) {
 void snapshot_table::planned(request_ticket ticket, const chunk_plan& plan, epoch_id epoch) {
   if (asked_ != ticket) return;
   asked_ = request_ticket::none;
-  if (plan.table_gone) {
-    gone_ = true;
-    state_.chunks.clear();
-  } else {
-    state_.chunks = plan.chunks;
-    state_.storage = plan.storage;
-    state_.rows_estimated = plan.rows_estimated;
-  }
   planned_ = true;
   planned_in_ = epoch;
   state_.phase = snapshot_phase::reading;
+  if (plan.table_gone) return lose_table();
+  state_.chunks = plan.chunks;
+  state_.storage = plan.storage;
+  state_.rows_estimated = plan.rows_estimated;
   settle();
 }
 
 std::optional<chunk_bounds> snapshot_table::next_chunk(request_ticket ticket, epoch_id completed,
                                                        std::size_t ahead) {
   if (state_.phase != snapshot_phase::reading || completed < planned_in_ || columns_ahead_
-      || rewrite_high_ || handover_)
+      || rewrite_high_ || handover_ || waits_for_probe_)
     return std::nullopt;
   const auto limit = std::min(ahead, state_.chunks.size());
   for (std::size_t i = 0; i < limit; ++i) {
@@ -150,11 +146,7 @@ std::vector<chunk_emission> snapshot_table::chunk_read(request_ticket ticket, ch
   if (begins_again && !rewrite_high_) rewrite_high_ = high;
   if (splits && !begins_again) split(number, result.split, epoch);
   if (failure == chunk_failure::columns_changed) await_columns(high);
-  if (failure == chunk_failure::table_gone) {
-    gone_ = true;
-    state_.chunks.clear();
-    settle();
-  }
+  if (failure == chunk_failure::table_gone) lose_table();
   return {};
 }
 
@@ -167,8 +159,8 @@ std::vector<chunk_emission> snapshot_table::emit_ready() {
     auto flight = std::move(due->second);
     in_flight_.erase(due);
     if (schema_->key.empty()) {
-      if (merge_.admit(flight.window, flight.result->rows.seen))
-        hand_over(number, std::move(flight.result->rows));
+      waits_for_probe_ = !merge_.admit(flight.window, flight.result->rows.seen);
+      if (!waits_for_probe_) hand_over(number, std::move(flight.result->rows));
       break;
     }
     if (!emit(out, flight.window, flight.result->rows, number, state_.sinks)) break;
@@ -184,6 +176,7 @@ bool snapshot_table::emit(std::vector<chunk_emission>& out, snapshot_merge::wind
                           const chunk_rows& rows, std::uint64_t number,
                           const std::vector<std::string>& sinks) {
   const auto filter = merge_.admit(window, rows.seen);
+  waits_for_probe_ = !filter;
   if (!filter) return false;
   state_.high = std::max(state_.high, rows.high);
   if (number != 0) chunks_high_ = state_.high;
@@ -211,6 +204,7 @@ void snapshot_table::begin_again() {
 }
 
 void snapshot_table::hold(const batch& rows, std::span<const std::uint32_t> changes) {
+  if (never_read()) return;
   if (!waiting_) waiting_ = std::make_unique<batch_spool>(spill_);
   waiting_->push(rows, changes);
 }
@@ -323,7 +317,7 @@ void snapshot_table::take_over(const snapshot_table& before) {
 
 std::optional<snapshot_table::key_lookup> snapshot_table::next_keys(request_ticket ticket) {
   if (state_.phase != snapshot_phase::reading || !state_.chunks.empty() || keys_in_flight_
-      || missing_.empty() || columns_ahead_ || keys_wait_for_probe_)
+      || missing_.empty() || columns_ahead_ || waits_for_probe_)
     return std::nullopt;
   key_lookup lookup;
   const auto& [sink, queue] = *missing_.begin();
@@ -351,10 +345,7 @@ std::vector<chunk_emission> snapshot_table::keys_read(request_ticket ticket, chu
   if (!keys_in_flight_ || ticket != keys_ticket_) return out;
   if (result.failure == chunk_failure::columns_changed) await_columns(result.rows.high);
   if (result.failure == chunk_failure::table_gone) {
-    gone_ = true;
-    give_up_keys();
-    missing_.clear();
-    settle();
+    lose_table();
     return out;
   }
   if (result.failure == chunk_failure::too_large)
@@ -393,7 +384,7 @@ void snapshot_table::await_dropped(const chunk_emission& e,
     const auto row = e.rows->new_row(e.rows->changes[i]);
     auto& key = queue.emplace_back();
     for (const auto column : schema_->key) key.emplace_back(e.rows->text(row[column]));
-    keys_wait_for_probe_ = true;
+    waits_for_probe_ = true;
   }
 }
 
@@ -418,8 +409,27 @@ void snapshot_table::await_absent(const key_lookup& lookup, const chunk_rows& ro
       continue;
     }
     queue.push_back(key);
-    keys_wait_for_probe_ = true;
+    waits_for_probe_ = true;
   }
+}
+
+/// What targets hold of the table stays, and changes from before it was dropped may still come: the
+/// next probe's H is behind them. Those that waited for rows go out alone, where there were any.
+void snapshot_table::lose_table() {
+  gone_ = true;
+  probed_ = false;
+  for (auto& [number, flight] : in_flight_) merge_.abandon(flight.window);
+  in_flight_.clear();
+  give_up_keys();
+  missing_.clear();
+  state_.chunks.clear();
+  if (waiting_ && !never_read()) {
+    state_.chunks.push_back({1, {}, {}});
+    handover_ = handover{1, {}, nullptr, true, true};
+  } else {
+    waiting_.reset();
+  }
+  settle();
 }
 
 void snapshot_table::settle() {

@@ -65,7 +65,8 @@ class snapshot_table {
   /// A table without a key has one S for all its rows (R5.7): its changes wait on disk until all
   /// rows were sent, and go out behind them. Throws as spill_file::append does.
   bool holds_changes() const {
-    return schema_->key.empty() && tracking() && state_.phase != snapshot_phase::passing;
+    if (!schema_->key.empty() || !tracking()) return false;
+    return state_.phase != snapshot_phase::passing || never_read();
   }
   void hold(const batch& rows, std::span<const std::uint32_t> changes);
   /// The rows have come, and are sent in parts, changes behind them; all in one generation, which a
@@ -129,6 +130,7 @@ class snapshot_table {
   /// False: it was given up.
   bool described(request_ticket);
 
+  /// Dropped at the source: the snapshot ends without the rows that were not read.
   bool gone() const { return gone_; }
   /// The stream has passed a rewrite that a chunk met, so that no value of before it follows.
   bool rewritten() const { return rewritten_; }
@@ -151,6 +153,9 @@ class snapshot_table {
   void await_dropped(const chunk_emission&, std::deque<std::vector<std::string>>& queue);
   void await_absent(const key_lookup&, const chunk_rows&,
                     std::deque<std::vector<std::string>>& queue);
+  void lose_table();
+  /// Changes of its rows have nothing to go to.
+  bool never_read() const { return gone_ && state_.generation == 1; }
   void settle();
   void finish();
   void begin_again();
@@ -187,7 +192,7 @@ class snapshot_table {
   std::optional<handover> handover_;
   snapshot_merge::window keys_window_{};
   std::size_t keys_per_lookup_ = 500;
-  bool keys_wait_for_probe_ = false;
+  bool waits_for_probe_ = false; ///< the same would be read again before it
   epoch_id planned_in_ = 0;
   bool planned_ = false; ///< chunk bounds are known, or were and are all emitted
   request_ticket asked_{};

@@ -119,7 +119,7 @@ void transform_chain::ask_for_incomplete(batch& rows, const planned_transforms::
   std::vector<change> next;
   for (const auto& c : rows.changes) {
     const auto fresh = c.kind == change_kind::update ? rows.new_row(c) : std::span<const cell>{};
-    if (std::all_of(fresh.begin(), fresh.end(), came)) {
+    if (std::all_of(fresh.begin(), fresh.end(), [](cell v) { return came(v); })) {
       next.push_back(c);
       continue;
     }

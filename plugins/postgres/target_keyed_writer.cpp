@@ -42,8 +42,6 @@ void clear(std::span<text_array> arrays) {
   for (auto& a : arrays) a.clear();
 }
 
-bool came(cell_state s) { return s == cell_state::value || s == cell_state::null; }
-
 /// Fills arrays by `add` and hands them to `send` whenever they are full, and at the end.
 template <class Items, class Add, class Send>
 void in_pieces(const Items& items, std::vector<text_array>& arrays, const Add& add,
@@ -358,10 +356,10 @@ void target_keyed_writer::note_seen(const work& todo) {
   for (const auto& [columns, entries] : todo.partial) note(entries);
 }
 
-void target_keyed_writer::finish_snapshot(std::uint32_t generation) {
+void target_keyed_writer::end_snapshot(std::uint32_t generation, bool whole) {
   fold_.set_settled(true);
   if (!note_finished(generation) || !seeing_) return;
-  if (target_route().removal != delete_mode::ignore) {
+  if (whole && target_route().removal != delete_mode::ignore) {
     // The one statement that goes through the whole table.
     session().query("SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on; ANALYZE "
                         + seen_,

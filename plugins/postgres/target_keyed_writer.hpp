@@ -22,7 +22,8 @@ class target_keyed_writer : public target_writer {
   std::size_t buffered() const override { return fold_.retained() + copied_.retained(); }
   void flush() override;
   void begin_snapshot(std::uint32_t generation) override;
-  void finish_snapshot(std::uint32_t generation) override;
+  void finish_snapshot(std::uint32_t generation) override { end_snapshot(generation, true); }
+  void give_up_snapshot(std::uint32_t generation) override { end_snapshot(generation, false); }
 
   void became_consistent() override;
   std::vector<missing_row> take_missing() override;
@@ -55,6 +56,7 @@ class target_keyed_writer : public target_writer {
   void deliver(const fold&, const std::vector<const fold_entry*>&,
                const std::function<void(std::span<const fold_entry* const>)>& send);
   void note_seen(const work&);
+  void end_snapshot(std::uint32_t generation, bool whole);
   void miss(std::uint32_t key);
   std::optional<std::string_view> cell_of(const fold&, const fold_entry&, std::size_t column) const;
   std::vector<std::size_t> columns_that_came(const fold_entry&) const;

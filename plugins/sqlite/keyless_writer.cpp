@@ -8,8 +8,6 @@ namespace leat::sqlite {
 
 namespace {
 
-bool came(cell_state s) { return s == cell_state::value || s == cell_state::null; }
-
 /// A table without key (REPLICA IDENTITY FULL): changes go in as they come, each update and delete
 /// to exactly one row that equals the old one in all columns.
 ///

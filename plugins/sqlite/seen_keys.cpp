@@ -1,5 +1,7 @@
 #include "plugins/sqlite/seen_keys.hpp"
 
+#include <utility>
+
 #include "plugins/sqlite/progress.hpp"
 #include "plugins/sqlite/table.hpp"
 
@@ -35,9 +37,8 @@ void seen_keys::prepare_insert() {
                         + places + ")");
 }
 
-void seen_keys::finish() {
+void seen_keys::remove_unseen() {
   if (!collecting_) return;
-  insert_ = {};
   const auto table = quote(route_.target);
   std::string same;
   for (const auto k : route_.key) {
@@ -50,8 +51,12 @@ void seen_keys::finish() {
   if (route_.removal == delete_mode::hard) db_.execute("DELETE FROM " + table + unseen);
   if (route_.removal == delete_mode::soft)
     db_.execute("UPDATE " + table + " SET _leat_deleted = 1" + unseen + " AND _leat_deleted = 0");
+}
+
+void seen_keys::drop() {
+  if (!std::exchange(collecting_, false)) return;
+  insert_ = {};
   db_.execute("DROP TABLE " + side_);
-  collecting_ = false;
 }
 
 /// A new version may have renamed key columns; the side table keeps the names and the keys.

@@ -27,8 +27,9 @@ class seen_keys {
     insert_.run();
   }
 
-  /// Removes the rows whose keys are not there, as the route deletes, and the side table.
-  void finish();
+  /// Removes the rows whose keys are not there, as the route deletes.
+  void remove_unseen();
+  void drop();
 
   /// The route has another version.
   void use(const route&);

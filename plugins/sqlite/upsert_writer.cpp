@@ -50,14 +50,18 @@ class upsert_writer final : public table_writer {
     fold_.set_settled(false);
   }
 
-  void finish_snapshot(std::uint32_t generation) override {
+  void finish_snapshot(std::uint32_t generation) override { end_snapshot(generation, true); }
+  void give_up_snapshot(std::uint32_t generation) override { end_snapshot(generation, false); }
+
+ private:
+  void end_snapshot(std::uint32_t generation, bool whole) {
     fold_.set_settled(true);
     if (!note_finished(generation)) return;
-    seen_.finish();
+    if (whole) seen_.remove_unseen();
+    seen_.drop();
     save_record();
   }
 
- private:
   void forget_statements() override { statements_.reset(); }
 
   /// A table's first snapshot finds it empty.

@@ -25,8 +25,6 @@ key_hash hash_of(std::string_view key) {
   return {h.low64, h.high64};
 }
 
-bool came(cell_state s) { return s == cell_state::value || s == cell_state::null; }
-
 /// Mode upsert: folds changes by key, and completes rows that did not come whole.
 ///
 /// An epoch may flush several times into one transaction. Then deletes wait for its end, because a
@@ -99,23 +97,8 @@ class keyed_writer final : public table_writer {
     context_.progress.note_snapshot(route_->progress_name(), generation, record.finished);
   }
 
-  /// Drained: what the chunks have brought is seen by a statement.
-  void finish_snapshot(std::uint32_t generation) override {
-    fold_.set_settled(true);
-    if (context_.progress.table(route_->progress_name()).snapshot != generation) return;
-    if (seen_.collecting()) {
-      finish_epoch();
-      drain();
-      seen_.drain();
-      committed();
-      seen_.remove_unseen();
-    }
-    const bool collected = seen_.collecting();
-    context_.progress.note_snapshot(route_->progress_name(), 0, generation);
-    if (!collected) return;
-    context_.progress.settle();
-    seen_.drop();
-  }
+  void finish_snapshot(std::uint32_t generation) override { end_snapshot(generation, true); }
+  void give_up_snapshot(std::uint32_t generation) override { end_snapshot(generation, false); }
 
  protected:
   void reshaped() override {
@@ -130,6 +113,24 @@ class keyed_writer final : public table_writer {
   }
 
  private:
+  /// Drained: what the chunks have brought is seen by a statement.
+  void end_snapshot(std::uint32_t generation, bool whole) {
+    fold_.set_settled(true);
+    if (context_.progress.table(route_->progress_name()).snapshot != generation) return;
+    if (seen_.collecting()) {
+      finish_epoch();
+      drain();
+      seen_.drain();
+      committed();
+      if (whole) seen_.remove_unseen();
+    }
+    const bool collected = seen_.collecting();
+    context_.progress.note_snapshot(route_->progress_name(), 0, generation);
+    if (!collected) return;
+    context_.progress.settle();
+    seen_.drop();
+  }
+
   bool soft() const { return route_->removal == delete_mode::soft; }
 
   std::vector<std::string> key_texts(std::uint32_t number) const {

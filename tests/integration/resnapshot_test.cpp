@@ -102,6 +102,26 @@ TEST_F(Resnapshot, KeepsOldRowsReadableUntilItsEnd) {
   stop();
 }
 
+TEST_F(Resnapshot, OfATableThatWasDroppedLeavesItsRowsAtTheTargets) {
+  start();
+  wait_until_caught_up();
+  for (const auto* table : {"item", "log"}) {
+    source("DROP TABLE " + std::string(table) + "; CREATE TABLE " + table
+           + " (id int PRIMARY KEY)");
+    ask("public." + std::string(table));
+    wait_until("nothing says that it is gone", [&] {
+      return log().find("public." + std::string(table) + ": is gone at the source")
+             != std::string::npos;
+    });
+  }
+  wait_until_caught_up();
+  for (const auto* table : {"item", "log"}) {
+    EXPECT_EQ(lite("SELECT count(*) FROM " + std::string(table))[0][0], "100");
+    EXPECT_EQ(pg("SELECT count(*) FROM " + std::string(table))[0][0], "100");
+  }
+  stop();
+}
+
 class ResnapshotKilled : public Resnapshot, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(ResnapshotKilled, GoesOnAfterTheKill) {

@@ -150,6 +150,8 @@ class Router : public testing::Test {
         out.push_back(sink + target(e->route) + "begun " + generation);
       else if (e->what == snapshot_event::kind::finished)
         out.push_back(sink + target(e->route) + "finished " + generation);
+      else if (e->what == snapshot_event::kind::given_up)
+        out.push_back(sink + target(e->route) + "given up " + generation);
       else
         out.push_back(sink + target(e->route) + "chunk " + generation + "."
                       + std::to_string(e->chunk));
@@ -254,6 +256,19 @@ TEST_F(Router, ASnapshotEndsInTheEpochThatHasPassedItsHigh) {
   bring(first_chunk(), {{"a", "1"}}, 1000);
   EXPECT_EQ(cut(999), strings{"one: barrier commits"});
   EXPECT_EQ(cut(1000), (strings{"one: items finished 1", "one: barrier consistent commits"}));
+}
+
+TEST_F(Router, TheSnapshotOfATableThatIsGoneIsGivenUpSoThatItsRowsStay) {
+  start({to("one", items())});
+  snapshots_.begin(items(), 2, {});
+  const auto request = first_chunk();
+  EXPECT_EQ(
+      said(router_->take(snapshots_.chunk_read(request, failed_chunk(chunk_failure::table_gone)))),
+      strings{});
+  snapshots_.want_probe();
+  ASSERT_TRUE(snapshots_.next().has_value());
+  snapshots_.probed(probe(100));
+  EXPECT_EQ(cut(1000), (strings{"one: items given up 2", "one: barrier consistent commits"}));
 }
 
 TEST_F(Router, NoChunkIsReadUntilTheStreamHasPassedTheForemostTarget) {

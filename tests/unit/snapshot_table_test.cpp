@@ -208,7 +208,34 @@ TEST_F(SnapshotTable, ATableThatIsGoneIsFinished) {
   EXPECT_EQ(number_of_next(), 2U);
   EXPECT_EQ(read(last_, failed_chunk(chunk_failure::table_gone)), strings{});
   EXPECT_TRUE(table_.gone());
+  EXPECT_FALSE(table_.passed(wal_lsn{1000})) << "changes of before the drop may still come";
+  table_.probed(probe(100));
   EXPECT_TRUE(table_.passed(wal_lsn{1000}));
+}
+
+TEST_F(SnapshotTable, AChunkThatCannotBePlacedIsReadAgainAfterTheNextProbe) {
+  table_ = snapshot_table(items(), 1, {}, 100);
+  read_in_chunks({});
+  ASSERT_EQ(number_of_next(), 1U);
+  for (int i = 0; i < 100; ++i) update(std::to_string(i).c_str(), 150);
+  EXPECT_EQ(read(last_, chunk_of(items(), 1, sees_before(200, {150}), 1000, {{"a", "1"}})),
+            strings{});
+  EXPECT_EQ(number_of_next(), 0U);
+  table_.probed(probe(200));
+  EXPECT_EQ(read_next({{"a", "1"}}, 1000, sees_before(200)), (strings{"read a 1", "end of 1"}));
+}
+
+TEST_F(SnapshotTable, ALookUpThatCannotBePlacedIsMadeAgainAfterTheNextProbe) {
+  table_ = snapshot_table(items(), 1, {}, 100);
+  read_in_chunks({});
+  read_next({});
+  table_.add_missing("one", {{"x"}});
+  ASSERT_TRUE(look_up().has_value());
+  for (int i = 0; i < 100; ++i) update(std::to_string(i).c_str(), 150);
+  EXPECT_EQ(found({{"x", "whole"}}, sees_before(200, {150})), strings{});
+  EXPECT_FALSE(look_up().has_value());
+  table_.probed(probe(200));
+  EXPECT_TRUE(look_up().has_value());
 }
 
 TEST_F(SnapshotTable, AColumnListAheadOfTheStreamWaitsUntilTheStreamHasPassedIt) {
@@ -367,6 +394,7 @@ TEST_F(SnapshotTable, OtherColumnsGiveUpWhatIsBeingRead) {
 class KeylessTable : public SnapshotTable {
  protected:
   KeylessTable() { table_ = snapshot_table(notes(), 1, {}, plenty, area_); }
+  void read_again() { table_ = snapshot_table(notes(), 2, {}, plenty, area_); }
 
   static schema_ptr notes() {
     static const auto schema =
@@ -412,6 +440,32 @@ TEST_F(KeylessTable, ItsChangesFollowItsRowsButForThoseThatTheRowsHold) {
   EXPECT_EQ(part(), strings{"insert later"});
   EXPECT_EQ(part(), strings{"insert latest"});
   EXPECT_FALSE(table_.has_part());
+}
+
+TEST_F(KeylessTable, ChangesThatWaitedForRowsOfATableThatIsGoneGoOutAlone) {
+  read_again();
+  hold("late", 140);
+  read_in_chunks({});
+  ASSERT_EQ(number_of_next(), 1U);
+  EXPECT_EQ(read(last_, failed_chunk(chunk_failure::table_gone)), strings{});
+  ASSERT_TRUE(table_.has_part());
+  EXPECT_EQ(part(), strings{"insert late"});
+  EXPECT_FALSE(table_.has_part());
+  EXPECT_FALSE(table_.holds_changes());
+  table_.probed(probe(200));
+  EXPECT_TRUE(table_.passed(wal_lsn{1000}));
+}
+
+TEST_F(KeylessTable, ChangesOfATableThatIsGoneBeforeItWasEverReadGoNowhere) {
+  hold("update of a row that no target has", 140);
+  read_in_chunks({});
+  ASSERT_EQ(number_of_next(), 1U);
+  EXPECT_EQ(read(last_, failed_chunk(chunk_failure::table_gone)), strings{});
+  EXPECT_TRUE(table_.holds_changes());
+  hold("another", 141);
+  EXPECT_FALSE(table_.has_part());
+  table_.probed(probe(200));
+  EXPECT_TRUE(table_.passed(wal_lsn{1000}));
 }
 
 TEST_F(KeylessTable, OnceEverythingThatWaitedIsSentItsChangesWaitNoMore) {

@@ -170,6 +170,18 @@ TEST_F(SqliteUpsert, ASecondSnapshotRemovesRowsThatNothingBrought) {
   EXPECT_THAT(query("SELECT name FROM sqlite_schema WHERE name LIKE 'leat_seen%'"), IsEmpty());
 }
 
+TEST_F(SqliteUpsert, ASnapshotThatIsGivenUpTakesNoRowAway) {
+  write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
+  commit(1);
+  route_writer().begin_snapshot(2);
+  write(changes().read({1, "A", "x"}));
+  flush();
+  route_writer().give_up_snapshot(2);
+  commit(2);
+  EXPECT_THAT(rows(), ElementsAre(ElementsAre("1", "A", "x"), ElementsAre("2", "b", "y")));
+  EXPECT_THAT(query("SELECT name FROM sqlite_schema WHERE name LIKE 'leat_seen%'"), IsEmpty());
+}
+
 TEST_F(SqliteUpsert, ASnapshotThatEndedHereTakesNothingAwayWhenItIsReplayed) {
   route_writer().begin_snapshot(2);
   write(changes().read({1, "a", "x"}));
