@@ -337,7 +337,7 @@ void target_keyed_writer::begin_snapshot(std::uint32_t generation) {
 }
 
 /// A table's first snapshot finds it empty.
-void target_keyed_writer::write_begun(std::uint32_t generation) {
+void target_keyed_writer::write_begun(std::uint32_t generation, bool /*interrupted*/) {
   if (generation <= 1) return;
   session().query(make_seen_sql(shape(), seen_), shape().table);
   seeing_ = true;

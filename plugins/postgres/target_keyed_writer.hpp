@@ -30,7 +30,7 @@ class target_keyed_writer : public target_writer {
 
  protected:
   void reshaped() override;
-  void write_begun(std::uint32_t generation) override;
+  void write_begun(std::uint32_t generation, bool interrupted) override;
 
  private:
   struct base_row {

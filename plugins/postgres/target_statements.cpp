@@ -205,4 +205,16 @@ std::string remove_unseen_sql(const table_shape& t, const std::string& seen) {
   return "DELETE FROM " + t.table + " AS t" + where;
 }
 
+std::string make_fresh_sql(const table_shape& t, const std::string& fresh) {
+  return "DROP TABLE IF EXISTS " + fresh + "; CREATE TABLE " + fresh + " (LIKE " + t.table
+         + " INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING IDENTITY)";
+}
+
+std::string take_fresh_sql(const table_shape& t, const std::string& fresh) {
+  auto names = column_list(t);
+  if (t.soft) join(names, ", ", quoted_deleted());
+  return "INSERT INTO " + t.table + " (" + names + ") SELECT " + names + " FROM " + fresh
+         + "; DROP TABLE " + fresh;
+}
+
 } // namespace leat::postgres

@@ -62,4 +62,9 @@ std::string add_seen_sql(const table_shape&, const std::string& seen);
 /// Removes (or marks) every row whose key was not seen.
 std::string remove_unseen_sql(const table_shape&, const std::string& seen);
 
+// Rows that a snapshot again of a table without a key has brought (R12).
+std::string make_fresh_sql(const table_shape&, const std::string& fresh);
+/// Adds them to the table, and drops theirs.
+std::string take_fresh_sql(const table_shape&, const std::string& fresh);
+
 } // namespace leat::postgres

@@ -89,13 +89,14 @@ target_session& target_writer::begin() {
   if (std::exchange(unnoted_, false)) note_columns();
   if (std::exchange(begun_due_, false)) {
     transaction_.progress().send_snapshot(session(), route_->progress_name(), record_);
-    write_begun(record_.snapshot);
+    write_begun(record_.snapshot, interrupted_);
   }
   return session();
 }
 
 void target_writer::note_begun(std::uint32_t generation) {
-  begun_due_ |= record_.begin(generation);
+  const bool runs = record_.snapshot != 0;
+  if (record_.begin(generation) && !std::exchange(begun_due_, true)) interrupted_ = runs;
 }
 
 bool target_writer::note_finished(std::uint32_t generation) {

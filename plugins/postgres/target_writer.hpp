@@ -38,8 +38,9 @@ class target_writer : public writer {
   /// replays it. Nothing is written before begin(), so that one that waits at the source holds no
   /// transaction open.
   void note_begun(std::uint32_t generation);
-  /// Writes that a snapshot begins, in the open transaction.
-  virtual void write_begun(std::uint32_t) {}
+  /// Writes that a snapshot begins, in the open transaction. `interrupted`: the one before did not
+  /// end.
+  virtual void write_begun(std::uint32_t /*generation*/, bool /*interrupted*/) {}
   /// Writes that it has ended; false when that is replayed.
   bool note_finished(std::uint32_t generation);
 
@@ -61,7 +62,8 @@ class target_writer : public writer {
   table_shape shape_;
   table_record record_;
   bool begun_due_ = false;
-  bool unnoted_ = true; ///< the record may tell other columns
+  bool interrupted_ = false; ///< the snapshot before the one that is due
+  bool unnoted_ = true;      ///< the record may tell other columns
   std::optional<leat::error> misfit_;
 };
 

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "dataflow/table_columns.hpp"
 #include "tests/integration/postgres_sink_fixture.hpp"
 
@@ -70,8 +72,9 @@ TEST_F(postgres_sink_test, StopsWhenARowWithoutKeyIsNotThere) {
   EXPECT_THAT(e.remedy(), HasSubstr("resnapshot"));
 }
 
-TEST_F(postgres_sink_test, EmptiesATableWithoutKeyBeforeItsSnapshotBeginsAgain) {
+TEST_F(postgres_sink_test, EmptiesATableWithoutKeyWhoseFirstSnapshotDidNotEnd) {
   auto sink = open(plain(heap()));
+  sink.route_writer().begin_snapshot(1);
   sink.write(batch_builder(heap()).read({"1", nullptr, "{}", "t"}).build());
   sink.commit_next(false);
   sink.route_writer().begin_snapshot(2);
@@ -135,6 +138,67 @@ TEST_F(postgres_sink_test, RemovesRowsThatAResnapshotHasNotBrought) {
   sink.commit_next(true);
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|a2 3|c 5|e");
   EXPECT_EQ(value_of("SELECT count(*) FROM pg_class WHERE relname LIKE 'leat_seen%'"), "0");
+}
+
+TEST_F(postgres_sink_test, RemovesNothingWhenAResnapshotIsGivenUp) {
+  auto sink = open(plain(named_items()));
+  sink.write(batch_builder(named_items()).insert({1, "a"}).insert({2, "b"}).build());
+  sink.commit_next();
+  sink.route_writer().begin_snapshot(2);
+  sink.write(batch_builder(named_items()).read({1, "a2"}).build());
+  sink.commit_next(false);
+  sink.route_writer().give_up_snapshot(2);
+  sink.commit_next(true);
+  EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|a2 2|b");
+  EXPECT_EQ(value_of("SELECT count(*) FROM pg_class WHERE relname LIKE 'leat_seen%'"), "0");
+}
+
+TEST_F(postgres_sink_test, KeepsOldRowsOfATableWithoutAKeyUntilItsResnapshotEnds) {
+  const auto schema = source_table("items", {{"id", "integer"}, {"name", "text"}}, 0);
+  const auto kept = "SELECT id, name FROM items ORDER BY 1";
+  for (const auto removal : {delete_mode::hard, delete_mode::soft, delete_mode::ignore}) {
+    SetUp();
+    auto deleting = route_of(schema);
+    deleting.removal = removal;
+    const auto r = share(std::move(deleting));
+    {
+      auto sink = open(r);
+      sink.write(batch_builder(schema).insert({1, "old"}).insert({2, "old"}).build());
+      sink.commit_next();
+      sink.route_writer().begin_snapshot(2);
+      sink.write(batch_builder(schema).read({7, "cut short"}).build());
+      sink.commit_next(false);
+      EXPECT_EQ(rows_of(kept), "1|old 2|old");
+    }
+    {
+      auto sink = open(r);
+      sink.route_writer().begin_snapshot(3);
+      sink.write(batch_builder(schema).read({1, "new"}).read({3, "new"}).build());
+      sink.commit_next(false);
+    }
+    auto sink = open(r);
+    sink.write(batch_builder(schema)
+                   .update({1, "new"}, {1, "newer"}, old_row_kind::full)
+                   .insert({4, "new"})
+                   .build());
+    sink.commit_next(false);
+    EXPECT_EQ(rows_of(kept), "1|old 2|old");
+    sink.route_writer().finish_snapshot(3);
+    sink.commit_next(true);
+    const std::map<delete_mode, std::string> expected{
+        {delete_mode::hard, "1|newer 3|new 4|new"},
+        {delete_mode::soft, "1|newer 3|new 4|new"},
+        {delete_mode::ignore, "1|newer 1|old 2|old 3|new 4|new"}};
+    const bool soft = removal == delete_mode::soft;
+    EXPECT_EQ(rows_of("SELECT id, name FROM items"
+                      + std::string(soft ? " WHERE NOT _leat_deleted" : "") + " ORDER BY 1, 2"),
+              expected.at(removal));
+    EXPECT_EQ(value_of("SELECT count(*) FROM items"), removal == delete_mode::hard ? "3" : "5");
+    sink.write(batch_builder(schema).update({3, "new"}, {3, "last"}, old_row_kind::full).build());
+    sink.commit_next(true);
+    EXPECT_EQ(value_of("SELECT name FROM items WHERE id = 3"), "last");
+    EXPECT_EQ(value_of("SELECT count(*) FROM pg_class WHERE relname LIKE 'leat_seen%'"), "0");
+  }
 }
 
 TEST_F(postgres_sink_test, GoesOnWithAResnapshotAfterARestart) {
