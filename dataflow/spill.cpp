@@ -18,7 +18,8 @@ namespace leat {
 namespace {
 
 constexpr std::size_t buffer_size = 64U << 10;
-constexpr std::uint64_t queue_piece = 32U << 20;
+constexpr std::uint64_t largest_piece = 32U << 20;
+constexpr std::uint64_t pieces_an_area = 16;
 constexpr const char* suffix = ".spill";
 using length = std::uint32_t;
 
@@ -214,11 +215,21 @@ void spill_file::fill(std::size_t size) {
   }
 }
 
+spill_queue::spill_queue(spill_area& area)
+    : area_(area), piece_bytes_(std::min(largest_piece, area.limit() / pieces_an_area)) {}
+
 void spill_queue::push(std::initializer_list<std::string_view> pieces) {
-  if (pieces_.empty() || pieces_.back().bytes() >= queue_piece) pieces_.push_back(area_.create());
+  if (pieces_.empty() || pieces_.back().bytes() >= piece_bytes_) pieces_.push_back(area_.create());
   const auto before = pieces_.back().unread();
   pieces_.back().append(pieces);
-  unread_ += pieces_.back().unread() - before;
+  const auto size = pieces_.back().unread() - before;
+  largest_ = std::max(empty() ? 0 : largest_, size);
+  unread_ += size;
+}
+
+bool spill_queue::has_room(std::size_t record) const noexcept {
+  const std::uint64_t size = record + sizeof(length);
+  return area_.room() >= size + 2 * piece_bytes_ + std::max(empty() ? 0 : largest_, size);
 }
 
 std::string_view spill_queue::pop() {

@@ -95,11 +95,11 @@ class spill_file {
   std::uint64_t consumed_ = 0;
 };
 
-/// First in, first out. Space comes back in pieces of 32 MiB, and all of it when the queue runs
-/// empty.
+/// First in, first out. Space comes back in pieces of at most 32 MiB, and all of it when the queue
+/// runs empty.
 class spill_queue {
  public:
-  explicit spill_queue(spill_area& area) : area_(area) {}
+  explicit spill_queue(spill_area&);
 
   /// Throws as spill_file::append does.
   void push(std::string_view record) { push({record}); }
@@ -110,16 +110,19 @@ class spill_queue {
   /// Forgets all records.
   void clear() noexcept;
 
-  /// A record of this size fits into the area.
-  bool has_room(std::size_t record) const noexcept { return area_.room() >= record + 4; }
+  /// A record of this size fits into the area, and all of the queue can still be moved to another
+  /// file of it: a piece gives its space back when it has been read.
+  bool has_room(std::size_t record) const noexcept;
   bool empty() const noexcept { return unread_ == 0; }
   /// Bytes not popped yet, 4 per record included.
   std::uint64_t bytes() const noexcept { return unread_; }
 
  private:
   spill_area& area_;
+  std::uint64_t piece_bytes_;
   std::deque<spill_file> pieces_;
   std::uint64_t unread_ = 0;
+  std::uint64_t largest_ = 0; ///< record, since the queue was empty
 };
 
 } // namespace leat

@@ -209,13 +209,17 @@ TEST_F(spill, AQueueCanBeForgotten) {
   EXPECT_EQ(queue.pop(), "again");
 }
 
-TEST_F(spill, AQueueSaysWhetherARecordFits) {
-  spill_area area(directory, 1000);
-  spill_queue queue(area);
-  EXPECT_TRUE(queue.has_room(996));
-  EXPECT_FALSE(queue.has_room(997));
-  queue.push(std::string(996, 'x'));
-  EXPECT_FALSE(queue.has_room(0));
+TEST_F(spill, AQueueThatHasNoRoomLeftCanBeMovedToAnotherFileOfTheArea) {
+  for (const std::size_t size : {100UL, 20'000UL, 300'000UL}) {
+    spill_area area(directory, 4 * mib);
+    spill_queue queue(area);
+    std::size_t records = 0;
+    for (; queue.has_room(size); ++records) queue.push(record(records, size));
+    EXPECT_GT(queue.bytes(), 2 * mib) << "most of the area can be used";
+    auto file = area.create();
+    for (std::size_t i = 0; i < records; ++i) file.append(queue.pop());
+    for (std::size_t i = 0; i < records; ++i) ASSERT_EQ(*file.next(), record(i, size));
+  }
 }
 
 } // namespace
