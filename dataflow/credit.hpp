@@ -41,7 +41,6 @@ class credit_sender {
   frame stamp(payload content);
   void take(const grant& total) noexcept;
   channel_id channel() const noexcept { return channel_; }
-  std::uint64_t bytes_under_way() const noexcept { return sent_.bytes - granted_.bytes; }
 
  private:
   channel_id channel_;

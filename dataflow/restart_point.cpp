@@ -73,8 +73,6 @@ restart_point find_restart_point(const state_store& store, const std::string& pi
   }
   if (!point.from) fail_behind(*store.load(epochs.front()), targets);
 
-  for (const auto& t : targets)
-    if (!point.from->sink_epochs.contains(t.sink)) point.new_sinks.push_back(t.sink);
   for (const auto& [sink, epoch] : point.from->sink_epochs)
     if (std::none_of(targets.begin(), targets.end(),
                      [&](const target_stand& t) { return t.sink == sink; }))

@@ -22,7 +22,6 @@ struct target_stand {
 struct restart_point {
   std::optional<checkpoint> from;         ///< nothing: this pipeline has never run
   epoch_id last_epoch = 0;                ///< the highest number that was ever given
-  std::vector<std::string> new_sinks;     ///< no checkpoint knows them
   std::vector<std::string> removed_sinks; ///< the checkpoint knows them, the file does not
 };
 

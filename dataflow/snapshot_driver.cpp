@@ -227,8 +227,6 @@ std::vector<oid> snapshot_driver::passed(epoch_id epoch, wal_lsn end) {
   return settled;
 }
 
-bool snapshot_driver::finished(oid table) const { return !tracks(table); }
-
 bool snapshot_driver::consistent(const std::string& sink) const {
   return std::ranges::all_of(tables_, [&](const auto& t) { return t.second->consistent(sink); });
 }

@@ -104,7 +104,6 @@ class snapshot_driver {
   /// will keep their numbers (R11).
   void completed(epoch_id epoch) { completed_ = epoch; }
 
-  bool finished(oid table) const;
   /// What this sink has of every table is what the stream has brought, whole.
   bool consistent(const std::string& sink) const;
   bool active() const;

@@ -37,7 +37,7 @@ class state_store {
   /// Keeps rows that sinks have found missing, synced: called before they commit (R6). `until`: the
   /// last epoch whose checkpoint may be made without them. load() gives the checkpoint's own
   /// missing keys and all that were added and not pruned: reading a row once more does no harm.
-  /// prune(oldest) forgets those with `until` before `oldest`; truncate() keeps them.
+  /// prune(oldest) forgets those with `until` before `oldest`.
   virtual void add_missing(epoch_id until, const missing_keys&) = 0;
 
   /// Keeps a request until it is forgotten, synced; gives its number.
@@ -49,8 +49,6 @@ class state_store {
 
   /// Forgets checkpoints before `oldest`; not synced.
   virtual void prune(epoch_id oldest) = 0;
-  /// Forgets checkpoints after `newest`, synced: a restart went back to it.
-  virtual void truncate(epoch_id newest) = 0;
 
   /// Where transforms keep their state; with `make` it is made when missing. Null: there is none.
   virtual std::shared_ptr<key_value_store> operators(bool /*make*/) { return nullptr; }

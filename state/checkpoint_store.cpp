@@ -79,7 +79,6 @@ class checkpoint_store final : public state_store {
   std::vector<resnapshot_request> resnapshots() const override;
   void forget_resnapshots(const std::vector<std::uint64_t>& numbers) override;
   void prune(epoch_id oldest) override;
-  void truncate(epoch_id newest) override;
   std::shared_ptr<key_value_store> operators(bool make) override;
 
  private:
@@ -98,7 +97,7 @@ class checkpoint_store final : public state_store {
   std::string refer_to_schema(const schema_ptr&, database_write&);
   std::vector<chunk_reference> refer_to_chunks(oid, const table_snapshot&, database_write&);
   void share(const std::string& key, std::string_view content, database_write&) const;
-  void forget(const std::vector<epoch_id>&, database_write, bool synced);
+  void forget(const std::vector<epoch_id>&, database_write);
   [[noreturn]] void refuse(std::string what, std::string remedy) const;
 
   database db_;
@@ -280,13 +279,7 @@ void checkpoint_store::prune(epoch_id oldest) {
   database_write changes;
   for (auto& key : db_.keys("missing/"))
     if (epoch_in(key) < first_kept->first) changes.removals.push_back(std::move(key));
-  forget(gone, std::move(changes), false);
-}
-
-void checkpoint_store::truncate(epoch_id newest) {
-  std::vector<epoch_id> gone;
-  for (auto it = named_.upper_bound(newest); it != named_.end(); ++it) gone.push_back(it->first);
-  forget(gone, {}, true);
+  forget(gone, std::move(changes));
 }
 
 std::shared_ptr<key_value_store> checkpoint_store::operators(bool make) {
@@ -297,8 +290,7 @@ std::shared_ptr<key_value_store> checkpoint_store::operators(bool make) {
   return operators_;
 }
 
-void checkpoint_store::forget(const std::vector<epoch_id>& gone, database_write changes,
-                              bool synced) {
+void checkpoint_store::forget(const std::vector<epoch_id>& gone, database_write changes) {
   std::set<std::string> unnamed;
   for (const auto epoch : gone) unnamed.merge(std::set<std::string>(named_.at(epoch)));
   for (const auto& [epoch, keys] : named_) {
@@ -308,7 +300,7 @@ void checkpoint_store::forget(const std::vector<epoch_id>& gone, database_write 
   for (const auto epoch : gone) changes.removals.push_back(checkpoint_key(epoch));
   changes.removals.insert(changes.removals.end(), unnamed.begin(), unnamed.end());
   if (changes.removals.empty()) return;
-  write(changes, synced);
+  write(changes, false);
   for (const auto epoch : gone) named_.erase(epoch);
   for (const auto& key : unnamed) shared_.erase(key);
 }

@@ -34,8 +34,7 @@ constexpr std::size_t keepalive_size = 18; // 'k' walEnd sendTime replyRequested
 constexpr int most_reads = 16;
 
 connection_parameters with_sender_timeout(connection_parameters parameters) {
-  // Large transactions are decoded in less memory churn on the server, and a lost client is
-  // noticed.
+  // The walsender of a connection that was lost gives the slot free after this time.
   auto& options = parameters["options"];
   options += " -c wal_sender_timeout=60s";
   return parameters;
@@ -54,15 +53,6 @@ replication_connection::replication_connection(const connection_parameters& para
 }
 
 replication_connection::~replication_connection() { PQfreemem(buffer_); }
-
-replication_connection::identity replication_connection::identify() {
-  const auto row = connection_.query("IDENTIFY_SYSTEM");
-  identity id;
-  id.system_id = row.number(0, 0);
-  id.timeline = static_cast<std::uint32_t>(row.number(0, 1));
-  id.flushed = wal_lsn{parse_lsn(row.text(0, 2)).value_or(0)};
-  return id;
-}
 
 void replication_connection::start(const std::string& slot, const std::string& publication,
                                    wal_lsn from, bool streaming) {

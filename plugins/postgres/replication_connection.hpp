@@ -9,6 +9,7 @@
 
 #include "dataflow/position.hpp"
 #include "plugins/postgres/connection.hpp"
+#include "plugins/postgres/slot.hpp"
 
 namespace leat::postgres {
 
@@ -24,16 +25,10 @@ struct wal_message {
 /// A connection in CopyBoth mode: START_REPLICATION, reads, status updates. Not thread-safe.
 class replication_connection {
  public:
-  struct identity {
-    std::uint64_t system_id = 0;
-    std::uint32_t timeline = 0;
-    wal_lsn flushed{};
-  };
-
   explicit replication_connection(const connection_parameters&);
   ~replication_connection();
 
-  identity identify();
+  server_identity identify() { return identify_server(connection_); }
   /// Starts pgoutput with the options this server's version knows. Throws server_error; SQLSTATE
   /// 55006 means that somebody else reads the slot.
   void start(const std::string& slot, const std::string& publication, wal_lsn from, bool streaming);
@@ -49,8 +44,7 @@ class replication_connection {
 
   /// Confirms `flushed`, but never more than the server has reported on this connection (R4).
   void send_status(wal_lsn flushed, bool reply_now);
-  /// The largest position the server has reported on this connection.
-  wal_lsn reported() const noexcept { return reported_; }
+  /// The stream has come to `end`, so that it may be confirmed.
   void report(wal_lsn end) noexcept;
 
  private:
@@ -59,7 +53,7 @@ class replication_connection {
 
   connection connection_;
   char* buffer_ = nullptr;
-  wal_lsn reported_{};
+  wal_lsn reported_{}; ///< the largest position that the server has told
   std::string fatal_warning_;
 };
 

@@ -62,9 +62,4 @@ void memory_store::prune(epoch_id oldest) {
   std::erase_if(missing_, [&](const auto& m) { return m.first < oldest; });
 }
 
-void memory_store::truncate(epoch_id newest) {
-  world_.pass("state: before going back");
-  checkpoints_.erase(checkpoints_.upper_bound(newest), checkpoints_.end());
-}
-
 } // namespace leat::sim

@@ -28,7 +28,6 @@ class memory_store : public state_store {
   std::vector<resnapshot_request> resnapshots() const override { return requests_; }
   void forget_resnapshots(const std::vector<std::uint64_t>& numbers) override;
   void prune(epoch_id oldest) override;
-  void truncate(epoch_id newest) override;
   std::shared_ptr<key_value_store> operators(bool) override { return log_; }
 
   void lose_tail(model::random& r) { log_->lose_tail(r); }

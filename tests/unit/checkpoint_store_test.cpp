@@ -175,17 +175,6 @@ TEST_F(CheckpointStore, KeepsTheCheckpointBeforeOneThatIsNotThere) {
   EXPECT_THAT(store->epochs(), ElementsAre(4, 9));
 }
 
-TEST_F(CheckpointStore, TruncatesWhatIsNewer) {
-  auto store = open();
-  for (epoch_id e = 1; e <= 4; ++e) store->save(state_at(e));
-  store->truncate(2);
-  store = nullptr;
-  store = open();
-  EXPECT_THAT(store->epochs(), ElementsAre(1, 2));
-  store->save(state_at(5));
-  expect_equal(*store->load(5), state_at(5));
-}
-
 TEST_F(CheckpointStore, GivesMissingRowsUntilTheirEpochIsPruned) {
   auto store = open();
   auto state = state_at(1);
