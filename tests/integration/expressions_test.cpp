@@ -282,8 +282,8 @@ std::string constant(const std::string& text) {
 }
 
 TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {
-  // Of years before 1970, Debian's servers know what the system does; others bring less of them.
-  const bool debian = session_->value("SELECT version()").find("Debian") != std::string::npos;
+  if (session_->value("SELECT version()").find("Debian") == std::string::npos)
+    GTEST_SKIP() << "the server brings time zones of its own";
   // A moment each two and a half hours of the days around changes, and some far away.
   const auto rows =
       session_->query("WITH moments(t) AS (SELECT generate_series(timestamp '2024-03-30', "
@@ -312,7 +312,6 @@ TEST_F(Expressions, KnowTheRulesOfEveryTimeZone) {
     const auto& zone = sql::find_time_zone(*r[0]);
     const auto moments = numbers(*r[1]), walls = numbers(*r[2]), instants = numbers(*r[3]);
     for (std::size_t i = 0; i < moments.size(); ++i) {
-      if (!debian && moments[i] < 0) continue;
       ASSERT_EQ(moments[i] + zone.offset_at(moments[i]), walls[i]) << *r[0] << " at " << moments[i];
       ASSERT_EQ(moments[i] - zone.offset_of_local(moments[i]), instants[i])
           << *r[0] << ", local " << moments[i];
