@@ -21,9 +21,15 @@ void cancel_list::cancel_all() {
   for (const auto& call : calls_) call();
 }
 
+void cancel_list::close() {
+  cancel_all();
+  const std::scoped_lock lock(mutex_);
+  closed_ = true;
+}
+
 void cancel_list::clear() {
   const std::scoped_lock lock(mutex_);
-  cancelled_ = false;
+  cancelled_ = closed_;
   calls_.clear();
 }
 
@@ -181,8 +187,9 @@ class assembler {
     out_.route_fingerprints = fingerprints(out_.plan.routes);
     if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
     forget_columns_of_edited(routes_before);
-    const auto confirmed = source_->prepare(out_.identity, out_.plan.tables);
-    store_.set_identity(out_.identity);
+    const auto keep_identity = [this] { store_.set_identity(out_.identity); };
+    const auto confirmed = source_->prepare(out_.identity, out_.plan.tables, keep_identity);
+    keep_identity();
     start_operators(point); // before a checkpoint knows their routes
     if (known == nullptr) {
       out_.start = first_checkpoint(confirmed, out_.plan, out_.sinks);

@@ -22,13 +22,16 @@ namespace leat {
 class cancel_list {
  public:
   void add(std::function<void()> cancel);
-  /// Calls all; from then on added ones are called at once.
+  /// Calls all; until clear() added ones are called at once.
   void cancel_all();
+  /// The same for good: who is to stop begins nothing again.
+  void close();
   void clear();
 
  private:
   std::mutex mutex_;
   bool cancelled_ = false;
+  bool closed_ = false;
   std::vector<std::function<void()>> calls_;
 };
 

@@ -135,13 +135,14 @@ void engine::start() { impl_->start(); }
 void engine::stop() {
   if (!impl_->supervisor) return;
   // The supervisor itself waits for source and targets while it assembles.
-  if (impl_->board->read().state == "starting") impl_->cancels->cancel_all();
+  const auto state = impl_->board->read().state;
+  if (state != "running" && state != "stopping") impl_->cancels->close();
   caf::anon_send(impl_->supervisor, stop_request{false});
 }
 
 void engine::abort() {
   if (!impl_->supervisor) return;
-  impl_->cancels->cancel_all();
+  impl_->cancels->close();
   caf::anon_send(impl_->supervisor, stop_request{true});
 }
 

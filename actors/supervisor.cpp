@@ -73,6 +73,10 @@ class supervisor_impl : public stage<supervisor_actor> {
     coordinator_ = nullptr;
     router_ = nullptr;
     setup_.store.reset();
+    // end() has told already, unless something has thrown that nobody foresaw.
+    if (const auto ended = std::exchange(setup_.ended, nullptr))
+      ended(std::make_shared<const error>(error_kind::bug, "the supervisor has failed", "",
+                                          "report this"));
   }
 
  private:
@@ -103,8 +107,8 @@ class supervisor_impl : public stage<supervisor_actor> {
       spawn_stages(std::move(parts));
       show("running");
       setup_.log(log_level::info, begun);
-    } catch (const error& e) {
-      failure_ = std::make_shared<const error>(e);
+    } catch (...) {
+      failure_ = std::make_shared<const error>(from_caf(to_caf(std::current_exception())));
       end_stages();
       if (stages_.empty()) all_ended();
     }

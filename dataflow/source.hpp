@@ -77,9 +77,11 @@ class source {
   virtual std::vector<source_table> tables() = 0;
 
   /// Makes publication and slot when they are missing, in this order, adds tables to the
-  /// publication, and notes in the identity what it made. An identity that names a slot must find
-  /// it: then a missing one is an error. Gives what the slot was confirmed to.
-  virtual wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>& tables) = 0;
+  /// publication, and notes in the identity what it made: `made` is called after each, so that a
+  /// crash before the other does not forget it. An identity that names a slot must find it: then a
+  /// missing one is an error. Gives what the slot was confirmed to.
+  virtual wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>& tables,
+                          const std::function<void()>& made) = 0;
 
   /// End of the WAL now.
   virtual wal_lsn position() = 0;

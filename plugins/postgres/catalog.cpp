@@ -6,26 +6,30 @@ namespace leat::postgres {
 
 namespace {
 
-/// What the column list, row filter and generated columns of a publication leave of each table.
-/// Before 18 attnames names generated columns too, although none is sent.
+/// What column list and row filter of a publication leave of each table; a schema in it takes its
+/// tables whole. pg_publication_tables would tell the same, and lock every table of it meanwhile.
 std::string published_columns(int version) {
   if (version < 150000)
     return "published AS (SELECT NULL::pg_catalog.oid AS id, NULL::pg_catalog.name[] AS names,"
            " NULL::pg_catalog.text AS filter WHERE $1::pg_catalog.text IS NULL AND false)";
-  return "published AS (SELECT c.oid AS id, p.attnames AS names, p.rowfilter AS filter"
-         " FROM pg_catalog.pg_publication_tables p"
-         " JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname"
-         " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
-         " WHERE p.pubname = $1)";
+  return "published AS (SELECT r.prrelid AS id, CASE WHEN r.prattrs IS NOT NULL THEN ARRAY("
+         "  SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid"
+         "  AND a.attnum = ANY (r.prattrs)) END AS names,"
+         " pg_catalog.pg_get_expr(r.prqual, r.prrelid) AS filter"
+         " FROM pg_catalog.pg_publication_rel r"
+         " JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
+         " JOIN pg_catalog.pg_class c ON c.oid = r.prrelid"
+         " WHERE p.pubname = $1 AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication_namespace n"
+         "  WHERE n.pnpubid = p.oid AND n.pnnspid = c.relnamespace))";
 }
 
 std::string column_is_sent(int version) {
   const std::string listed = "(p.names IS NULL OR a.attname = ANY (p.names))";
   if (version < 180000) return "a.attgenerated = '' AND " + listed;
-  return "CASE WHEN p.names IS NULL THEN a.attgenerated = '' ELSE a.attname = ANY (p.names) END";
+  return listed
+         + " AND (a.attgenerated = '' OR p.names IS NOT NULL OR (a.attgenerated = 's' AND EXISTS"
+           " (SELECT FROM pg_catalog.pg_publication WHERE pubname = $1 AND pubgencols = 's')))";
 }
-
-constexpr std::string_view lock_not_available = "55P03";
 
 /// `leaves` are the tables that hold the rows: UPDATE looks at the identity of each of them. The
 /// relcache takes a primary key that is not deferrable as default identity, and so does this.
@@ -62,15 +66,20 @@ constexpr const char* table_facts =
     "  WHEN EXISTS (SELECT FROM pg_catalog.pg_index i"
     "   WHERE i.indrelid = l.leaf AND i.indisprimary) THEN 'd' ELSE 'k' END AS kind"
     "  FROM leaves l) every WHERE kind <> '' ORDER BY id, leaf_schema, leaf_name"
-    "), sizes AS ("
-    " SELECT id, pg_catalog.sum(greatest(reltuples, 0)) AS rows,"
-    "  pg_catalog.sum(pg_catalog.pg_relation_size(leaf)) AS bytes FROM leaves GROUP BY id"
     "), keys AS ("
     " SELECT t.id, pg_catalog.array_to_string(ARRAY(SELECT i.indkey[k]"
     " FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k), ' ') AS attributes FROM tables t"
     " JOIN pg_catalog.pg_index i ON i.indrelid = t.id AND i.indisvalid AND CASE t.relreplident"
     "  WHEN 'i' THEN i.indisreplident WHEN 'n' THEN false"
     "  ELSE i.indisprimary AND i.indimmediate END) ";
+
+constexpr const char* sized_leaves =
+    ", sizes AS ("
+    " SELECT id, pg_catalog.sum(greatest(reltuples, 0)) AS rows,"
+    "  pg_catalog.sum(pg_catalog.pg_relation_size(leaf)) AS bytes FROM leaves GROUP BY id) ";
+/// pg_relation_size waits for who has locked the table.
+constexpr const char* no_sizes =
+    ", sizes AS (SELECT NULL::pg_catalog.oid AS id, 0 AS rows, 0 AS bytes WHERE false) ";
 
 enum field : int {
   f_id,
@@ -224,13 +233,14 @@ catalog_table take_table(const result& rows, int& row, const type_catalog& types
 }
 
 std::vector<catalog_table> read_tables(connection& server, const type_catalog& types,
-                                       const publication_view& view, const std::string& condition) {
+                                       const publication_view& view, const std::string& condition,
+                                       const char* sizes) {
   const auto version = server.server_version();
   const auto publication =
       view.publication.empty() ? std::nullopt : std::optional<std::string>(view.publication);
   const auto rows =
       server.query("WITH RECURSIVE " + published_columns(version) + ", " + tables_and_identities
-                       + condition + table_facts + column_rows(version),
+                       + condition + table_facts + sizes + column_rows(version),
                    {publication});
   std::vector<catalog_table> tables;
   for (int row = 0; row < rows.rows();) tables.push_back(take_table(rows, row, types));
@@ -241,26 +251,14 @@ std::vector<catalog_table> read_tables(connection& server, const type_catalog& t
 
 std::vector<catalog_table> list_tables(connection& server, const type_catalog& types,
                                        const publication_view& view) {
-  server.query("SET lock_timeout = '5s'");
-  try {
-    auto tables = read_tables(server, types, view,
-                              view.via_partition_root ? "NOT c.relispartition" : "c.relkind = 'r'");
-    server.query("SET lock_timeout = 0");
-    return tables;
-  } catch (const server_error& e) {
-    if (e.sqlstate() != lock_not_available) throw;
-    throw server_error(error_kind::source, std::string(lock_not_available),
-                       "the catalog cannot be read: a table has been locked for 5 s",
-                       server.where(),
-                       "end the transaction that holds it: SELECT pid, relation::regclass FROM "
-                       "pg_locks WHERE mode = 'AccessExclusiveLock' AND granted",
-                       error_retry::transient);
-  }
+  return read_tables(server, types, view,
+                     view.via_partition_root ? "NOT c.relispartition" : "c.relkind = 'r'",
+                     sized_leaves);
 }
 
 std::optional<catalog_table> find_table(connection& server, const type_catalog& types, oid id,
                                         const publication_view& view) {
-  auto tables = read_tables(server, types, view, "c.oid = " + std::to_string(id));
+  auto tables = read_tables(server, types, view, "c.oid = " + std::to_string(id), no_sizes);
   if (tables.empty()) return std::nullopt;
   return std::move(tables.front());
 }

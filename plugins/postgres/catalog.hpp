@@ -54,7 +54,8 @@ struct publication_view {
 std::vector<catalog_table> list_tables(connection&, const type_catalog&,
                                        const publication_view& = {});
 
-/// The same for one table, of either side of partitioning.
+/// The same for one table, of either side of partitioning, without its size. Takes no lock on any
+/// table.
 std::optional<catalog_table> find_table(connection&, const type_catalog&, oid,
                                         const publication_view& = {});
 

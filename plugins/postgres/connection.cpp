@@ -68,6 +68,9 @@ std::string remedy_for(std::string_view state) {
            "(replication=database "
            "needs a line for the database, not for \"replication\")";
   if (state == "3D000") return "check the database name";
+  if (state == "55P03")
+    return "end the transaction that holds the lock: SELECT pid, relation::regclass FROM pg_locks "
+           "WHERE mode = 'AccessExclusiveLock' AND granted";
   if (state == "42501") return "run `leat check`: it prints the GRANT that is missing";
   return {};
 }
@@ -116,7 +119,7 @@ struct connection::cancel_handle {
 
 connection::connection(const connection_parameters& parameters, connection_use use) : use_(use) {
   std::string options(pinned_settings);
-  if (use == connection_use::query) options += " -c row_security=off";
+  if (use == connection_use::query) options += " -c row_security=off -c lock_timeout=5s";
   if (const auto given = parameters.find("options"); given != parameters.end())
     options = given->second + " " + options;
 

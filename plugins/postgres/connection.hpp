@@ -59,7 +59,9 @@ class result {
   std::unique_ptr<PGresult, deleter> result_;
 };
 
-/// One libpq connection with leat's session settings pinned. Not thread-safe, but for cancel().
+/// One libpq connection with leat's session settings pinned. No statement of a query connection
+/// waits for a lock for longer than 5 s (55P03, transient), unless it is told to. Not thread-safe,
+/// but for cancel().
 class connection {
  public:
   /// Connects, or throws server_error: transient when the server is not reachable or is starting or

@@ -125,10 +125,11 @@ void add_table_gap(std::vector<publication_gap>& gaps, const publication_state& 
   throw error(error_kind::source, join(sentences, "; "), server.where(), join(statements, " "));
 }
 
-/// Runs DDL of leat; a missing right names the statement, for somebody who has it.
+/// Runs DDL of leat; a missing right names the statement, for somebody who has it. While it waits
+/// for one table's lock it holds the others', and who waits for those holds up the application.
 void run_or_ask(connection& server, const std::string& statement) {
   try {
-    server.query(statement);
+    server.query("SET LOCAL lock_timeout = '500ms'; " + statement);
   } catch (const server_error& failure) {
     if (failure.sqlstate() != "42501") throw;
     throw error(error_kind::source, failure.what(), server.where(),

@@ -56,15 +56,18 @@ class postgres_source : public source {
     return out;
   }
 
-  wal_lsn prepare(pipeline_identity& id, const std::vector<schema_ptr>& tables) override {
+  wal_lsn prepare(pipeline_identity& id, const std::vector<schema_ptr>& tables,
+                  const std::function<void()>& made) override {
     const bool had_slot = !id.slot.empty();
-    id.slot = options_.slot;
     id.publication = options_.publication;
     std::vector<catalog_table> wanted;
     for (const auto& t : tables)
       for (const auto& known : tables_)
         if (known.schema->id == t->id) wanted.push_back(known);
-    id.made_publication |= ensure_publication(server(), options_.publication, wanted).created;
+    if (ensure_publication(server(), options_.publication, wanted).created) {
+      id.made_publication = true;
+      made();
+    }
     auto slot = read_slot(server(), options_.slot);
     if (!slot && had_slot)
       throw error(
@@ -73,12 +76,15 @@ class postgres_source : public source {
           "target's tables, run");
     if (!slot) {
       create(id);
+      id.slot = options_.slot;
       id.made_slot = true;
+      made();
       slot = read_slot(server(), options_.slot);
     }
     if (!slot)
       throw error(error_kind::source, "the slot vanished", options_.slot, "run leat again",
                   error_retry::transient);
+    id.slot = options_.slot;
     check_slot(*slot, expectation(id));
     // One that is being made is listed, and goes away again when its connection is lost.
     if (slot->confirmed == wal_lsn{})
@@ -142,6 +148,7 @@ class postgres_source : public source {
 
   void cancel() noexcept override {
     const std::scoped_lock lock(mutex_);
+    cancelled_ = true;
     if (creating_ != nullptr) creating_->cancel();
   }
 
@@ -167,6 +174,8 @@ class postgres_source : public source {
     connection replication(parameters(id), connection_use::replication);
     {
       const std::scoped_lock lock(mutex_);
+      if (cancelled_)
+        throw error(error_kind::source, "cancelled", options_.slot, "", error_retry::transient);
       creating_ = &replication;
     }
     struct reset {
@@ -185,6 +194,7 @@ class postgres_source : public source {
   std::vector<catalog_table> tables_;
   bool via_root_ = true;
   std::mutex mutex_;
+  bool cancelled_ = false;
   connection* creating_ = nullptr; ///< creating a slot waits for running transactions
 };
 

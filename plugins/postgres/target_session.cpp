@@ -60,7 +60,17 @@ result target_session::checked(result r, const std::string& table) const {
   return r;
 }
 
+void target_session::cancel() noexcept {
+  cancelled_ = true;
+  connection_.cancel();
+}
+
+void target_session::check_cancelled() const {
+  if (cancelled_) throw error(error_kind::sink, "cancelled", where(), "", error_retry::transient);
+}
+
 result target_session::query(const std::string& sql, const std::string& table) {
+  check_cancelled();
   finish();
   return checked(result(PQexec(connection_.raw(), sql.c_str())), table);
 }
@@ -68,6 +78,7 @@ result target_session::query(const std::string& sql, const std::string& table) {
 result target_session::ask(const std::string& sql,
                            const std::vector<std::optional<std::string>>& parameters,
                            const std::string& table) {
+  check_cancelled();
   finish();
   const auto values = c_strings(parameters);
   result r(PQexecParams(connection_.raw(), sql.c_str(), static_cast<int>(values.size()), nullptr,
@@ -76,6 +87,7 @@ result target_session::ask(const std::string& sql,
 }
 
 void target_session::enter_pipeline() {
+  check_cancelled();
   end_copy();
   if (PQpipelineStatus(connection_.raw()) == PQ_PIPELINE_OFF
       && PQenterPipelineMode(connection_.raw()) != 1)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -62,6 +63,9 @@ class target_session {
   /// Forgets a prepared statement, for a table that has changed.
   void release(target_statement&);
 
+  /// Ends the statement that runs, and lets no other begin: each throws. Thread-safe.
+  void cancel() noexcept;
+
   connection& server() { return connection_; }
   std::string where() const { return connection_.where(); }
 
@@ -71,6 +75,7 @@ class target_session {
     receiver take;
   };
 
+  void check_cancelled() const;
   void enter_pipeline();
   void sent(int ok, const std::string& table, receiver);
   void receive(const awaited&);
@@ -92,6 +97,7 @@ class target_session {
   std::deque<awaited> awaited_;
   std::optional<running_copy> copying_; ///< sent, its answer not taken yet
   std::uint64_t statements_ = 0;
+  std::atomic<bool> cancelled_ = false;
 };
 
 } // namespace leat::postgres

@@ -65,7 +65,8 @@ class target_sink final : public sink {
 
   void cancel() noexcept override {
     const std::lock_guard lock(cancelling_);
-    if (session_) session_->server().cancel();
+    cancelled_ = true;
+    if (session_) session_->cancel();
   }
 
   void forget() override {
@@ -107,6 +108,7 @@ class target_sink final : public sink {
     auto session = std::make_unique<target_session>(options_.connection);
     const std::lock_guard lock(cancelling_);
     session_ = std::move(session);
+    if (cancelled_) session_->cancel();
     return *session_;
   }
 
@@ -135,7 +137,8 @@ class target_sink final : public sink {
   }
 
   sink_options options_;
-  std::mutex cancelling_; ///< guards the pointer, for cancel()
+  std::mutex cancelling_; ///< guards the pointer and the flag, for cancel()
+  bool cancelled_ = false;
   std::unique_ptr<target_session> session_;
   target_progress_record progress_;
   target_dead_letters letters_;

@@ -10,10 +10,8 @@ void target_transaction::begin() {
 }
 
 void target_transaction::commit(const target_progress& next) {
-  // With data in it, the fence's answer comes before COMMIT is sent. Without, the update's own
-  // condition is fence enough: it changes nothing when the row is another's.
-  if (open_) session_.finish();
   begin();
+  session_.finish(); // the fence's answer comes before anything of the record is sent
   progress_.send(session_, next);
   session_.send("COMMIT", {});
   session_.finish();

