@@ -28,7 +28,9 @@ std::string bytes_text(std::uint64_t bytes) {
 std::string table_line(const table_status& t, std::int64_t now) {
   if (t.phase == snapshot_phase::finished) return fmt::format("{}: {} rows read", t.name, t.rows);
   if (t.phase == snapshot_phase::waiting && t.fence_xid != 0)
-    return fmt::format("{}: waits for transactions before xid {} to end", t.name, t.fence_xid);
+    return fmt::format(
+        "{}: waits for transactions before xid {} to end (`leat check` names old ones)", t.name,
+        t.fence_xid);
   auto line = fmt::format("{}: {}, {} rows", t.name, to_string(t.phase), t.rows);
   if (t.rows_estimated != 0)
     line += fmt::format(" of about {} ({}%)", std::max(t.rows, t.rows_estimated),

@@ -37,10 +37,6 @@ std::uint64_t xid_snapshot::widen(std::uint32_t xid) const {
   return here;
 }
 
-std::vector<std::uint64_t> xid_snapshot::running_before(std::uint64_t next_xid) const {
-  return {running.begin(), std::lower_bound(running.begin(), running.end(), next_xid)};
-}
-
 bool xid_snapshot::sees_as_much_as(const xid_snapshot& other) const {
   // Between two snapshots of one xmax transactions only leave `running`.
   if (xmax != other.xmax) return xmax > other.xmax;

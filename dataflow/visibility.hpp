@@ -28,8 +28,6 @@ struct xid_snapshot {
   /// The fence of R5.5: every transaction that had an xid when `next_xid` was the next one is over,
   /// and visible if it committed.
   bool passed_fence(std::uint64_t next_xid) const { return xmin >= next_xid; }
-  /// Whom that waits for.
-  std::vector<std::uint64_t> running_before(std::uint64_t next_xid) const;
 
   /// Whether this snapshot of the same server was taken later than `other`, or sees as much: it
   /// then sees every transaction that `other` sees.

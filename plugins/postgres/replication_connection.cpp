@@ -146,8 +146,8 @@ void replication_connection::flush_output() {
 
 void replication_connection::raise_pending_warning() const {
   throw error(error_kind::source, fatal_warning_, connection_.where(),
-              "changes are being skipped: make the publication again, then `leat drop` and run, so "
-              "that everything is read anew");
+              "changes are being skipped: make the publication again, then `leat drop`, empty the "
+              "target's tables, run");
 }
 
 } // namespace leat::postgres

@@ -117,8 +117,8 @@ class postgres_source : public source {
       if (!slot)
         throw error(
             error_kind::source, "the slot is gone", expected.name,
-            "changes since the last checkpoint are lost to the stream: `leat drop` and run, "
-            "so that everything is read anew");
+            "changes since the last checkpoint are lost to the stream: `leat drop`, empty the "
+            "target's tables, run");
       const auto hold = check_slot(*slot, expected);
       if (hold == slot_hold::held_by_other) throw slot_in_use(*slot, expected);
       return hold == slot_hold::free;

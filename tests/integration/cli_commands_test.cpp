@@ -316,6 +316,18 @@ TEST_F(CliCommands, DropRemovesAllButTheTables) {
   EXPECT_EQ(lite("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'leat%'")[0][0], "0");
 }
 
+TEST_F(CliCommands, DropRemovesWhatARunHadMadeWhenItWasEndedEarly) {
+  pg_session writer(server().conninfo(source_database));
+  writer.execute("BEGIN; INSERT INTO item VALUES (77)"); // a slot waits for it
+  start();
+  wait_until("no publication", [&] { return publications() == "1"; });
+  stop();
+  writer.execute("ROLLBACK");
+  EXPECT_THAT(shown("drop", {"--yes"}), HasSubstr("publication leat_shop: dropped"));
+  EXPECT_EQ(publications(), "0");
+  EXPECT_EQ(slots(), "0");
+}
+
 TEST_F(CliCommands, DropLeavesWhatLeatDidNotMake) {
   source("CREATE PUBLICATION leat_shop FOR TABLE item WITH (publish_via_partition_root = true)");
   catch_up();
