@@ -41,6 +41,18 @@ class alteration {
     }
   }
 
+  route_ptr between() const {
+    const auto names = renamed();
+    const auto taken = [&](const std::string& name) {
+      return std::ranges::any_of(names, [&](const auto& n) { return same_column(n.first, name); });
+    };
+    if (std::ranges::none_of(names, [&](const auto& n) { return taken(n.second); })) return nullptr;
+    auto made = before_;
+    for (std::size_t i = 0; i < made.columns.size(); ++i)
+      if (taken(made.columns[i].name)) made.columns[i].name = "_leat_renamed_" + std::to_string(i);
+    return std::make_shared<const route>(std::move(made));
+  }
+
  private:
   real_table real() {
     const auto found = read_table(context_.sql, context_.database(), table_);
@@ -68,24 +80,20 @@ class alteration {
     }
   }
 
-  /// Over names in between when columns swap theirs.
-  void rename() {
+  /// Columns that have another name, and its new one.
+  std::vector<std::pair<std::string, std::string>> renamed() const {
     std::vector<std::pair<std::string, std::string>> names;
     for (const auto& c : old_) {
       if (!c.source) continue;
       const auto* now = after_of(c);
-      const bool there = real().find(c.name) != nullptr;
-      if (now == nullptr || same_column(now->name, c.name) || !there) continue;
-      names.emplace_back(c.name, now->name);
+      if (now != nullptr && !same_column(now->name, c.name)) names.emplace_back(c.name, now->name);
     }
-    const bool swap = std::any_of(names.begin(), names.end(),
-                                  [&](const auto& n) { return real().find(n.second) != nullptr; });
-    for (std::size_t i = 0; swap && i < names.size(); ++i) {
-      const auto between = "_leat_renamed_" + std::to_string(i);
-      rename(names[i].first, between);
-      names[i].first = between;
-    }
-    for (const auto& [from, to] : names) rename(from, to);
+    return names;
+  }
+
+  void rename() {
+    for (const auto& [from, to] : renamed())
+      if (real().find(from) != nullptr) rename(from, to);
   }
 
   void rename(const std::string& from, const std::string& to) {
@@ -118,6 +126,11 @@ class alteration {
 void evolve(target_context& context, const std::string& table, const route& before,
             const route& after) {
   alteration(context, table, before, after).run();
+}
+
+route_ptr between(target_context& context, const std::string& table, const route& before,
+                  const route& after) {
+  return alteration(context, table, before, after).between();
 }
 
 bool same_comments(const route& before, const route& after) {

@@ -34,6 +34,14 @@ bool table_writer::end_change() {
   return true;
 }
 
+void table_writer::become(const route& before, const route& after) {
+  const auto& name = route_->progress_name();
+  const auto columns = columns_record(after);
+  context_.progress.set_columns(name, columns_record(before), columns);
+  evolve(context_, table_, before, after);
+  context_.progress.set_columns(name, columns, {});
+}
+
 void table_writer::take_table(bool there) {
   if (there && context_.progress.owns_some_of(table_)) {
     // Another source of it made it.
@@ -68,12 +76,10 @@ void table_writer::change_schema(const route_ptr& after) {
   const bool same = *route_->schema == *after->schema && route_->columns == after->columns
                     && route_->key == after->key;
   if (!same) {
-    const auto& name = route_->progress_name();
-    const auto columns = columns_record(*after);
     drain();
-    context_.progress.set_columns(name, columns_record(*route_), columns);
-    evolve(context_, table_, *route_, *after);
-    context_.progress.set_columns(name, columns, {});
+    const auto step = between(context_, table_, *route_, *after);
+    if (step) become(*route_, *step);
+    become(step ? *step : *route_, *after);
   }
   if (!same_comments(*route_, *after)) {
     drain();

@@ -76,6 +76,7 @@ class table_writer : public writer {
   void take_table(bool there);
   /// True when there was something to end.
   bool end_change();
+  void become(const route& before, const route& after);
   void read_shape(const std::optional<real_table>&);
   std::optional<leat::error> name_problem() const;
 
@@ -93,5 +94,9 @@ void follow_comments(target_context&, const std::string& table, const route&);
 
 /// ALTERs that bring the table of `before` to that of `after`; nothing when they are done.
 void evolve(target_context&, const std::string& table, const route& before, const route& after);
+/// A version on the way, for columns of which one takes the name that another has had: neither step
+/// is ambiguous when it is done again after a crash. Null: evolve() needs none.
+route_ptr between(target_context&, const std::string& table, const route& before,
+                  const route& after);
 
 } // namespace leat::starrocks

@@ -1,3 +1,4 @@
+#include "dataflow/table_columns.hpp"
 #include "tests/integration/starrocks_fixture.hpp"
 
 namespace leat::test {
@@ -51,6 +52,34 @@ TEST_P(StarrocksSchema, FollowsWhileRowsAreUnderWay) {
   commit(1);
   EXPECT_EQ(rows_of("SELECT id, title, n FROM " + table("items") + " ORDER BY id"),
             "1|a|NULL 2|b|7 3|c|5000000000 4|d|9");
+}
+
+TEST_P(StarrocksSchema, NamesThatTwoColumnsExchangeKeepTheirValuesThroughCrashes) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  const auto before = attached_;
+  auto exchanged = *items();
+  std::swap(exchanged.columns[1].name, exchanged.columns[2].name);
+  for (const char* phase : {"before", "after"}) {
+    for (int nth = 1; nth <= 2; ++nth) {
+      cluster().control("/fault", {{"node", "*"},
+                                   {"op", "sql:RENAME"},
+                                   {"phase", phase},
+                                   {"action", "error:1064:enough"},
+                                   {"nth", nth}});
+      error_of([&] { change(exchanged); });
+      cluster().remove("/fault");
+      const auto stands = reopen();
+      attach(*as_recorded(before, stands->columns.at(before->progress_name())));
+    }
+  }
+  change(exchanged);
+  write(changes().insert({2, "b", "y"}));
+  commit(2);
+  const auto names = exchanged.columns[1].name + ", " + exchanged.columns[2].name;
+  EXPECT_EQ(rows_of("SELECT id, " + names + " FROM " + table("items") + " ORDER BY id"),
+            "1|a|x 2|b|y");
 }
 
 class StarrocksOldSchema : public starrocks_fixture {
