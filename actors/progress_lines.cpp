@@ -102,7 +102,7 @@ std::string indented(const std::string& lines) {
 std::string progress_lines(const pipeline_status& s, std::int64_t now) {
   auto out = table_lines(s, now, false) + sink_lines(s, now);
   if (!s.message.empty()) out += s.message + "\n";
-  return out;
+  return out.empty() ? s.state + "\n" : out;
 }
 
 std::string status_lines(const pipeline_status& s, std::int64_t now) {

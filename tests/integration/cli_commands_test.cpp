@@ -319,7 +319,7 @@ TEST_F(CliCommands, DropRemovesAllButTheTables) {
 TEST_F(CliCommands, DropRemovesWhatARunHadMadeWhenItWasEndedEarly) {
   pg_session writer(server().conninfo(source_database));
   writer.execute("BEGIN; INSERT INTO item VALUES (77)"); // a slot waits for it
-  start();
+  launch();
   wait_until("no publication", [&] { return publications() == "1"; });
   stop();
   writer.execute("ROLLBACK");

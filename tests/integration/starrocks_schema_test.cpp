@@ -58,26 +58,29 @@ TEST_P(StarrocksSchema, NamesThatTwoColumnsExchangeKeepTheirValuesThroughCrashes
   begin();
   write(changes().insert({1, "a", "x"}));
   commit(1);
-  const auto before = attached_;
-  auto exchanged = *items();
+  const auto known = attached_;
+  const auto original = *items();
+  auto exchanged = original;
   std::swap(exchanged.columns[1].name, exchanged.columns[2].name);
   for (const char* phase : {"before", "after"}) {
-    for (int nth = 1; nth <= 2; ++nth) {
+    const auto& to = std::string_view(phase) == "before" ? exchanged : original;
+    for (int nth = 1; nth <= 2; ++nth) { // to the names in between, and from there
       cluster().control("/fault", {{"node", "*"},
-                                   {"op", "sql:RENAME"},
+                                   {"op", "sql:RENAME COLUMN"},
                                    {"phase", phase},
                                    {"action", "error:1064:enough"},
                                    {"nth", nth}});
-      error_of([&] { change(exchanged); });
+      SCOPED_TRACE(std::string(phase) + std::to_string(nth));
+      error_of([&] { change(to); });
       cluster().remove("/fault");
       const auto stands = reopen();
-      attach(*as_recorded(before, stands->columns.at(before->progress_name())));
+      attach(*as_recorded(known, stands->columns.at(known->progress_name())));
     }
   }
-  change(exchanged);
+  change(original);
   write(changes().insert({2, "b", "y"}));
   commit(2);
-  const auto names = exchanged.columns[1].name + ", " + exchanged.columns[2].name;
+  const auto names = original.columns[1].name + ", " + original.columns[2].name;
   EXPECT_EQ(rows_of("SELECT id, " + names + " FROM " + table("items") + " ORDER BY id"),
             "1|a|x 2|b|y");
 }

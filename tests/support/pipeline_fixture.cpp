@@ -130,7 +130,7 @@ pipeline_fixture::leat_on(const std::filesystem::path& file, const std::string& 
   std::vector<std::string> words{leat_binary(), command, file};
   words.insert(words.end(), arguments.begin(), arguments.end());
   process child(words, options(environment));
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = std::chrono::steady_clock::now() + limit();
   finished_process out;
   for (;;) {
     if (const auto status = child.wait(100ms)) {
@@ -169,11 +169,15 @@ void pipeline_fixture::run_shipped(const std::string& name, const std::string& s
   EXPECT_EQ(run.status.code, 0) << run.err;
 }
 
-void pipeline_fixture::start(const std::map<std::string, std::string>& environment) {
+void pipeline_fixture::launch(const std::map<std::string, std::string>& environment) {
   auto o = options(environment);
   o.err = directory_ / ("log-" + std::to_string(++runs_));
   running_ =
       std::make_unique<process>(std::vector<std::string>{leat_binary(), "run", write_file()}, o);
+}
+
+void pipeline_fixture::start(const std::map<std::string, std::string>& environment) {
+  launch(environment);
   wait_until("the pipeline does not start", [&] {
     return !running_->running() || status().find(R"("state":"running")") != std::string::npos;
   });
@@ -197,7 +201,7 @@ void pipeline_fixture::wait_until_caught_up() {
 
 finished_process pipeline_fixture::wait_until_ended() {
   finished_process out;
-  const auto ended = running_->wait(limit);
+  const auto ended = running_->wait(limit());
   out.timed_out = !ended;
   out.status = ended ? *ended : running_->kill();
   running_.reset();

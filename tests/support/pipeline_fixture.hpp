@@ -80,6 +80,8 @@ class pipeline_fixture : public ::testing::Test {
 
   /// `leat run` in the background; the test goes on when it runs.
   void start(const std::map<std::string, std::string>& environment = {});
+  /// The same, and the test goes on at once.
+  void launch(const std::map<std::string, std::string>& environment = {});
   /// Waits until the running pipeline has everything that the source has committed so far at every
   /// target, and every snapshot is consistent.
   void wait_until_caught_up();
@@ -90,7 +92,7 @@ class pipeline_fixture : public ::testing::Test {
   /// Polls until it is true; fails the test after 30 s.
   template <class Condition>
   void wait_until(const std::string& what, Condition&& holds) const {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
+    const auto deadline = std::chrono::steady_clock::now() + limit();
     while (!holds()) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline) << what << "\n" << log();
       nap();
@@ -119,7 +121,10 @@ class pipeline_fixture : public ::testing::Test {
   pipeline_text text;
 
  private:
-  static constexpr auto limit = std::chrono::seconds(30);
+  /// What waits gives up then. At full size five million rows are written first.
+  static std::chrono::seconds limit() {
+    return std::chrono::seconds(std::getenv("LEAT_TEST_FULL") != nullptr ? 1800 : 30);
+  }
   static void nap();
   void nudge() const;
   process_options options(const std::map<std::string, std::string>& environment) const;
