@@ -33,8 +33,7 @@ std::string column_is_sent(int version) {
 
 /// `leaves` are the tables that hold the rows: UPDATE looks at the identity of each of them. The
 /// relcache takes a primary key that is not deferrable as default identity, and so does this.
-/// pg_partition_tree would keep locks on the partitions while the statement waits for the lock of
-/// another table, and an application's TRUNCATE could be the victim of the deadlock.
+/// pg_partition_tree would lock the partitions.
 constexpr const char* tables_and_identities =
     "tables AS ("
     " SELECT c.oid AS id, n.nspname, n.oid AS nspid, c.relname, c.relkind, c.relispartition,"
@@ -66,20 +65,14 @@ constexpr const char* table_facts =
     "  WHEN EXISTS (SELECT FROM pg_catalog.pg_index i"
     "   WHERE i.indrelid = l.leaf AND i.indisprimary) THEN 'd' ELSE 'k' END AS kind"
     "  FROM leaves l) every WHERE kind <> '' ORDER BY id, leaf_schema, leaf_name"
+    "), estimates AS ("
+    " SELECT id, pg_catalog.sum(greatest(reltuples, 0)) AS rows FROM leaves GROUP BY id"
     "), keys AS ("
     " SELECT t.id, pg_catalog.array_to_string(ARRAY(SELECT i.indkey[k]"
     " FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k), ' ') AS attributes FROM tables t"
     " JOIN pg_catalog.pg_index i ON i.indrelid = t.id AND i.indisvalid AND CASE t.relreplident"
     "  WHEN 'i' THEN i.indisreplident WHEN 'n' THEN false"
     "  ELSE i.indisprimary AND i.indimmediate END) ";
-
-constexpr const char* sized_leaves =
-    ", sizes AS ("
-    " SELECT id, pg_catalog.sum(greatest(reltuples, 0)) AS rows,"
-    "  pg_catalog.sum(pg_catalog.pg_relation_size(leaf)) AS bytes FROM leaves GROUP BY id) ";
-/// pg_relation_size waits for who has locked the table.
-constexpr const char* no_sizes =
-    ", sizes AS (SELECT NULL::pg_catalog.oid AS id, 0 AS rows, 0 AS bytes WHERE false) ";
 
 enum field : int {
   f_id,
@@ -90,7 +83,6 @@ enum field : int {
   f_root,
   f_identity,
   f_rows,
-  f_bytes,
   f_problem,
   f_problem_schema,
   f_problem_table,
@@ -115,7 +107,7 @@ enum field : int {
 std::string column_rows(int version) {
   return "SELECT t.id, t.nspname, t.relname, t.relkind, t.relispartition,"
          " coalesce(pg_catalog.pg_partition_root(t.id)::pg_catalog.oid, t.id), t.relreplident,"
-         " coalesce(s.rows, 0), coalesce(s.bytes, 0), coalesce(b.kind, ''), b.leaf_schema, "
+         " coalesce(e.rows, 0), coalesce(b.kind, ''), b.leaf_schema, "
          "b.leaf_name,"
          " b.has_key,"
          " pg_catalog.row_security_active(t.id), pg_catalog.has_table_privilege(t.id, 'SELECT'),"
@@ -128,7 +120,7 @@ std::string column_rows(int version) {
          "  IS NOT NULL,"
          " coalesce(pg_catalog.col_description(t.id, a.attnum), ''),"
          " coalesce(pg_catalog.obj_description(t.id, 'pg_class'), '')"
-         " FROM tables t LEFT JOIN sizes s ON s.id = t.id LEFT JOIN problems b ON b.id = t.id"
+         " FROM tables t LEFT JOIN estimates e ON e.id = t.id LEFT JOIN problems b ON b.id = t.id"
          " LEFT JOIN keys k ON k.id = t.id LEFT JOIN published p ON p.id = t.id"
          " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0"
          "  AND NOT a.attisdropped AND "
@@ -201,7 +193,6 @@ catalog_table table_of(const result& rows, int row) {
   table.partition = rows.boolean(row, f_partition);
   table.root = static_cast<oid>(rows.number(row, f_root));
   table.rows_estimated = std::stod(rows.string(row, f_rows));
-  table.bytes = rows.number(row, f_bytes);
   table.problem = problem_of(rows.text(row, f_problem));
   if (table.problem != identity_problem::none)
     table.problem_table =
@@ -233,14 +224,13 @@ catalog_table take_table(const result& rows, int& row, const type_catalog& types
 }
 
 std::vector<catalog_table> read_tables(connection& server, const type_catalog& types,
-                                       const publication_view& view, const std::string& condition,
-                                       const char* sizes) {
+                                       const publication_view& view, const std::string& condition) {
   const auto version = server.server_version();
   const auto publication =
       view.publication.empty() ? std::nullopt : std::optional<std::string>(view.publication);
   const auto rows =
       server.query("WITH RECURSIVE " + published_columns(version) + ", " + tables_and_identities
-                       + condition + table_facts + sizes + column_rows(version),
+                       + condition + table_facts + column_rows(version),
                    {publication});
   std::vector<catalog_table> tables;
   for (int row = 0; row < rows.rows();) tables.push_back(take_table(rows, row, types));
@@ -252,13 +242,12 @@ std::vector<catalog_table> read_tables(connection& server, const type_catalog& t
 std::vector<catalog_table> list_tables(connection& server, const type_catalog& types,
                                        const publication_view& view) {
   return read_tables(server, types, view,
-                     view.via_partition_root ? "NOT c.relispartition" : "c.relkind = 'r'",
-                     sized_leaves);
+                     view.via_partition_root ? "NOT c.relispartition" : "c.relkind = 'r'");
 }
 
 std::optional<catalog_table> find_table(connection& server, const type_catalog& types, oid id,
                                         const publication_view& view) {
-  auto tables = read_tables(server, types, view, "c.oid = " + std::to_string(id), no_sizes);
+  auto tables = read_tables(server, types, view, "c.oid = " + std::to_string(id));
   if (tables.empty()) return std::nullopt;
   return std::move(tables.front());
 }

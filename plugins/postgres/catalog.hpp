@@ -28,7 +28,6 @@ struct catalog_table {
   bool partition = false;
   oid root = 0;              ///< of a partition: its topmost ancestor; else the table itself
   double rows_estimated = 0; ///< 0 when never analyzed; over all partitions
-  std::uint64_t bytes = 0;   ///< without indexes and TOAST; over all partitions
   identity_problem problem =
       identity_problem::none;   ///< of the table, or of its first bad partition
   std::string problem_table;    ///< quoted name of the table that `problem` is about
@@ -50,12 +49,12 @@ struct publication_view {
 
 /// Every permanent ordinary and partitioned table outside the system schemas, by schema and name.
 /// The key is the primary key in its own column order (identity default or full, unless
-/// deferrable), or the columns of the identity index.
+/// deferrable), or the columns of the identity index. Takes no lock on a table: the application's
+/// DDL could meet it in a deadlock.
 std::vector<catalog_table> list_tables(connection&, const type_catalog&,
                                        const publication_view& = {});
 
-/// The same for one table, of either side of partitioning, without its size. Takes no lock on any
-/// table.
+/// The same for one table, of either side of partitioning.
 std::optional<catalog_table> find_table(connection&, const type_catalog&, oid,
                                         const publication_view& = {});
 

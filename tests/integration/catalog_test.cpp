@@ -3,9 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <future>
-#include <thread>
-
 #include "plugins/postgres/type_catalog.hpp"
 #include "tests/support/pg_server.hpp"
 
@@ -16,7 +13,6 @@ using leat::test::pg_server;
 using leat::test::pg_session;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using namespace std::chrono_literals;
 
 const pg_server& server() {
   static const pg_server instance;
@@ -249,17 +245,14 @@ TEST_F(Catalog, NamesThePartitionThatLacksAnIdentity) {
   EXPECT_EQ(table.problem_table, "\"S\".\"Leaf\"");
 }
 
-TEST_F(Catalog, SumsSizesOverPartitions) {
+TEST_F(Catalog, SumsRowsOverPartitions) {
   run("CREATE TABLE public.t (id int) PARTITION BY RANGE (id);"
       "CREATE TABLE public.mid PARTITION OF public.t FOR VALUES FROM (0) TO (1000)"
       " PARTITION BY RANGE (id);"
       "CREATE TABLE public.a PARTITION OF public.mid FOR VALUES FROM (0) TO (500);"
       "CREATE TABLE public.b PARTITION OF public.mid FOR VALUES FROM (500) TO (1000);"
       "INSERT INTO public.t SELECT generate_series(0, 999); ANALYZE");
-  const auto table = only_table();
-  EXPECT_EQ(table.rows_estimated, 1000);
-  constexpr std::uint64_t page = 8192, pages_of_500_rows = 3;
-  EXPECT_EQ(table.bytes, 2 * pages_of_500_rows * page);
+  EXPECT_EQ(only_table().rows_estimated, 1000);
 }
 
 TEST_F(Catalog, SaysWhatTheRoleMayNotRead) {
@@ -308,54 +301,23 @@ TEST_F(Catalog, FindsOneTableByItsOid) {
   EXPECT_FALSE(find_table(db, types, 4000000000U));
 }
 
-TEST_F(Catalog, IsReadWithoutHoldingALockWhileItWaitsForAnother) {
+TEST_F(Catalog, IsReadWhileTablesAreLocked) {
   run("CREATE TABLE public.p (id int PRIMARY KEY) PARTITION BY RANGE (id);"
       "CREATE TABLE public.p1 PARTITION OF public.p FOR VALUES FROM (0) TO (9);"
-      "CREATE TABLE public.p2 PARTITION OF public.p FOR VALUES FROM (9) TO (99)");
+      "CREATE TABLE public.t (id int PRIMARY KEY, a int)");
+  const bool has_lists = server().version() >= 150000;
+  run(has_lists ? "CREATE PUBLICATION p FOR TABLE public.t (id), public.p"
+                : "CREATE PUBLICATION p FOR TABLE public.t, public.p");
   pg_session application(server().conninfo("catalog"));
-  application.execute("BEGIN; LOCK TABLE public.p2 IN ACCESS EXCLUSIVE MODE");
-  auto db = connect();
-  const auto pid = db.query("SELECT pg_backend_pid()").string(0, 0);
-  auto listed =
-      std::async(std::launch::async, [&] { return list_tables(db, type_catalog::load(db), {}); });
-  const auto waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = " + pid;
-  while (application.value(waits) == "0") std::this_thread::sleep_for(5ms);
-  EXPECT_EQ(application.value("SELECT string_agg(relation::regclass::text, ', ') FROM pg_locks"
-                              " WHERE granted AND relation >= 16384 AND pid = "
-                              + pid),
-            "");
-  application.execute("COMMIT");
-  EXPECT_THAT(names(listed.get()), ElementsAre("public.p"));
-}
-
-TEST_F(Catalog, OfATableThatStaysLockedIsATransientErrorThatSaysHowToFindTheHolder) {
-  run("CREATE TABLE public.t (id int PRIMARY KEY)");
-  pg_session application(server().conninfo("catalog"));
-  application.execute("BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE");
-  try {
-    tables();
-    FAIL() << "no error";
-  } catch (const server_error& e) {
-    EXPECT_TRUE(e.transient());
-    EXPECT_THAT(e.what(), testing::HasSubstr("lock timeout"));
-    EXPECT_THAT(e.remedy(), testing::HasSubstr("pg_locks"));
-  }
-}
-
-TEST_F(Catalog, OfOneTableIsReadWhileItAndOthersOfThePublicationAreLocked) {
-  run("CREATE TABLE public.t (id int PRIMARY KEY, a int); CREATE TABLE public.u (id int PRIMARY "
-      "KEY)");
-  run(server().version() < 150000 ? "CREATE PUBLICATION p FOR TABLE public.t, public.u"
-                                  : "CREATE PUBLICATION p FOR TABLE public.t (id), public.u");
-  pg_session application(server().conninfo("catalog"));
-  application.execute("BEGIN; LOCK TABLE public.t, public.u IN ACCESS EXCLUSIVE MODE");
+  application.execute("BEGIN; LOCK TABLE public.p, public.t IN ACCESS EXCLUSIVE MODE");
   auto db = connect();
   const auto types = type_catalog::load(db);
-  const auto id = static_cast<oid>(db.query("SELECT 'public.t'::regclass::oid").number(0, 0));
   db.query("SET lock_timeout = 1");
-  const auto found = find_table(db, types, id, {true, "p"});
-  ASSERT_TRUE(found);
-  EXPECT_EQ(columns(*found).size(), server().version() < 150000 ? 2u : 1u);
+  const auto all = list_tables(db, types, {true, "p"});
+  EXPECT_THAT(names(all), ElementsAre("public.p", "public.t"));
+  const auto one = find_table(db, types, all.at(1).schema->id, {true, "p"});
+  ASSERT_TRUE(one);
+  EXPECT_EQ(columns(*one).size(), has_lists ? 1u : 2u);
 }
 
 } // namespace
