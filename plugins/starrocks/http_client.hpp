@@ -61,6 +61,7 @@ class http_client {
 
   /// Makes the running call, and all later ones, end with an error soon.
   void cancel() noexcept { cancelled_ = true; }
+  bool cancelled() const noexcept { return cancelled_; }
 
  private:
   struct hop;

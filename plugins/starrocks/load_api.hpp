@@ -67,6 +67,7 @@ class load_api {
   std::string row_errors(const load_reply&);
 
   const std::string& database() const { return database_; }
+  bool cancelled() const noexcept { return http_.cancelled(); }
 
  private:
   http_request request(const char* operation, const load_name&) const;

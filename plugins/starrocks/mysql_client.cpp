@@ -105,6 +105,7 @@ void mysql_client::connect_to(const std::string& server) {
   }
   const std::lock_guard lock(guard_);
   handle_ = h;
+  if (cancelled_) retry_later("the statement was cancelled", server);
 }
 
 void mysql_client::connect() {

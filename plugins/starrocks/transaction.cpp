@@ -84,7 +84,7 @@ load_state load_transaction::ask() const {
     try {
       return api_.state(name_.label);
     } catch (const leat::error& e) {
-      if (!e.transient() || clock::now() > until) throw;
+      if (!e.transient() || clock::now() > until || api_.cancelled()) throw;
     }
     std::this_thread::sleep_for(pause);
   }

@@ -142,6 +142,22 @@ TEST_P(StarrocksBeLoss, WhileACommitIsPublishedIsWaitedFor) {
   expect_both_rows();
 }
 
+TEST_P(StarrocksBeLoss, WithACommitThatIsNotPublishedDoesNotKeepACancelledSink) {
+  open_epoch();
+  cluster().control("/quirk", {{"stuck_publish", true}});
+  std::thread trouble([&] {
+    wait_for_state("COMMITTED");
+    crash_all();
+    sink_->cancel();
+  });
+  writer_->flush();
+  sink_->prepare();
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(error_of([&] { sink_->commit(progress(2)); }).transient());
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+  trouble.join();
+}
+
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksBeLoss, testing::Values(atomicity::epoch, atomicity::table),
                          mode_name);
 
