@@ -22,9 +22,11 @@ void cancel_list::cancel_all() {
 }
 
 void cancel_list::close() {
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true; // first: a clear() in between forgets nothing
+  }
   cancel_all();
-  const std::scoped_lock lock(mutex_);
-  closed_ = true;
 }
 
 void cancel_list::clear() {

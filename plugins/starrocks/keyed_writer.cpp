@@ -90,11 +90,11 @@ class keyed_writer final : public table_writer {
 
   void begin_snapshot(std::uint32_t generation) override {
     fold_.set_settled(false);
-    const auto record = context_.progress.table(route_->progress_name());
-    if (generation == record.snapshot || generation == record.finished) return;
+    auto record = context_.progress.table(route_->progress_name());
+    if (!record.begin(generation)) return;
     // A table's first snapshot finds it empty.
     if (generation > 1) seen_.start();
-    context_.progress.note_snapshot(route_->progress_name(), generation, record.finished);
+    context_.progress.note(std::move(record));
   }
 
   void finish_snapshot(std::uint32_t generation) override { end_snapshot(generation, true); }
@@ -117,15 +117,17 @@ class keyed_writer final : public table_writer {
   void end_snapshot(std::uint32_t generation, bool whole) {
     fold_.set_settled(true);
     if (context_.progress.table(route_->progress_name()).snapshot != generation) return;
-    if (seen_.collecting()) {
+    const bool collected = seen_.collecting();
+    if (collected) {
       finish_epoch();
       drain();
       seen_.drain();
       committed();
       if (whole) seen_.remove_unseen();
     }
-    const bool collected = seen_.collecting();
-    context_.progress.note_snapshot(route_->progress_name(), 0, generation);
+    auto record = context_.progress.table(route_->progress_name()); // draining may have changed it
+    record.finish(generation);
+    context_.progress.note(std::move(record));
     if (!collected) return;
     context_.progress.settle();
     seen_.drop();

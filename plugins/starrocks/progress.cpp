@@ -445,28 +445,12 @@ bool progress_record::owns_some_of(const std::string& target) const {
                      [&](const auto& t) { return is_record_of(t.first, target); });
 }
 
-void progress_record::note_snapshot(const std::string& target, std::uint32_t snapshot,
-                                    std::uint32_t finished) {
-  auto record = table(target);
-  record.snapshot = snapshot;
-  record.finished = finished;
-  note(std::move(record));
-}
-
-void progress_record::note_columns(const std::string& target, const std::string& columns) {
-  auto record = table(target);
-  record.columns = columns;
-  record.becoming.clear();
-  note(std::move(record));
-}
-
-void progress_record::set_columns(const std::string& target, const std::string& columns,
-                                  const std::string& becoming) {
+void progress_record::note_columns(const std::string& target, const std::string& columns,
+                                   const std::string& becoming) {
   auto record = table(target);
   record.columns = columns;
   record.becoming = becoming;
   note(std::move(record));
-  settle();
 }
 
 std::string progress_record::seen_table(const std::string& target) const {

@@ -104,16 +104,15 @@ class progress_record {
   /// Whether rows of a target table are this pipeline's: of its one source, or of one of several.
   bool owns_some_of(const std::string& target) const;
   table_record table(const std::string& target) const;
-  /// Which snapshot runs and which has ended. Written by settle().
-  void note_snapshot(const std::string& target, std::uint32_t snapshot, std::uint32_t finished);
-  /// What columns the table has: from then on its rows are this pipeline's. Written by settle().
-  void note_columns(const std::string& target, const std::string& columns);
+  /// Takes over a table's record; settle() writes it.
+  void note(table_record);
+  /// What columns the table has, and what they are about to become: from then on its rows are this
+  /// pipeline's. settle() writes it.
+  void note_columns(const std::string& target, const std::string& columns,
+                    const std::string& becoming = {});
   /// Writes what was noted, of all tables in one statement: before any row of an epoch is loaded,
   /// and before it is prepared.
   void settle();
-  /// Writes what columns the table has, and what they are about to become, at once.
-  void set_columns(const std::string& target, const std::string& columns,
-                   const std::string& becoming);
   const std::map<std::string, table_record>& tables() const { return tables_; }
 
   /// Name of the side table of a resnapshot (R12).
@@ -128,7 +127,6 @@ class progress_record {
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();
   void add_missing_columns();
-  void note(table_record);
   void insert_tables(const std::vector<table_record>&);
   std::string row_values(const target_progress&, const std::string& target,
                          const std::string& pending) const;

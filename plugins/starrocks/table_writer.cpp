@@ -30,16 +30,19 @@ bool table_writer::end_change() {
   if (record.becoming.empty()) return false;
   evolve(context_, table_, *as_recorded(route_, record.columns),
          *as_recorded(route_, record.becoming));
-  context_.progress.set_columns(route_->progress_name(), record.becoming, {});
+  context_.progress.note_columns(route_->progress_name(), record.becoming);
+  context_.progress.settle();
   return true;
 }
 
 void table_writer::become(const route& before, const route& after) {
   const auto& name = route_->progress_name();
   const auto columns = columns_record(after);
-  context_.progress.set_columns(name, columns_record(before), columns);
+  context_.progress.note_columns(name, columns_record(before), columns);
+  context_.progress.settle();
   evolve(context_, table_, before, after);
-  context_.progress.set_columns(name, columns, {});
+  context_.progress.note_columns(name, columns);
+  context_.progress.settle();
 }
 
 void table_writer::take_table(bool there) {

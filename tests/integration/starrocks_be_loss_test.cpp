@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "tests/integration/starrocks_fixture.hpp"
+#include "tests/integration/starrocks_repeat_fixture.hpp"
 
 namespace leat::test {
 namespace {
@@ -11,7 +11,7 @@ using nlohmann::json;
 
 /// A BE goes, with its memory, in each state of a load. The FE knows it at once unless told
 /// otherwise.
-class StarrocksBeLoss : public starrocks_both {
+class StarrocksBeLoss : public starrocks_repeat_fixture {
  protected:
   void SetUp() override {
     if (!cluster().is_double()) GTEST_SKIP() << "only the double takes orders";
@@ -33,13 +33,10 @@ class StarrocksBeLoss : public starrocks_both {
 
   /// An epoch is committed, and the next one has a row.
   void open_epoch() {
-    begin();
-    write(changes().insert({1, "a", "x"}));
-    commit(1);
+    first_row();
     cluster().remove("/wire");
     second_row();
   }
-  void second_row() { write(changes().insert({2, "b", "y"})); }
   /// The BE that has taken a load since the epoch was opened; waits for one.
   static std::string be_of_load() {
     while (true) {
@@ -59,22 +56,7 @@ class StarrocksBeLoss : public starrocks_both {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   }
-  /// The epoch fails for now, nothing of it is seen, and the engine repeats it.
-  void expect_repeat() {
-    const auto e = error_of([&] { commit(2); });
-    EXPECT_TRUE(e.transient()) << e.brief();
-    bring_back();
-    restart();
-    EXPECT_EQ(last_.epoch, 1u);
-    EXPECT_EQ(items_rows(), "1|a|x");
-    second_row();
-    commit(2);
-    expect_both_rows();
-  }
-  void expect_both_rows() {
-    EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
-    EXPECT_EQ(reopen()->epoch, 2u);
-  }
+  void expect_repeat() { starrocks_repeat_fixture::expect_repeat(bring_back); }
 };
 
 TEST_P(StarrocksBeLoss, BeforeABeginTheOthersTakeTheLoad) {

@@ -5,7 +5,7 @@
 
 #include "plugins/starrocks/load_api.hpp"
 #include "plugins/starrocks/progress.hpp"
-#include "tests/integration/starrocks_fixture.hpp"
+#include "tests/integration/starrocks_repeat_fixture.hpp"
 
 namespace leat::test {
 namespace {
@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 /// What a server does wrong is ordered from the double.
-class StarrocksFault : public starrocks_both {
+class StarrocksFault : public starrocks_repeat_fixture {
  protected:
   void SetUp() override {
     if (!cluster().is_double()) GTEST_SKIP() << "only the double takes orders";
@@ -28,12 +28,6 @@ class StarrocksFault : public starrocks_both {
   static json lost_request(const char* op) {
     return {{"op", op}, {"phase", "before"}, {"action", "close"}};
   }
-  void first_row() {
-    begin();
-    write(changes().insert({1, "a", "x"}));
-    commit(1);
-  }
-  void second_row() { write(changes().insert({2, "b", "y"})); }
   /// Waits until a BE has what is flushed.
   void flush() {
     cluster().remove("/wire");
@@ -47,21 +41,8 @@ class StarrocksFault : public starrocks_both {
     };
     while (!taken()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  /// The epoch fails for now; the engine makes the sink anew and repeats it.
   void expect_repeat() {
-    const auto e = error_of([&] { commit(2); });
-    EXPECT_TRUE(e.transient()) << e.brief();
-    cluster().remove("/fault");
-    restart();
-    EXPECT_EQ(last_.epoch, 1u);
-    EXPECT_EQ(items_rows(), "1|a|x");
-    second_row();
-    commit(2);
-    expect_both_rows();
-  }
-  void expect_both_rows() {
-    EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
-    EXPECT_EQ(reopen()->epoch, 2u);
+    starrocks_repeat_fixture::expect_repeat([] { cluster().remove("/fault"); });
   }
 };
 
