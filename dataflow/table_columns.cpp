@@ -88,6 +88,10 @@ recorded_column read_column(reader& from) {
 
 } // namespace
 
+bool same_table(const route& a, const route& b) {
+  return *a.schema == *b.schema && a.columns == b.columns && a.key == b.key;
+}
+
 std::string columns_record(const route& r) {
   std::string text = std::to_string(r.schema->id) + "\n";
   for (std::uint16_t i = 0; i < r.columns.size(); ++i) {

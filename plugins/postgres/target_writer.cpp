@@ -64,8 +64,7 @@ void target_writer::read_shape() {
 
 void target_writer::change_schema(const route_ptr& after) {
   // A source tells its columns again for many reasons.
-  if (*route_->schema == *after->schema && route_->columns == after->columns
-      && route_->key == after->key) {
+  if (same_table(*route_, *after)) {
     route_ = after;
     return;
   }

@@ -37,10 +37,6 @@ class small_transaction {
   bool own_;
 };
 
-bool same_table(const route& a, const route& b) {
-  return *a.schema == *b.schema && a.columns == b.columns && a.key == b.key;
-}
-
 void check_name(const session& s, const route& r) {
   const auto reserved = [&](std::string_view prefix) {
     return same_name(std::string_view(r.target).substr(0, prefix.size()), prefix);

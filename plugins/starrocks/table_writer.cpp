@@ -76,8 +76,7 @@ std::optional<leat::error> table_writer::name_problem() const {
 
 void table_writer::change_schema(const route_ptr& after) {
   // A source tells its columns again for many reasons.
-  const bool same = *route_->schema == *after->schema && route_->columns == after->columns
-                    && route_->key == after->key;
+  const bool same = same_table(*route_, *after);
   if (!same) {
     drain();
     const auto step = between(context_, table_, *route_, *after);
