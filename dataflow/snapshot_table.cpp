@@ -204,7 +204,7 @@ void snapshot_table::begin_again() {
 }
 
 void snapshot_table::hold(const batch& rows, std::span<const std::uint32_t> changes) {
-  if (never_read()) return;
+  if (gone_) return;
   if (!waiting_) waiting_ = std::make_unique<batch_spool>(spill_);
   waiting_->push(rows, changes);
 }
@@ -414,7 +414,7 @@ void snapshot_table::await_absent(const key_lookup& lookup, const chunk_rows& ro
 }
 
 /// What targets hold of the table stays, and changes from before it was dropped may still come: the
-/// next probe's H is behind them. Those that waited for rows go out alone, where there were any.
+/// next probe's H is behind them.
 void snapshot_table::lose_table() {
   gone_ = true;
   probed_ = false;
@@ -423,12 +423,7 @@ void snapshot_table::lose_table() {
   give_up_keys();
   missing_.clear();
   state_.chunks.clear();
-  if (waiting_ && !never_read()) {
-    state_.chunks.push_back({1, {}, {}});
-    handover_ = handover{1, {}, nullptr, true, true};
-  } else {
-    waiting_.reset();
-  }
+  waiting_.reset();
   settle();
 }
 

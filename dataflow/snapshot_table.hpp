@@ -63,10 +63,12 @@ class snapshot_table {
   bool tracking() const { return state_.phase != snapshot_phase::finished; }
 
   /// A table without a key has one S for all its rows (R5.7): its changes wait on disk until all
-  /// rows were sent, and go out behind them. Throws as spill_file::append does.
+  /// rows were sent, and go out behind them. When the table is gone before they have come, nothing
+  /// tells which of its changes a target's older rows hold: none goes out. Throws as
+  /// spill_file::append does.
   bool holds_changes() const {
     if (!schema_->key.empty() || !tracking()) return false;
-    return state_.phase != snapshot_phase::passing || never_read();
+    return state_.phase != snapshot_phase::passing || gone_;
   }
   void hold(const batch& rows, std::span<const std::uint32_t> changes);
   /// The rows have come, and are sent in parts, changes behind them; all in one generation, which a
@@ -154,8 +156,6 @@ class snapshot_table {
   void await_absent(const key_lookup&, const chunk_rows&,
                     std::deque<std::vector<std::string>>& queue);
   void lose_table();
-  /// Changes of its rows have nothing to go to.
-  bool never_read() const { return gone_ && state_.generation == 1; }
   void settle();
   void finish();
   void begin_again();

@@ -134,4 +134,15 @@ void target_keyless_writer::finish_snapshot(std::uint32_t generation) {
   reshaped();
 }
 
+/// What is under way here is an earlier generation, which a crash cut short: the one that is given
+/// up has brought no row.
+void target_keyless_writer::give_up_snapshot(std::uint32_t) {
+  const auto under_way = running_snapshot();
+  if (under_way == 0) return;
+  note_finished(under_way);
+  if (!std::exchange(gathering_, false)) return;
+  session().query("DROP TABLE " + fresh_, shape().table);
+  reshaped();
+}
+
 } // namespace leat::postgres

@@ -23,6 +23,7 @@ class target_keyless_writer : public target_writer {
   void flush() override;
   void begin_snapshot(std::uint32_t) override;
   void finish_snapshot(std::uint32_t) override;
+  void give_up_snapshot(std::uint32_t) override;
 
  protected:
   void reshaped() override;

@@ -43,6 +43,7 @@ class target_writer : public writer {
   virtual void write_begun(std::uint32_t /*generation*/, bool /*interrupted*/) {}
   /// Writes that it has ended; false when that is replayed.
   bool note_finished(std::uint32_t generation);
+  std::uint32_t running_snapshot() const { return record_.snapshot; } ///< 0: none
 
   const table_shape& shape() const { return shape_; }
   const route& target_route() const { return *route_; }

@@ -36,6 +36,17 @@ class keyless_writer final : public table_writer {
     save_record();
   }
 
+  /// What is under way here is an earlier generation, which a crash cut short: the one that is
+  /// given up has brought no row.
+  void give_up_snapshot(std::uint32_t) override {
+    const auto under_way = record_.snapshot;
+    if (under_way == 0) return;
+    note_finished(under_way);
+    if (record_.boundary) drop_newer(*record_.boundary);
+    record_.boundary.reset();
+    save_record();
+  }
+
  private:
   bool soft() const { return route_->removal == delete_mode::soft; }
 
@@ -47,12 +58,16 @@ class keyless_writer final : public table_writer {
 
   /// What an earlier snapshot that did not end has brought goes away.
   void write_begun() override {
-    const auto table = quote(route_->target);
     if (record_.boundary)
-      session_.db.execute("DELETE FROM " + table + " WHERE " + rowid() + " > "
-                          + std::to_string(*record_.boundary));
+      drop_newer(*record_.boundary);
     else
-      record_.boundary = session_.db.number("SELECT max(" + rowid() + ") FROM " + table);
+      record_.boundary =
+          session_.db.number("SELECT max(" + rowid() + ") FROM " + quote(route_->target));
+  }
+
+  void drop_newer(std::int64_t boundary) {
+    session_.db.execute("DELETE FROM " + quote(route_->target) + " WHERE " + rowid() + " > "
+                        + std::to_string(boundary));
   }
 
   /// The one of SQLite's names for the row number that no column has taken.

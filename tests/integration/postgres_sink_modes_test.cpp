@@ -201,6 +201,25 @@ TEST_F(postgres_sink_test, KeepsOldRowsOfATableWithoutAKeyUntilItsResnapshotEnds
   }
 }
 
+TEST_F(postgres_sink_test, OldRowsOfATableWithoutAKeyAreAllThereIsWhenAResnapshotIsGivenUp) {
+  const auto schema = source_table("items", {{"id", "integer"}, {"name", "text"}}, 0);
+  {
+    auto sink = open(plain(schema));
+    sink.write(batch_builder(schema).insert({1, "old"}).insert({2, "old"}).build());
+    sink.commit_next();
+    sink.route_writer().begin_snapshot(2);
+    sink.write(batch_builder(schema).read({1, "cut short"}).build());
+    sink.commit_next(false);
+  }
+  auto sink = open(plain(schema));
+  sink.route_writer().give_up_snapshot(3);
+  sink.commit_next(true);
+  EXPECT_EQ(value_of("SELECT count(*) FROM pg_class WHERE relname LIKE 'leat_seen%'"), "0");
+  sink.write(batch_builder(schema).update({2, "old"}, {2, "newer"}, old_row_kind::full).build());
+  sink.commit_next(true);
+  EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|old 2|newer");
+}
+
 TEST_F(postgres_sink_test, GoesOnWithAResnapshotAfterARestart) {
   {
     auto sink = open(plain(named_items()));

@@ -122,6 +122,27 @@ TEST_F(Resnapshot, OfATableThatWasDroppedLeavesItsRowsAtTheTargets) {
   stop();
 }
 
+TEST_F(Resnapshot, OfATableWithoutAKeyThatIsDroppedLeavesWhatItHeldWhenTheReadingBegan) {
+  start();
+  wait_until_caught_up();
+  auto holder = server().session(source_database);
+  holder.execute("BEGIN; SELECT pg_current_xact_id()");
+  ask("public.log");
+  wait_until("the reading does not begin",
+             [&] { return lite("SELECT consistent FROM leat_progress")[0][0] == "0"; });
+  source("UPDATE log SET b = 'late' WHERE a = 7; INSERT INTO log VALUES (900, 'late');"
+         "DROP TABLE log");
+  holder.execute("COMMIT");
+  wait_until("nothing says that it is gone",
+             [&] { return log().find("public.log: is gone at the source") != std::string::npos; });
+  wait_until_caught_up();
+  const std::string rows = "SELECT count(*), sum(a), min(b), max(b) FROM log";
+  EXPECT_EQ(lite(rows), (text_rows{{"100", "450", "x", "x"}}));
+  EXPECT_EQ(pg(rows), (text_rows{{"100", "450", "x", "x"}}));
+  EXPECT_EQ(lite("SELECT consistent FROM leat_progress")[0][0], "1");
+  stop();
+}
+
 class ResnapshotKilled : public Resnapshot, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(ResnapshotKilled, GoesOnAfterTheKill) {

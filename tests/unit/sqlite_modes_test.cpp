@@ -171,6 +171,27 @@ TEST_F(SqliteKeyless, ASnapshotGoesOnAfterARestartAndANewOneBeginsAgain) {
   EXPECT_THAT(rows(), ElementsAre(ElementsAre("4", "newer")));
 }
 
+TEST_F(SqliteKeyless, OldRowsAreAllThereIsWhenASnapshotIsGivenUp) {
+  write(changes().insert({1, "old"}).insert({2, "old"}));
+  commit(1);
+  route_writer().begin_snapshot(2);
+  write(changes().read({1, "cut short"}));
+  commit(2);
+  restart();
+  route_writer().give_up_snapshot(3);
+  commit(3);
+  EXPECT_THAT(rows(), ElementsAre(ElementsAre("1", "old"), ElementsAre("2", "old")));
+  write(changes().update({2, "old"}, {2, "newer"}, old_row_kind::full));
+  commit(4);
+  EXPECT_THAT(rows(), ElementsAre(ElementsAre("1", "old"), ElementsAre("2", "newer")));
+  EXPECT_THAT(error_of([&] {
+                write(changes().remove({7, "not there"}, old_row_kind::full));
+                commit(5);
+              }),
+              HasSubstr("is not in the table"))
+      << "no snapshot is under way that would explain it";
+}
+
 TEST_F(SqliteKeyless, ASnapshotThatEndedHereIsNotBegunAgainByAReplay) {
   route_writer().begin_snapshot(1);
   write(changes().read({1, "x"}));
