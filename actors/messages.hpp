@@ -134,6 +134,9 @@ using coordinator_actor =
                      caf::reacts_to<sink_committed>, caf::reacts_to<finish>,
                      caf::replies_to<resnapshot>::with<bool>>;
 
+/// Tells status of open transactions that something waits for; its tick is its own.
+using transaction_watch_actor = caf::typed_actor<caf::reacts_to<tick>>;
+
 /// Tells status of tables that came and went at the source; its tick is its own.
 using catalog_watch_actor = caf::typed_actor<caf::reacts_to<tick>>;
 

@@ -28,9 +28,7 @@ std::string bytes_text(std::uint64_t bytes) {
 std::string table_line(const table_status& t, std::int64_t now) {
   if (t.phase == snapshot_phase::finished) return fmt::format("{}: {} rows read", t.name, t.rows);
   if (t.phase == snapshot_phase::waiting && t.fence_xid != 0)
-    return fmt::format(
-        "{}: waits for transactions before xid {} to end (`leat check` names old ones)", t.name,
-        t.fence_xid);
+    return fmt::format("{}: waits for transactions before xid {} to end", t.name, t.fence_xid);
   auto line = fmt::format("{}: {}, {} rows", t.name, to_string(t.phase), t.rows);
   if (t.rows_estimated != 0)
     line += fmt::format(" of about {} ({}%)", std::max(t.rows, t.rows_estimated),
@@ -87,6 +85,13 @@ std::string sink_lines(const pipeline_status& s, std::int64_t now) {
   return out;
 }
 
+std::string trouble_lines(const pipeline_status& s) {
+  auto out = s.message.empty() ? "" : s.message + "\n";
+  if (!s.open_transactions.empty())
+    out += fmt::format("waits for open transactions: {}\n", fmt::join(s.open_transactions, "; "));
+  return out;
+}
+
 std::string indented(const std::string& lines) {
   std::string out;
   for (std::size_t at = 0; at < lines.size();) {
@@ -100,16 +105,14 @@ std::string indented(const std::string& lines) {
 } // namespace
 
 std::string progress_lines(const pipeline_status& s, std::int64_t now) {
-  auto out = table_lines(s, now, false) + sink_lines(s, now);
-  if (!s.message.empty()) out += s.message + "\n";
+  const auto out = table_lines(s, now, false) + sink_lines(s, now) + trouble_lines(s);
   return out.empty() ? s.state + "\n" : out;
 }
 
 std::string status_lines(const pipeline_status& s, std::int64_t now) {
   auto out = fmt::format("{}: {}", s.pipeline, s.state);
   if (s.epoch != 0) out += fmt::format(", epoch {}", s.epoch);
-  out += waits_text(s.router_waits) + "\n";
-  if (!s.message.empty()) out += s.message + "\n";
+  out += waits_text(s.router_waits) + "\n" + trouble_lines(s);
   if (s.pipeline_id.empty()) return out;
   out += fmt::format("stream: passed {}, slot confirmed up to {}", to_string(s.passed),
                      to_string(s.confirmed));

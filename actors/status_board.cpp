@@ -140,6 +140,7 @@ std::string to_json(const pipeline_status& s, std::int64_t now) {
     out["tables"].push_back(std::move(table));
   }
   if (!s.news.appeared.empty()) out["new_tables"] = s.news.appeared;
+  if (!s.open_transactions.empty()) out["waits_for_transactions"] = s.open_transactions;
   out["sinks"] = json::array();
   for (const auto& [name, k] : s.sinks) {
     auto sink = sink_json(name, k);

@@ -76,7 +76,8 @@ struct pipeline_status {
   wait_reason router_waits = wait_reason::none;
   std::int64_t commit_time = 0; ///< of the last change routed, microseconds since 2000
   std::map<oid, table_status> tables;
-  catalog_news news; ///< of the source, since the run began
+  catalog_news news;                          ///< of the source, since the run began
+  std::vector<std::string> open_transactions; ///< that the slot, or a fence (R5.5), waits for
   std::map<std::string, sink_status> sinks;
   lag_meter lag;
 };

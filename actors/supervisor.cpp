@@ -7,6 +7,7 @@
 #include "actors/catalog_watch.hpp"
 #include "actors/pipeline_wiring.hpp"
 #include "actors/source_stage.hpp"
+#include "actors/transaction_watch.hpp"
 #include "actors/wiring.hpp"
 
 namespace leat {
@@ -99,6 +100,8 @@ class supervisor_impl : public stage<supervisor_actor> {
     if (stopping_) return end();
     finished_ = false;
     show("starting");
+    watch(make_transaction_watch(
+        system(), {another_source(), std::chrono::seconds(1), setup_.board, setup_.log}));
     try {
       setup_.cancels->clear();
       auto parts = assemble(setup_.file, *setup_.store, setup_.until, *setup_.cancels);
@@ -130,23 +133,30 @@ class supervisor_impl : public stage<supervisor_actor> {
       return make_source_stage(system(), std::move(parts.stream), router, shares.source,
                                parts.start.resume, setup_.board, setup_.log);
     };
-    o.watch = [this](const caf::strong_actor_ptr& s) {
-      monitor(s);
-      stages_.insert(s);
-    };
+    o.watch = [this](const caf::strong_actor_ptr& s) { watch(s); };
     auto captured = parts.plan.tables;
     auto wired = wire_pipeline(system(), parts, o);
-    o.watch(caf::actor_cast<caf::strong_actor_ptr>(
-        make_catalog_watch(system(), watching(std::move(parts.origin), std::move(captured)))));
+    watch(make_catalog_watch(system(), watching(std::move(parts.origin), std::move(captured))));
     coordinator_ = std::move(wired.coordinator);
     router_ = std::move(wired.router);
+  }
+
+  template <class Stage>
+  void watch(const Stage& made) {
+    const auto s = caf::actor_cast<caf::strong_actor_ptr>(made);
+    monitor(s);
+    stages_.insert(s);
+  }
+
+  std::function<std::shared_ptr<source>()> another_source() const {
+    return [file = setup_.file] { return built_in_connectors().make_source(file); };
   }
 
   catalog_watch_setup watching(std::shared_ptr<source> origin,
                                std::vector<schema_ptr> captured) const {
     catalog_watch_setup w;
     w.origin = std::move(origin);
-    w.make_source = [file = setup_.file] { return built_in_connectors().make_source(file); };
+    w.make_source = another_source();
     w.captured = std::move(captured);
     w.file = setup_.file;
     w.interval =
@@ -223,6 +233,7 @@ class supervisor_impl : public stage<supervisor_actor> {
   void show(std::string state, std::string message = {}) {
     setup_.board->update([&](pipeline_status& s) {
       s.state = std::move(state);
+      s.open_transactions.clear();
       s.message = std::move(message);
     });
   }

@@ -83,6 +83,11 @@ class source {
   virtual wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>& tables,
                           const std::function<void()>& made) = 0;
 
+  /// Whom a snapshot's fence waits for (R5.5): a text for each transaction from before `before`
+  /// that is open, a few at most. Without it, whom the slot waits for that is being made; empty
+  /// when none is.
+  virtual std::vector<std::string> open_transactions(std::optional<std::uint64_t> before) = 0;
+
   /// End of the WAL now.
   virtual wal_lsn position() = 0;
 

@@ -4,6 +4,7 @@
 
 #include "plugins/postgres/catalog.hpp"
 #include "plugins/postgres/catalog_resolver.hpp"
+#include "plugins/postgres/open_transactions.hpp"
 #include "plugins/postgres/publication.hpp"
 #include "plugins/postgres/replication_stream.hpp"
 #include "plugins/postgres/slot.hpp"
@@ -91,6 +92,14 @@ class postgres_source : public source {
       throw error(error_kind::source, "the slot is still being made by another connection",
                   options_.slot, "", error_retry::transient);
     return slot->confirmed;
+  }
+
+  std::vector<std::string> open_transactions(std::optional<std::uint64_t> before) override {
+    if (!before) {
+      const auto slot = read_slot(server(), options_.slot);
+      if (!slot || slot->confirmed != wal_lsn{}) return {};
+    }
+    return postgres::open_transactions(server(), before);
   }
 
   wal_lsn position() override {

@@ -328,6 +328,30 @@ TEST_F(CliCommands, DropRemovesWhatARunHadMadeWhenItWasEndedEarly) {
   EXPECT_EQ(slots(), "0");
 }
 
+TEST_F(CliCommands, StatusAndLogNameTheTransactionsThatASlotAndASnapshotWaitFor) {
+  pg_session writer(server().conninfo(source_database));
+  writer.execute("BEGIN; INSERT INTO item VALUES (77)");
+  const auto pid = writer.query("SELECT pg_backend_pid()")[0][0].value();
+  const auto who = "waits for open transactions: process " + pid + " of role ";
+  launch();
+  wait_until("status does not name it",
+             [&] { return shown("status").find(who) != std::string::npos; });
+  EXPECT_THAT(log(), HasSubstr("the slot waits for open transactions: process " + pid));
+  writer.execute("COMMIT");
+  wait_until_caught_up();
+  EXPECT_THAT(shown("status"), Not(HasSubstr("open transactions")));
+  writer.execute("BEGIN; INSERT INTO item VALUES (78); PREPARE TRANSACTION 'of ''weird'' name'");
+  shown("resnapshot", {"public.item"});
+  wait_until("status does not name the prepared one", [&] {
+    return shown("status").find("prepared transaction 'of ''weird'' name' of role ")
+           != std::string::npos;
+  });
+  EXPECT_THAT(shown("status"), HasSubstr("public.item: waits for transactions before xid "));
+  writer.execute("COMMIT PREPARED 'of ''weird'' name'");
+  wait_until_caught_up();
+  stop();
+}
+
 TEST_F(CliCommands, DropLeavesWhatLeatDidNotMake) {
   source("CREATE PUBLICATION leat_shop FOR TABLE item WITH (publish_via_partition_root = true)");
   catch_up();

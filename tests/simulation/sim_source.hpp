@@ -19,6 +19,7 @@ class sim_source : public source {
   std::vector<source_table> tables() override;
   wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>&,
                   const std::function<void()>&) override;
+  std::vector<std::string> open_transactions(std::optional<std::uint64_t>) override { return {}; }
   wal_lsn position() override { return world_.database.wal_end(); }
   std::unique_ptr<change_stream> open_stream(const pipeline_identity&, stream_start,
                                              const std::vector<schema_ptr>&, spill_area&) override;
