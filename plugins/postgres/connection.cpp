@@ -6,6 +6,8 @@
 #include <charconv>
 #include <mutex>
 
+#include "plugins/postgres/connect_failure.hpp"
+
 namespace leat::postgres {
 
 namespace {
@@ -34,40 +36,7 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-/// libpq gives no SQLSTATE for a connection that was refused; the message is all there is.
-std::string connect_failure_state(const std::string& message) {
-  struct known {
-    std::string_view text, state;
-  };
-  static constexpr std::array<known, 9> messages{{
-      {"password authentication failed", "28P01"},
-      {"no password supplied", "28P01"},
-      {"no pg_hba.conf entry", "28000"},
-      {"is not permitted to log in", "28000"},
-      {"must be superuser or replication role", "42501"},
-      {"permission denied to start WAL sender", "42501"},
-      {"permission denied for database", "42501"},
-      {"certificate verify failed", "28000"},
-      {"authentication failed", "28000"},
-  }};
-  for (const auto& [text, state] : messages)
-    if (message.find(text) != std::string::npos) return std::string(state);
-  if (message.find("database \"") != std::string::npos
-      && message.find("does not exist") != std::string::npos)
-    return "3D000";
-  if (message.find("role \"") != std::string::npos
-      && message.find("does not exist") != std::string::npos)
-    return "28000";
-  return {};
-}
-
 std::string remedy_for(std::string_view state) {
-  if (state == "28P01") return "check user and password (or password_file, or libpq's passfile)";
-  if (state == "28000")
-    return "make the role (CREATE ROLE ... LOGIN) and allow it in pg_hba.conf "
-           "(replication=database "
-           "needs a line for the database, not for \"replication\")";
-  if (state == "3D000") return "check the database name";
   if (state == "55P03")
     return "end the transaction that holds the lock: SELECT pid, relation::regclass FROM pg_locks "
            "WHERE mode = 'AccessExclusiveLock' AND granted";
@@ -152,12 +121,13 @@ connection::connection(const connection_parameters& parameters, connection_use u
   PQsetNoticeReceiver(connection_, &connection::notice, this);
   if (PQstatus(connection_) != CONNECTION_OK) {
     const auto message = trimmed(PQerrorMessage(connection_));
-    const auto state = connect_failure_state(message);
     const auto place = where();
+    auto known = explain_connect_failure(message, place);
+    const auto failure = known ? *known : ask_connect_failure(keywords.data(), values.data());
     PQfinish(connection_);
     connection_ = nullptr;
-    throw server_error(kind(), state, message, place, remedy_for(state),
-                       state.empty() ? error_retry::transient : error_retry::permanent);
+    const auto retry = failure.sqlstate.empty() ? error_retry::transient : error_retry::permanent;
+    throw server_error(kind(), failure.sqlstate, message, place, failure.remedy, retry);
   }
   cancel_ = std::make_unique<cancel_handle>(PQgetCancel(connection_));
   try {

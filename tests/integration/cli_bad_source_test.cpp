@@ -202,6 +202,53 @@ TEST_F(CliBadSource, AnotherDatabase) {
                    {"--set", "source.url=" + server().url(target_database)});
 }
 
+/// A server with a certificate that it signed itself.
+class CliTls : public CliBadSource {
+ protected:
+  CliTls() {
+    at().create_database(source_database);
+    at().execute("CREATE TABLE item (id int PRIMARY KEY, name text)", source_database);
+  }
+  static pg_server& at() {
+    static pg_server made({.settings = {}, .tcp = true, .tls = true});
+    return made;
+  }
+  static std::string certificate() { return (at().data() / "server.crt").string(); }
+  std::vector<std::string> over(const std::string& options) const {
+    return {"--set",
+            "source.url=postgresql://postgres@127.0.0.1:" + std::to_string(at().port()) + "/"
+                + source_database + "?" + options,
+            "--until", "caught-up"};
+  }
+};
+
+TEST_F(CliTls, ACertificateThatItsCaVouchesForRuns) {
+  const auto ended = leat("run", over("sslmode=verify-ca&sslrootcert=" + certificate()));
+  EXPECT_EQ(ended.status.code, done) << ended.err;
+}
+
+TEST_F(CliTls, WhatCannotBeTrustedIsRefusedWithTheOptionThatMendsIt) {
+  const auto other = (directory() / "other.crt").string();
+  ASSERT_EQ(
+      test::run({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                 "/CN=another", "-keyout", (directory() / "other.key").string(), "-out", other})
+          .status.code,
+      0);
+  const std::string ca = "sslrootcert=";
+  expect_run_fails(source_failed, "certificate verify failed", "`sslrootcert`",
+                   over("sslmode=verify-ca&" + ca + other));
+  expect_run_fails(source_failed, "does not exist", "`sslrootcert`",
+                   over("sslmode=verify-ca&" + ca + (directory() / "nowhere.crt").string()));
+  expect_run_fails(source_failed, "does not match host name", "verify-ca",
+                   over("sslmode=verify-full&" + ca + certificate()));
+  expect_run_fails(source_failed, "invalid sslmode value", "correct it", over("sslmode=always"));
+  at().execute("ALTER SYSTEM SET ssl = off");
+  at().execute("SELECT pg_reload_conf()");
+  wait_until("TLS is still on", [] { return at().value("SHOW ssl") == "off"; });
+  expect_run_fails(source_failed, "server does not support SSL", "`ssl = on`",
+                   over("sslmode=require"));
+}
+
 /// What needs a server with settings of its own.
 class CliOtherServer : public CliBadSource {
  protected:
