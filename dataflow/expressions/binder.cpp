@@ -334,6 +334,8 @@ node_ptr binder::operation(const json& e) {
                      pair_of(std::move(left), std::move(right)), place, false);
   }
   const bool plain = kind == "AEXPR_OP" || kind == "AEXPR_LIKE" || kind == "AEXPR_ILIKE";
+  if (kind == "AEXPR_SIMILAR")
+    refuse("leat does not take SIMILAR TO", place, "write a regular expression: a ~ '^(pattern)$'");
   if (!plain)
     refuse("leat does not know this operator (" + kind + ")", place, "see docs/expressions.md");
   std::vector<node_ptr> sides;

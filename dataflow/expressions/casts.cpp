@@ -152,9 +152,8 @@ void cast_elements(datum& out, arguments a, const call_info& c) {
   std::vector<datum> items(a[0]->items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (a[0]->items[i].null) continue;
-    auto one = simplified(
-        cast(make_constant(c.arguments[0].element(), a[0]->items[i], 0), c.result.element()));
-    items[i] = one->value;
+    items[i] = computed(
+        *cast(make_constant(c.arguments[0].element(), a[0]->items[i], 0), c.result.element()));
   }
   out.items = std::move(items);
   out.null = false;

@@ -25,6 +25,9 @@ sql_type common_type(const std::vector<sql_type>&);
 /// constant_error.
 node_ptr simplified(node_ptr);
 
+/// What a tree of calls and constants gives, whenever PostgreSQL would compute it.
+datum computed(const node&);
+
 /// A part of an expression that fails for every row.
 struct constant_error : evaluation_error {
   constant_error(const evaluation_error& e, int at) : evaluation_error(e), place(at) {}

@@ -19,12 +19,6 @@ constexpr std::int64_t least_timestamp = -211'813'488'000'000'000;
 constexpr std::int64_t end_timestamp = 9'223'371'331'200'000'000;
 constexpr std::int64_t least_day = -2'451'545;
 
-std::int64_t checked(std::int64_t t) {
-  if (t < least_timestamp || t >= end_timestamp)
-    throw evaluation_error("22008", "timestamp out of range");
-  return t;
-}
-
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
 }
@@ -55,6 +49,12 @@ void print_clock(std::string& out, std::int64_t t) {
 }
 
 } // namespace
+
+std::int64_t in_range(std::int64_t t) {
+  if (t < least_timestamp || t >= end_timestamp)
+    throw evaluation_error("22008", "timestamp out of range");
+  return t;
+}
 
 std::int64_t days_from_civil(civil_date c) {
   std::int64_t y = c.year - (c.month <= 2 ? 1 : 0);
@@ -164,15 +164,16 @@ std::int64_t add_interval(std::int64_t t, const interval_value& v) {
     const auto moved = days_from_civil(c);
     if (moved < least_day || moved >= end_timestamp / microseconds_of_day)
       throw evaluation_error("22008", "timestamp out of range");
-    t = checked(moved * microseconds_of_day + rest);
+    t = in_range(moved * microseconds_of_day + rest);
   }
   std::int64_t out = 0;
-  if (__builtin_add_overflow(t, v.days * microseconds_of_day, &out))
+  if (__builtin_mul_overflow(std::int64_t{v.days}, microseconds_of_day, &out)
+      || __builtin_add_overflow(t, out, &out))
     throw evaluation_error("22008", "timestamp out of range");
-  t = checked(out);
+  t = in_range(out);
   if (__builtin_add_overflow(t, v.microseconds, &out))
     throw evaluation_error("22008", "timestamp out of range");
-  return checked(out);
+  return in_range(out);
 }
 
 namespace {

@@ -53,6 +53,8 @@ void print_time(std::string& out, std::int64_t clock);
 void print_timestamp(std::string& out, std::int64_t t, bool zoned);
 void print_interval(std::string& out, const interval_value&);
 
+/// The timestamp; throws evaluation_error when PostgreSQL has none that early or late.
+std::int64_t in_range(std::int64_t timestamp);
 std::int64_t timestamp_of_date(std::int64_t days);
 std::int32_t date_of_timestamp(std::int64_t);
 std::int64_t add_interval(std::int64_t timestamp, const interval_value&);

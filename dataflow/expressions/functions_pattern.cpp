@@ -1,10 +1,12 @@
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include <re2/re2.h>
 
 #include "dataflow/expressions/evaluation_error.hpp"
 #include "dataflow/expressions/functions.hpp"
+#include "dataflow/expressions/regular_expression.hpp"
 #include "dataflow/expressions/text_format.hpp"
 #include "dataflow/expressions/unicode.hpp"
 
@@ -64,59 +66,26 @@ void ilike_op(datum& out, arguments a, const call_info& c) {
   out.set(like(lower_text(a[0]->text, ascii), lower_text(a[1]->text, ascii)) == wanted ? 1 : 0);
 }
 
-[[noreturn]] void not_shared(std::string_view what) {
-  throw evaluation_error("0A000",
-                         "leat does not take " + std::string(what) + " in a regular expression");
-}
-
-/// What PostgreSQL's regular expressions and RE2 read alike; the rest is refused.
-void check_shared(std::string_view p) {
-  if (p.starts_with("***") || p.starts_with("(?")) {
-    if (!p.starts_with("(?:")) not_shared("a prefix of options");
-  }
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    if (p[i] == '\\') {
-      if (++i == p.size()) not_shared("a backslash at the end");
-      const char c = p[i];
-      const bool punctuation = std::ispunct(static_cast<unsigned char>(c)) != 0;
-      if (!punctuation && std::string_view("dDsSwW").find(c) == std::string_view::npos)
-        not_shared(std::string("\\") + c);
-    } else if (p.substr(i, 2) == "(?" && p.substr(i, 3) != "(?:") {
-      not_shared(p.substr(i, 3));
-    } else if (p.substr(i, 2) == "[." || p.substr(i, 2) == "[=" || p.substr(i, 3) == "[:<"
-               || p.substr(i, 3) == "[:>") {
-      not_shared(p.substr(i, 2));
-    } else if (i > 0 && p[i] == '?'
-               && std::string_view("*+?}").find(p[i - 1]) != std::string_view::npos
-               && (i < 2 || p[i - 2] != '\\')) {
-      not_shared("quantifiers that take the least");
-    }
-  }
-}
-
-const RE2& compiled(std::string_view pattern, bool any_case) {
-  thread_local std::map<std::pair<std::string, bool>, std::unique_ptr<RE2>> cache;
-  auto key = std::pair(std::string(pattern), any_case);
+const RE2& compiled(std::string_view pattern, bool any_case, bool ascii) {
+  thread_local std::map<std::tuple<std::string, bool, bool>, std::unique_ptr<RE2>> cache;
+  auto key = std::tuple(std::string(pattern), any_case, ascii);
   if (const auto found = cache.find(key); found != cache.end()) return *found->second;
-  check_shared(pattern);
   RE2::Options options;
   options.set_log_errors(false);
   options.set_longest_match(true);
   options.set_dot_nl(true);
   options.set_case_sensitive(!any_case);
-  auto made = std::make_unique<RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  auto made = std::make_unique<RE2>(for_re2(pattern, any_case, ascii), options);
   if (!made->ok()) throw evaluation_error("2201B", "invalid regular expression: " + made->error());
   if (cache.size() > 64) cache.clear();
   return *cache.emplace(std::move(key), std::move(made)).first->second;
 }
 
-bool matches(std::string_view text, std::string_view pattern, bool any_case) {
-  return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled(pattern, any_case));
-}
-
 template <bool wanted, bool any_case>
-void regular(datum& out, arguments a, const call_info&) {
-  out.set(matches(a[0]->text, a[1]->text, any_case) == wanted ? 1 : 0);
+void regular(datum& out, arguments a, const call_info& c) {
+  const re2::StringPiece text(a[0]->text.data(), a[0]->text.size());
+  const auto& re = compiled(a[1]->text, any_case, c.parameter != 0);
+  out.set(RE2::PartialMatch(text, re) == wanted ? 1 : 0);
 }
 
 void append_replacement(std::string& out, std::string_view with,
@@ -154,7 +123,7 @@ void regexp_replace(datum& out, arguments a, const call_info& c) {
                              std::string("leat takes the flags g and i of regexp_replace, not \"")
                                  + f + "\"");
   }
-  const auto& re = compiled(a[1]->text, any_case);
+  const auto& re = compiled(a[1]->text, any_case, c.parameter != 0);
   const re2::StringPiece text(a[0]->text.data(), a[0]->text.size());
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(re.NumberOfCapturingGroups()) + 1);
   std::string made;

@@ -48,6 +48,11 @@ constexpr entry functions[] = {
     {"convert", "a::type"},
     {"regexp_like", "a ~ 'pattern'"},
     {"regexp", "a ~ 'pattern'"},
+    {"regexp_extract", "regexp_replace(a, '^.*(pattern).*$', '\\1')"},
+    {"substring_index", "split_part(a, ',', 1)"},
+    {"like_escape", "LIKE with \\ before what stands for itself: '50\\%'"},
+    {"proctime", "leat.commit_time, the time of the change"},
+    {"current_row_timestamp", "leat.commit_time, the time of the change"},
 };
 
 constexpr entry types[] = {

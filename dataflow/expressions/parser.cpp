@@ -23,14 +23,20 @@ struct parse_result {
 
 /// What stands beside the one expression: FROM, another statement, an alias.
 [[noreturn]] void not_one_expression(const std::string& text) {
-  throw expression_error(
-      "this is not one expression over a row", text, 0,
-      "write what could stand after SELECT, without FROM, WHERE, AS and semicolons");
+  throw expression_error("this is not one expression over a row", text, 0,
+                         "write what could stand after SELECT, without FROM, WHERE and AS");
 }
 
 std::string remedy_of_syntax(const std::string& text) {
-  if (text.find('`') != std::string::npos)
-    return "PostgreSQL quotes names with \"double quotes\", not with `";
+  const auto words = lower_ascii(text);
+  for (const auto& [sign, remedy] :
+       {std::pair{"`", "PostgreSQL quotes names with \"double quotes\", not with `"},
+        {"&&", "write AND"},
+        {" rlike ", "write a ~ 'pattern'"},
+        {" regexp ", "write a ~ 'pattern'"},
+        {"try_cast", "write a::type, and on_error = \"null\" in the route"},
+        {" unsigned", "PostgreSQL has no unsigned types: take the next larger one"}})
+    if (words.find(sign) != std::string::npos) return remedy;
   return "expressions are PostgreSQL's: docs/expressions.md";
 }
 
@@ -62,6 +68,9 @@ parsed_expression parse_expression(const std::string& text) {
   const auto& statements = tree.at("stmts");
   if (statements.size() != 1 || !statements[0].at("stmt").contains("SelectStmt"))
     not_one_expression(text);
+  if (statements[0].contains("stmt_len"))
+    throw expression_error("an expression does not end in a semicolon", text,
+                           statements[0].at("stmt_len").get<int>() - offset, "take it out");
   const auto& select = statements[0].at("stmt").at("SelectStmt");
   for (const auto& [key, value] : select.items())
     if (key != "targetList" && key != "limitOption" && key != "op") not_one_expression(text);

@@ -24,14 +24,31 @@ bool is_among_zoned(const node& n) {
   return one_kind && (n.arguments.size() > 1 || n.type.id == type_id::boolean);
 }
 
-/// To PostgreSQL such a call is not immutable: it is computed for the rows that reach it only.
+/// to_timestamp()
+bool counts_seconds(const node& n) {
+  return n.arguments.size() == 1 && n.arguments[0]->type.id == type_id::float8;
+}
+
+/// Casts between texts and moments, which follow DateStyle there.
+bool is_spelled(const node& n) {
+  if (n.arguments.size() != 1) return false;
+  const auto from = n.arguments[0]->type.id, to = n.type.id;
+  const auto is_day = [](type_id id) { return id == type_id::date || id == type_id::timestamp; };
+  return (is_text(to) && is_day(from))
+         || (is_text(from)
+             && (is_day(to) || to == type_id::time_of_day || to == type_id::interval));
+}
+
 bool depends_on_zone(const node& n) {
-  if (names_its_zone(n) || is_among_zoned(n)) return false;
+  if (names_its_zone(n) || is_among_zoned(n) || counts_seconds(n)) return false;
   const auto zoned = [](const sql_type& t) { return t.id == type_id::timestamptz; };
   return zoned(n.type) || std::any_of(n.arguments.begin(), n.arguments.end(), [&](const auto& a) {
            return zoned(a->type);
          });
 }
+
+/// To PostgreSQL such a call is not immutable: it is computed for the rows that reach it only.
+bool is_late(const node& n) { return is_spelled(n) || depends_on_zone(n); }
 
 /// The constant that a call is; the call itself, when it is none.
 node_ptr folded(node_ptr& n) {
@@ -42,14 +59,10 @@ node_ptr folded(node_ptr& n) {
         return a->is_null_constant();
       })) {
     out = make_constant(n->type, {}, n->place);
-  } else if (!depends_on_zone(*n) && std::all_of(args.begin(), args.end(), [](const auto& a) {
+  } else if (!is_late(*n) && std::all_of(args.begin(), args.end(), [](const auto& a) {
                return a->is_constant();
              })) {
-    std::vector<const datum*> values;
-    for (const auto& a : args) values.push_back(&a->value);
-    datum value;
-    n->run(value, values.data(), info_of(*n));
-    out = make_constant(n->type, value, n->place);
+    out = make_constant(n->type, computed(*n), n->place);
   }
   if (!out) return std::move(n);
   out->by_bytes = by_bytes;
@@ -117,6 +130,22 @@ node_ptr simplified_first_known(node_ptr n) {
 }
 
 } // namespace
+
+datum computed(const node& n) {
+  if (n.is_constant()) return n.value;
+  std::vector<datum> values;
+  for (const auto& a : n.arguments) values.push_back(computed(*a));
+  std::vector<const datum*> arguments;
+  for (const auto& v : values) arguments.push_back(&v);
+  datum out;
+  const bool known =
+      std::none_of(values.begin(), values.end(), [](const auto& v) { return v.null; });
+  if (known || !n.strict) n.run(out, arguments.data(), info_of(n));
+  // What it points into goes away.
+  if (!out.null && !out.text.empty() && out.text.data() != out.own.data())
+    out.set_own(std::string(out.text));
+  return out;
+}
 
 node_ptr simplified(node_ptr n) {
   switch (n->kind) {

@@ -4,7 +4,9 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 
 #include "dataflow/expressions/evaluation_error.hpp"
@@ -28,16 +30,31 @@ T parse_real(std::string_view given, const char* type, T (*convert)(const char*,
   if (word == "infinity" || word == "+infinity" || word == "inf" || word == "+inf")
     return std::numeric_limits<T>::infinity();
   if (word == "-infinity" || word == "-inf") return -std::numeric_limits<T>::infinity();
-  if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string::npos)
+  // strtod() takes hexadecimal digits, and so does PostgreSQL.
+  const bool hex = word.find("0x") != std::string::npos;
+  if (text.empty()
+      || word.find_first_not_of(hex ? "0123456789abcdefxp+-." : "0123456789+-.e")
+             != std::string::npos)
     bad_syntax(type, given);
   char* end = nullptr;
   const T value = convert(text.c_str(), &end);
   if (*end != 0 || end == text.c_str()) bad_syntax(type, given);
-  const bool nonzero =
-      text.substr(0, text.find_first_of("eE")).find_first_of("123456789") != std::string::npos;
+  const bool nonzero = word.substr(0, word.find(hex ? 'p' : 'e')).find_first_of("123456789abcdef")
+                       != std::string::npos;
   if (std::isinf(value) || (value == 0 && nonzero))
     throw evaluation_error("22003", "\"" + text + "\" is out of range for type " + type);
   return value;
+}
+
+/// strtold() rounds: whether the digits, as d.ddde+xx, are the number itself.
+bool is_exactly(long double value, std::string_view text) {
+  std::array<char, 900> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.800Le", value);
+  const std::string_view whole(buffer.data());
+  const auto digits = text.substr(0, text.find('e'));
+  const auto rest = whole.substr(0, whole.find('e')).substr(digits.size());
+  return whole.starts_with(digits) && rest.find_first_not_of(".0") == std::string_view::npos
+         && whole.substr(whole.find('e')) == text.substr(digits.size());
 }
 
 /// Whether a text lies half-way between a number and its neighbour. It reads back as the number,
@@ -45,11 +62,12 @@ T parse_real(std::string_view given, const char* type, T (*convert)(const char*,
 template <class T>
 bool is_half_way(const char* text, T value) {
   const long double read = std::strtold(text, nullptr);
-  const auto middle = [&](T neighbour) {
-    return (static_cast<long double>(value) + static_cast<long double>(neighbour)) / 2;
+  const auto is_middle = [&](T neighbour) {
+    const auto middle = (static_cast<long double>(value) + static_cast<long double>(neighbour)) / 2;
+    return read == middle && is_exactly(middle, text);
   };
   constexpr T all = std::numeric_limits<T>::infinity();
-  return read == middle(std::nextafter(value, all)) || read == middle(std::nextafter(value, -all));
+  return is_middle(std::nextafter(value, all)) || is_middle(std::nextafter(value, -all));
 }
 
 /// The fewest digits that read back as the same number, as d.ddde+xx.
@@ -61,8 +79,9 @@ std::string shortest(T value) {
                  .ptr;
   *end = 0;
   const auto fits = [&] {
-    return static_cast<T>(std::strtold(buffer.data(), nullptr)) == value
-           && !is_half_way(buffer.data(), value);
+    T read{};
+    std::from_chars(buffer.data(), buffer.data() + std::strlen(buffer.data()), read);
+    return read == value && !is_half_way(buffer.data(), value);
   };
   for (int precision = 1; !fits() && precision < 18; ++precision)
     *std::to_chars(buffer.data(), buffer.data() + buffer.size() - 1, value,

@@ -299,7 +299,7 @@ std::int64_t truncated_timestamp(std::string_view given, std::int64_t t, bool zo
     unsupported(given, type);
   else
     unknown(given, type);
-  return out;
+  return in_range(out);
 }
 
 } // namespace leat::sql

@@ -1,7 +1,10 @@
 #include "dataflow/expressions/unicode.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <cwctype>
+#include <map>
+#include <utility>
 
 #include <locale.h>
 
@@ -41,7 +44,44 @@ std::string changed(std::string_view text, Change change) {
   return out;
 }
 
+/// As of a bracket of a regular expression.
+std::string ranges(wctype_t type, char32_t end) {
+  std::string out;
+  const auto add = [&](char32_t c) {
+    char text[16];
+    std::snprintf(text, sizeof text, "\\x{%x}", static_cast<unsigned>(c));
+    out += text;
+  };
+  char32_t first = 0;
+  bool within = false;
+  for (char32_t c = 0; c <= end; ++c) {
+    const bool is = c < end && iswctype_l(static_cast<wint_t>(c), type, character_types()) != 0;
+    if (is && !within) first = c;
+    if (!is && within) {
+      add(first);
+      if (first + 1 != c) out += '-', add(c - 1);
+    }
+    within = is;
+  }
+  return out;
+}
+
+constexpr char32_t end_of_ascii = 0x80, end_of_unicode = 0x110000;
+
 } // namespace
+
+std::string characters_of(std::string_view type, bool ascii) {
+  if (type == "word") return characters_of("alnum", ascii) + "_";
+  if (type == "ascii") return "\\x{0}-\\x{7f}";
+  if (type == "blank") return " \\t";
+  if (type == "cntrl") return "\\x{0}-\\x{1f}\\x{7f}-\\x{9f}";
+  thread_local std::map<std::pair<std::string, bool>, std::string> known;
+  auto& found = known[{std::string(type), ascii}];
+  if (found.empty())
+    if (const auto t = wctype_l(std::string(type).c_str(), character_types()))
+      found = ranges(t, ascii ? end_of_ascii : end_of_unicode);
+  return found;
+}
 
 std::string lower_text(std::string_view text, bool ascii) {
   return changed(text, [ascii](wint_t c) {

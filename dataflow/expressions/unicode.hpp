@@ -10,4 +10,8 @@ namespace leat::sql {
 std::string lower_text(std::string_view, bool ascii = false);
 std::string upper_text(std::string_view, bool ascii = false);
 
+/// The characters of a class of regular expressions ("alpha", "word", ...) as ranges in brackets,
+/// by the same rules. Empty: there is no such class.
+std::string characters_of(std::string_view type, bool ascii);
+
 } // namespace leat::sql

@@ -352,10 +352,31 @@ TEST_F(Expressions, GiveWhatPostgresqlGivesOfRareThings) {
                            "to_char(timestamp '2011-11-11', 'DDTH FMMMth MIth YYYYth')",
                            "timestamp '2024-03-31 02:30:00' AT TIME ZONE 'Europe/Berlin'",
                            "timestamp '2024-10-27 02:30:00' AT TIME ZONE 'Europe/Berlin'",
-                           "timestamptz '2024-07-01 12:00:00+00' AT TIME ZONE interval '-03:30'"}) {
+                           "timestamptz '2024-07-01 12:00:00+00' AT TIME ZONE interval '-03:30'",
+                           "regexp_replace('Ä1_日 x-\u3000', '\\w+', '<\\&>', 'g')",
+                           "regexp_replace('Ä1_日 x-\u3000', '[\\s[:punct:]]', '.', 'g')",
+                           "('ä' ~ '[[:upper:]]')::text || ('ä' ~* '^[[:upper:]]$')",
+                           "('ä' COLLATE \"C\" ~ '\\w')::text || ('日' ~ '[^\\w]')",
+                           "('a{,2}' ~ '^a{,2}$')::text || ('a]_' ~ '^[]a_\\]]+$')",
+                           "(ARRAY[date '2024-02-29'])::timestamptz[]",
+                           "(ARRAY[timestamp '2024-02-29 12:00'])::text[]",
+                           "'0x1.8p1'::float8 + '0xb'::float4",
+                           "(-2.08236254e+38::float8)::text",
+                           "9007199254740993::float8 + 5e-324::float8"}) {
     const auto wanted =
         session_->value(std::string("SELECT coalesce((") + text + ")::text, 'NULL')");
     EXPECT_EQ(constant(text), wanted) << text;
+  }
+}
+
+TEST_F(Expressions, FailWherePostgresqlFails) {
+  for (const char* text :
+       {"timestamp '2024-01-01' + interval '300000000 days'",
+        "timestamp '2024-01-01' - interval '2147483647 days'",
+        "date_trunc('millennium', timestamp '4714-11-24 00:00 BC')", "'a' ~ '^*a'", "'a' ~ 'a**'",
+        "'a' ~ '[a'", "'a' ~ '[[:none:]]'", "'0xg'::float8", "'0x'::float8", "1e400::float8"}) {
+    EXPECT_THROW(constant(text), error) << text;
+    EXPECT_ANY_THROW(session_->value(std::string("SELECT ") + text)) << text;
   }
 }
 

@@ -1,6 +1,9 @@
 #include "tests/support/expression_writer.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
 
 #include "dataflow/expressions/casts.hpp"
 
@@ -146,9 +149,9 @@ sql_type expression_writer::comparable() {
 
 std::string expression_writer::value(const sql_type& t) {
   if (!t.array) {
-    auto text = pick(values_of(t.id));
-    // PostgreSQL reads names of days; leat does not.
-    return text;
+    if (roll(3) == 0)
+      if (auto made = made_up(t.id); !made.empty()) return made;
+    return pick(values_of(t.id));
   }
   std::string out = "{";
   const auto n = roll(4);
@@ -164,6 +167,103 @@ std::string expression_writer::value(const sql_type& t) {
     out += item;
   }
   return out + "}";
+}
+
+std::string expression_writer::digits(std::size_t most) {
+  std::string out;
+  for (auto n = 1 + roll(most); n != 0; --n) out += static_cast<char>('0' + roll(10));
+  return out;
+}
+
+/// A value that is on nobody's list; empty for types that have none.
+std::string expression_writer::made_up(type_id id) {
+  const auto sign = [this] { return std::string(roll(3) == 0 ? "-" : ""); };
+  const auto between = [this](std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(roll(static_cast<std::size_t>(high - low + 1)));
+  };
+  const auto printed = [](const char* format, auto... values) {
+    char text[64];
+    std::snprintf(text, sizeof text, format, values...);
+    return std::string(text);
+  };
+  const auto day = [&] {
+    return printed("%04d-%02d-%02d",
+                   static_cast<int>(roll(3) == 0 ? between(1, 9999) : between(1900, 2100)),
+                   static_cast<int>(between(1, 12)), static_cast<int>(between(1, 28)));
+  };
+  const auto clock = [&] {
+    auto out = printed("%02d:%02d:%02d", static_cast<int>(roll(24)), static_cast<int>(roll(60)),
+                       static_cast<int>(roll(60)));
+    return roll(2) == 0 ? out : out + "." + digits(6);
+  };
+  switch (id) {
+  case type_id::int2:
+    return std::to_string(static_cast<std::int16_t>(dice_()));
+  case type_id::int4:
+    return std::to_string(static_cast<std::int32_t>(dice_()) >> roll(31));
+  case type_id::int8:
+    return std::to_string(static_cast<std::int64_t>(dice_()) >> roll(63));
+  case type_id::numeric: {
+    auto out = sign() + digits(roll(4) == 0 ? 40 : 9);
+    if (roll(3) != 0) out += "." + digits(roll(4) == 0 ? 25 : 5);
+    return roll(10) == 0 ? out + "e" + std::to_string(between(-12, 12)) : out;
+  }
+  case type_id::float4:
+  case type_id::float8: {
+    if (roll(2) == 0) return sign() + digits(6) + "." + digits(4);
+    const auto bits = static_cast<std::uint32_t>(dice_());
+    const auto any = std::bit_cast<float>(bits);
+    return std::isnan(any) ? "0.1" : printed("%.9g", static_cast<double>(any));
+  }
+  case type_id::text: {
+    static const std::vector<std::string> pieces{"a", "b", "A",  "c",  " ", ",",  ".",
+                                                 "_", "%", "-",  "1",  "0", "ab", "ö",
+                                                 "Ö", "ß", "日", "\\", "'", "\t", "x"};
+    std::string out;
+    for (auto n = 1 + roll(8); n != 0; --n) out += pick(pieces);
+    return out;
+  }
+  case type_id::bytea: {
+    std::string out = "\\x";
+    for (auto n = roll(8); n != 0; --n) out += printed("%02x", static_cast<unsigned>(roll(256)));
+    return out;
+  }
+  case type_id::date:
+    return day();
+  case type_id::time_of_day:
+    return clock();
+  case type_id::timestamp:
+  case type_id::timestamptz:
+    return day() + " " + clock();
+  case type_id::interval:
+    return std::to_string(between(-50, 50)) + " mons " + std::to_string(between(-400, 400))
+           + " days " + sign() + std::to_string(roll(200)) + clock().substr(2);
+  case type_id::json:
+  case type_id::jsonb:
+    return "{\"a\": " + made_up(type_id::int8) + "." + digits(5) + ", \"b\": [\"" + digits(3)
+           + "\", " + made_up(type_id::int8) + "], \"key\": " + pick(values_of(type_id::json))
+           + "}";
+  default:
+    return {};
+  }
+}
+
+/// A regular expression of what PostgreSQL and RE2 share.
+std::string expression_writer::regular(int depth) {
+  static const std::vector<std::string> atoms{"a",           "b",   "c",  "[ab]",  "[^a]", "\\d",
+                                              "\\w",         "\\s", "ö",  "[a-c]", "\\.",  ".",
+                                              "[[:alpha:]]", "1",   "日", " "};
+  static const std::vector<std::string> many{"*", "+", "?", "{2}", "{1,2}", "{1,}"};
+  std::string out;
+  for (auto n = 1 + roll(3); n != 0; --n) {
+    std::string atom = pick(atoms);
+    if (depth > 0 && roll(4) == 0) atom = (roll(2) == 0 ? "(" : "(?:") + regular(depth - 1) + ")";
+    out += atom;
+    if (roll(3) == 0) out += pick(many);
+  }
+  if (roll(8) == 0) out = "^" + out;
+  if (roll(8) == 0) out += "$";
+  return depth > 0 && roll(6) == 0 ? out + "|" + regular(depth - 1) : out;
 }
 
 std::string expression_writer::literal(const sql_type& t) {
@@ -208,6 +308,7 @@ std::string expression_writer::argument(const sql::function& f, std::size_t i, i
                ? moment
                : "(" + moment + " + " + leaf(scalar(type_id::interval)) + ")";
   }
+  if (name == "concat_ws" && i == 0) return pick(std::vector<std::string>{"t", "t2"});
   if (name == "to_char" && i == 1)
     return one_of({"YYYY-MM-DD HH24:MI:SS.US", "YYYY-MM-DD\"T\"HH24:MI:SSOF", "DD.MM.YY",
                    "FMDay, FMDD. FMMonth YYYY", "Day DY Dy Month MON Mon RM", "day mon rm",
@@ -216,6 +317,11 @@ std::string expression_writer::argument(const sql::function& f, std::size_t i, i
                    "SSSS SSSSS MS FF1 FF3 FF6", "TZ tz TZH:TZM", "YYYYMMDD", "\"quo\\\"ted\" \\\"x",
                    "FMYYYY-FMMM-FMDD", "Größe", "IDDD FMIDDD fmmm"});
   if ((name == "encode" || name == "decode") && i == 1) return one_of({"hex", "base64", "escape"});
+  if (pattern && i == 1 && name.find("~~") != std::string::npos && roll(2) == 0)
+    return quoted(made_up(type_id::text));
+  if ((pattern || name == "regexp_replace") && i == 1 && name.find("~~") == std::string::npos
+      && roll(2) == 0)
+    return quoted(regular(2));
   if (pattern && i == 1 && name.find("~~") != std::string::npos)
     return one_of({"%a%", "a_c", "", "%", "_", "abc", "A%", "%\\%", "%ö%", "%,%,_"});
   if ((pattern || name == "regexp_replace") && i == 1)

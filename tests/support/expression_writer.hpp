@@ -38,6 +38,9 @@ class expression_writer {
   }
 
  private:
+  std::string digits(std::size_t most);
+  std::string made_up(sql::type_id);
+  std::string regular(int depth);
   std::string leaf(const sql::sql_type&);
   std::string literal(const sql::sql_type&);
   std::string call(const sql::sql_type&, int depth);

@@ -113,6 +113,13 @@ TEST(Expression, RefusesWhatIsNotOneExpression) {
     EXPECT_EQ(refusal(text).kind(), error_kind::usage) << text << ": " << refusal(text).what();
 }
 
+TEST(Expression, RefusesASemicolonThatWouldEndTheStatementOfTheSnapshot) {
+  const auto e = refusal("id > 1 ;");
+  EXPECT_STREQ(e.what(), "an expression does not end in a semicolon");
+  EXPECT_EQ(e.where(), "at character 8 of \"id > 1 ;\"");
+  EXPECT_EQ(computed("name <> ';' AND id > 1 -- ;", ada), "t");
+}
+
 TEST(Expression, RefusesTheOrderOfTextsWithoutACollation) {
   EXPECT_NE(refusal("name < 'b'").remedy().find("COLLATE \"C\""), std::string::npos);
   EXPECT_EQ(computed("name COLLATE \"C\" < 'b'", ada), "t");
@@ -216,6 +223,12 @@ TEST(Expression, TellsOtherDialectsWhatPostgresqlWrites) {
             "an array is written '{a,b}'; to look for an element write 'a' = ANY(x)");
   EXPECT_EQ(refusal("`id` = 1").remedy(),
             "PostgreSQL quotes names with \"double quotes\", not with `");
+  EXPECT_EQ(refusal("id > 1 && name = 'a'").remedy(), "write AND");
+  EXPECT_EQ(refusal("name RLIKE 'a'").remedy(), "write a ~ 'pattern'");
+  EXPECT_EQ(refusal("name SIMILAR TO 'a'").remedy(),
+            "write a regular expression: a ~ '^(pattern)$'");
+  EXPECT_EQ(refusal("TRY_CAST(name AS int)").remedy(),
+            "write a::type, and on_error = \"null\" in the route");
 }
 
 TEST(Expression, TellsNamesThatAreNoColumns) {
