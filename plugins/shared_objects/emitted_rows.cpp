@@ -28,6 +28,10 @@ emitted_rows::emitted_rows(const table_schema& output, bool append, bool as_inpu
 void emitted_rows::begin(const batch& rows, bool flushing) {
   rows_ = &rows;
   flushing_ = flushing;
+  incoming_ = rows.changes.data();
+  count_ = rows.changes.size();
+  first_cell_ = rows.cells.size();
+  may_keep_ = flushing ? 0 : count_;
   arena_ = reinterpret_cast<std::uintptr_t>(rows.arena.data());
   arena_size_ = rows.arena.size();
   largest_in_arena_ = std::min<std::size_t>(arena_size_, largest_value);
@@ -36,58 +40,63 @@ void emitted_rows::begin(const batch& rows, bool flushing) {
   made_ = 0;
 }
 
-void emitted_rows::keep(std::uint32_t i) {
+void emitted_rows::refuse_keeping(std::uint32_t i) const {
   if (flushing_) throw std::string("there is no change to keep in flush()");
-  if (i >= rows_->changes.size())
-    throw "it keeps change " + number(i) + ", and the batch has " + number(rows_->changes.size());
-  in_order(i);
-  if (!as_input_ && rows_->changes[i].kind != change_kind::truncate)
-    throw std::string("it keeps a row, and its output has other columns than its input");
-  add_change(rows_->changes[i]);
+  if (i >= count_) throw "it keeps change " + number(i) + ", and the batch has " + number(count_);
+  throw std::string("it keeps a row, and its output has other columns than its input");
 }
 
 void emitted_rows::emit(const leat_emission& e) {
-  if (flushing_ && append_)
-    throw std::string("it emits a row in flush(), and the route appends: such a row has no place "
-                      "in the stream that a replay would give again");
-  if (!flushing_ && e.from >= rows_->changes.size())
-    throw "it emits a row from change " + number(e.from) + ", and the batch has "
-        + number(rows_->changes.size());
-  if (e.kind > LEAT_READ || e.old_kind > LEAT_OLD_FULL)
-    throw "it emits a row of kind " + number(e.kind) + " with an old row of kind "
-        + number(e.old_kind) + ", which do not exist";
+  const bool has_new = e.kind != LEAT_REMOVE && e.kind != LEAT_TRUNCATE;
+  const bool has_old = e.old_kind != LEAT_OLD_NONE && e.kind != LEAT_TRUNCATE;
+  const bool fits = e.kind <= LEAT_READ && e.old_kind <= LEAT_OLD_FULL
+                    && has_new == (e.new_row != nullptr) && has_old == (e.old_row != nullptr)
+                    && (e.kind != LEAT_REMOVE || has_old)
+                    && (e.width == width_ || !(has_new || has_old));
+  if (!fits || (flushing_ ? append_ : !may_come_of(e))) [[unlikely]]
+    refuse_emission(e);
   change c;
   if (flushing_) {
     c.index = made_;
   } else {
-    c = rows_->changes[e.from];
     in_order(e.from);
-    const bool was_read = c.kind == change_kind::read;
-    if (was_read != (e.kind == LEAT_READ) && (append_ || !was_read))
-      throw std::string("it emits a LEAT_READ of a change that is none, or something else of one "
-                        "into a route that appends");
+    c = incoming_[e.from];
   }
   c.kind = static_cast<change_kind>(e.kind);
   c.old_kind = static_cast<old_row_kind>(e.old_kind);
-  c.new_row = c.old_row = change::no_row;
-  const bool has_new = c.kind != change_kind::remove && c.kind != change_kind::truncate;
-  const bool has_old = c.old_kind != old_row_kind::none && c.kind != change_kind::truncate;
+  c.old_row = has_old ? add_keyed_row(e.old_row, "an old row") : change::no_row;
+  c.new_row = has_new ? add_keyed_row(e.new_row, "a row") : change::no_row;
+  add_change(c);
+}
+
+/// A row of a snapshot may become anything at a target with keys, and nothing else one of a
+/// snapshot.
+bool emitted_rows::may_come_of(const leat_emission& e) const {
+  if (e.from >= count_) return false;
+  const bool was_read = incoming_[e.from].kind == change_kind::read;
+  return was_read == (e.kind == LEAT_READ) || (was_read && !append_);
+}
+
+void emitted_rows::refuse_emission(const leat_emission& e) const {
+  if (flushing_ && append_)
+    throw std::string("it emits a row in flush(), and the route appends: such a row has no place "
+                      "in the stream that a replay would give again");
+  if (!flushing_ && e.from >= count_)
+    throw "it emits a row from change " + number(e.from) + ", and the batch has " + number(count_);
+  if (e.kind > LEAT_READ || e.old_kind > LEAT_OLD_FULL)
+    throw "it emits a row of kind " + number(e.kind) + " with an old row of kind "
+        + number(e.old_kind) + ", which do not exist";
+  if (!flushing_ && !may_come_of(e))
+    throw std::string("it emits a LEAT_READ of a change that is none, or something else of one "
+                      "into a route that appends");
+  const bool has_new = e.kind != LEAT_REMOVE && e.kind != LEAT_TRUNCATE;
+  const bool has_old = e.old_kind != LEAT_OLD_NONE && e.kind != LEAT_TRUNCATE;
   if (has_new != (e.new_row != nullptr) || has_old != (e.old_row != nullptr))
     throw std::string("it emits a change that has a row too few or too many for its kind");
-  if (c.kind == change_kind::remove && !has_old)
+  if (!has_old && !has_new && e.kind == LEAT_REMOVE)
     throw std::string("it emits a LEAT_REMOVE without an old row");
-  if ((has_new || has_old) && e.width != width_)
-    throw "it emits a row of " + number(e.width) + " cells, and its output has "
-        + number(output_.columns.size()) + " columns";
-  if (has_old) {
-    c.old_row = add_row(e.old_row);
-    check_key("an old row");
-  }
-  if (has_new) {
-    c.new_row = add_row(e.new_row);
-    check_key("a row");
-  }
-  add_change(c);
+  throw "it emits a row of " + number(e.width) + " cells, and its output has " + number(width_)
+      + " columns";
 }
 
 void emitted_rows::remove_left(std::uint32_t from, const std::vector<std::uint16_t>& key) {
@@ -104,31 +113,28 @@ void emitted_rows::remove_left(std::uint32_t from, const std::vector<std::uint16
   c.kind = change_kind::remove;
   c.old_kind = old_row_kind::key;
   c.new_row = change::no_row;
-  c.old_row = add_row(row.data());
-  check_key("an old row");
+  c.old_row = add_keyed_row(row.data(), "an old row");
   add_change(c);
 }
 
-/// Positions of a target go forward; a log has one row for each change.
-void emitted_rows::in_order(std::uint32_t from) {
-  if (made_ != 0 && from < last_)
+void emitted_rows::refuse_order(std::uint32_t from) const {
+  if (from < last_)
     throw "it emits a row of change " + number(from) + " behind one of change " + number(last_)
         + ": rows keep their order";
-  if (made_ != 0 && append_ && from == last_)
-    throw "it emits two rows of change " + number(from)
-        + ", and the route appends: a change is one row there";
-  last_ = from;
+  throw "it emits two rows of change " + number(from)
+      + ", and the route appends: a change is one row there";
 }
 
-std::uint32_t emitted_rows::add_row(const leat_value* values) {
+std::uint32_t emitted_rows::add_keyed_row(const leat_value* values, const char* which) {
   const auto first = used_;
-  used_ += width_;
+  const auto width = width_;
+  used_ += width;
   if (used_ > cells_.size()) cells_.resize(std::max(used_, 2 * cells_.size()));
   auto* out = cells_.data() + first;
   const auto arena = arena_;
   const auto size = arena_size_;
   const auto largest = largest_in_arena_;
-  for (std::size_t i = 0; i < width_; ++i, ++out) {
+  for (std::size_t i = 0; i < width; ++i, ++out) {
     const auto& v = values[i];
     // Below the arena the difference wraps, and is as large as beyond it.
     const auto at = reinterpret_cast<std::uintptr_t>(v.data) - arena;
@@ -137,7 +143,11 @@ std::uint32_t emitted_rows::add_row(const leat_value* values) {
     else
       *out = add(v, i);
   }
-  return static_cast<std::uint32_t>(rows_->cells.size() + first);
+  const auto* made = cells_.data() + first;
+  for (const auto k : output_.key)
+    if (!made[k].has_value() && !(append_ && made[k].is_null())) [[unlikely]]
+      refuse_key(k, which);
+  return static_cast<std::uint32_t>(first_cell_ + first);
 }
 
 /// A cell that is no bytes of the batch.
@@ -170,6 +180,7 @@ void emitted_rows::finish(batch& rows) {
   rows.arena += bytes_;
   changes_.resize(made_);
   rows.changes.swap(changes_);
+  room_ = changes_.size();
   // The next batch is rarely as large.
   if (bytes_.capacity() > largest_kept) std::string().swap(bytes_);
   if (cells_.capacity() * sizeof(cell) > largest_kept) std::vector<cell>().swap(cells_);

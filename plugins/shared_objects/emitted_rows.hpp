@@ -19,7 +19,15 @@ class emitted_rows {
   emitted_rows(const table_schema& output, bool append, bool as_input);
 
   void begin(const batch& rows, bool flushing);
-  void keep(std::uint32_t change);
+  void keep(std::uint32_t i) {
+    if (i >= may_keep_) [[unlikely]]
+      refuse_keeping(i);
+    in_order(i);
+    const auto& c = incoming_[i];
+    if (!as_input_ && c.kind != change_kind::truncate) [[unlikely]]
+      refuse_keeping(i);
+    add_change(c);
+  }
   void emit(const leat_emission&);
   /// The row goes that change `from` leaves behind, under a key of these columns of its old row;
   /// but where something went out of that change already.
@@ -28,19 +36,27 @@ class emitted_rows {
   void finish(batch& rows);
 
  private:
-  void in_order(std::uint32_t from);
-  std::uint32_t add_row(const leat_value* values);
-  cell add(const leat_value&, std::size_t column);
-  /// Of the row just added.
-  void check_key(const char* which) const {
-    const auto* row = cells_.data() + used_ - width_;
-    for (const auto k : output_.key)
-      if (!row[k].has_value() && !(append_ && row[k].is_null())) refuse_key(k, which);
+  /// Positions of a target go forward; a log has one row for each change.
+  void in_order(std::uint32_t from) {
+    if (made_ != 0 && (from < last_ || (append_ && from == last_))) [[unlikely]]
+      refuse_order(from);
+    last_ = from;
   }
+  /// `which`: what it is, should it lack a value of the output's key.
+  std::uint32_t add_keyed_row(const leat_value*, const char* which);
+  cell add(const leat_value&, std::size_t column);
   void add_change(const change& c) {
-    if (made_ == changes_.size()) changes_.resize(made_ + std::max<std::size_t>(made_, 256));
+    if (made_ == room_) [[unlikely]] {
+      changes_.resize(made_ + std::max<std::size_t>(made_, 256));
+      room_ = changes_.size();
+    }
     changes_[made_++] = c;
   }
+  // Apart, so that what does not fail is short.
+  [[noreturn]] void refuse_keeping(std::uint32_t i) const;
+  [[noreturn]] void refuse_order(std::uint32_t from) const;
+  bool may_come_of(const leat_emission&) const;
+  [[noreturn]] void refuse_emission(const leat_emission&) const;
   [[noreturn]] void refuse_key(std::size_t column, const char* which) const;
 
   const table_schema& output_;
@@ -48,7 +64,11 @@ class emitted_rows {
   bool append_;
   bool as_input_;
   const batch* rows_ = nullptr;
-  std::uintptr_t arena_ = 0; ///< the batch's bytes
+  const change* incoming_ = nullptr; ///< the batch's
+  std::size_t count_ = 0;            ///< of them
+  std::size_t may_keep_ = 0;         ///< the same; 0 in flush()
+  std::size_t first_cell_ = 0;       ///< behind those of the batch
+  std::uintptr_t arena_ = 0;         ///< the batch's bytes
   std::size_t arena_size_ = 0;
   std::size_t largest_in_arena_ = 0;
   bool flushing_ = false;
@@ -57,6 +77,7 @@ class emitted_rows {
   std::size_t used_ = 0;
   std::vector<change> changes_; ///< the first `made_`
   std::size_t made_ = 0;
+  std::size_t room_ = 0;   ///< of changes_
   std::uint32_t last_ = 0; ///< change that the last one of them came of
 };
 

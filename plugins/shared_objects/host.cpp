@@ -28,10 +28,14 @@ const char* name_of(phase p) {
 
 call_context& context_of(leat_context* c) { return *static_cast<call_context*>(c); }
 
-void want(bool holds, const call_context& c, const char* function) {
-  if (holds) return;
+[[noreturn]] void out_of_place(const call_context& c, const char* function) {
   throw std::string("it calls ") + function + "() in " + name_of(c.now)
       + "(), where that is not allowed";
+}
+
+void want(bool holds, const call_context& c, const char* function) {
+  if (!holds) [[unlikely]]
+    out_of_place(c, function);
 }
 
 /// Runs what a function of leat_host does; a failure waits until the call comes back, since nothing
