@@ -43,19 +43,18 @@ connection_parameters with_sender_timeout(connection_parameters parameters) {
 } // namespace
 
 replication_connection::replication_connection(const connection_parameters& parameters)
-    : connection_(with_sender_timeout(parameters), connection_use::replication) {
-  connection_.on_notice([this](std::string_view state, std::string_view message) {
-    // PostgreSQL 18 warns, and then silently drops the changes. Older ones end the stream.
-    constexpr std::string_view skipped = "skipped loading ";
-    if (state == "55000" && message.starts_with("skipped loading publication"))
-      fatal_warning_ = std::string(message.substr(skipped.size())) + " does not exist";
-  });
-}
+    : connection_(with_sender_timeout(parameters), connection_use::replication) {}
 
 replication_connection::~replication_connection() { PQfreemem(buffer_); }
 
 void replication_connection::start(const std::string& slot, const std::string& publication,
                                    wal_lsn from, bool streaming) {
+  // PostgreSQL 18 warns, in its own language, and then silently drops the changes: "skipped loading
+  // publication". Older ones end the stream.
+  connection_.on_notice([this, publication](std::string_view state, std::string_view message) {
+    if (state == "55000" && message.find(publication) != message.npos)
+      fatal_warning_ = "publication " + quote_identifier(publication) + " does not exist";
+  });
   const bool can_stream = streaming && connection_.server_version() >= 140000;
   std::string sql = "START_REPLICATION SLOT " + quote_identifier(slot) + " LOGICAL "
                     + to_string(from) + " (\"proto_version\" '" + (can_stream ? "2" : "1")

@@ -118,9 +118,10 @@ class replication_stream::session {
     return true;
   }
 
-  static bool lacks_publication(const server_error& e) {
+  /// That the slot is there has been seen before; the server may speak any language.
+  bool lacks_publication(const server_error& e) const {
     return e.sqlstate() == "42704"
-           && std::string_view(e.what()).find("publication \"") != std::string_view::npos;
+           && std::string_view(e.what()).find(options_.publication) != std::string_view::npos;
   }
 
   /// The catalog is read as it was where the stream stands: making it again does not help.
