@@ -7,9 +7,8 @@
 
 #include "actors/caf.hpp"
 #include "dataflow/crash_point.hpp"
-#include "dataflow/shaping.hpp"
+#include "dataflow/row_maker.hpp"
 #include "dataflow/table_columns.hpp"
-#include "dataflow/transform_chain.hpp"
 
 namespace leat {
 
@@ -67,9 +66,19 @@ class sink_stage_impl : public stage<sink_actor> {
     }
   }
 
+  auto writing(route_id id) {
+    return [this, id](const batch_ptr& rows, std::span<const std::uint32_t> changes) {
+      writer_of(id).write(rows, changes);
+    };
+  }
+
+  auto keeping() {
+    return [this](const dead_letter& letter) { setup_.target->keep(letter); };
+  }
+
   void take(const routed_ptr& rows) {
     for (const auto& s : rows->slices) {
-      complete(s.route, rows->rows, s.changes);
+      made_[s.route].take(rows->rows, s.changes, writing(s.route), keeping());
       changes_ += s.changes.size();
     }
     if (states_) states_->write();
@@ -80,51 +89,11 @@ class sink_stage_impl : public stage<sink_actor> {
     if (buffered > setup_.buffer_bytes) flush();
   }
 
-  void complete(route_id id, const batch_ptr& rows, std::span<const std::uint32_t> changes) {
-    const auto& chain = made_[id].chain;
-    if (!chain || !chain->completes_table()) return make(id, rows, changes);
-    if (const auto whole = chain->complete(*rows, changes)) make(id, whole, all_of(*whole));
-  }
-
-  void make(route_id id, const batch_ptr& rows, std::span<const std::uint32_t> changes) {
-    auto& shaping = made_[id].shape;
-    if (!shaping) return pass_on(id, rows, changes);
-    const auto made = shaping->apply(rows, changes);
-    for (const auto& letter : made.refused) setup_.target->keep(letter);
-    if (!made.changes.empty()) pass_on(id, made.rows, made.changes);
-  }
-
-  static std::vector<std::uint32_t> all_of(const batch& rows) {
-    std::vector<std::uint32_t> all(rows.changes.size());
-    std::iota(all.begin(), all.end(), 0U);
-    return all;
-  }
-
-  void pass_on(route_id id, const batch_ptr& rows, std::span<const std::uint32_t> changes) {
-    if (auto& chain = made_[id].chain) {
-      write(id, chain->apply(*rows, changes));
-      keep_letters(*chain);
-    } else {
-      writer_of(id).write(rows, changes);
-    }
-  }
-
-  void keep_letters(transform_chain& chain) {
-    for (const auto& letter : chain.take_letters()) setup_.target->keep(letter);
-  }
-
-  void write(route_id id, const batch_ptr& rows) {
-    if (rows) writer_of(id).write(rows, all_of(*rows));
-  }
-
   /// What a route's transforms still have, and the rows that they asked for.
   void end_chain(route_id id, commit_lsn position) {
-    auto& chain = made_[id].chain;
-    if (!chain) return;
-    for (const auto& rows : chain->flush(position)) write(id, rows);
-    keep_letters(*chain);
-    auto& asked = asked_[setup_.routes[id]->schema->id];
-    for (auto& key : chain->take_asked()) asked.push_back(std::move(key));
+    made_[id].flush(position, writing(id), keeping());
+    for (auto& key : made_[id].take_asked())
+      asked_[setup_.routes[id]->schema->id].push_back(std::move(key));
   }
 
   void take(const route_changed& change) {
@@ -165,14 +134,10 @@ class sink_stage_impl : public stage<sink_actor> {
   }
 
   void shape(const route_ptr& r) {
-    auto& made = made_[r->id];
-    const auto& inner = r->chain ? r->chain->inner : r;
-    made.shape = inner->shape ? std::make_unique<shaping>(inner) : nullptr;
-    made.chain =
-        r->chain ? std::make_unique<transform_chain>(
-            r, [this](const route& of, std::size_t place,
-                      const std::string& name) { return &states_->open(name_of(of, place, name)); })
-                 : nullptr;
+    made_[r->id] =
+        row_maker(r, [this](const route& of, std::size_t place, const std::string& name) {
+          return &states_->open(name_of(of, place, name));
+        });
   }
 
   void take(const snapshot_event& event) {
@@ -310,12 +275,7 @@ class sink_stage_impl : public stage<sink_actor> {
   input_gate gate_;
   std::vector<writer*> writers_;            ///< by route id; null for routes of other sinks
   std::unique_ptr<operator_states> states_; ///< null: no transform keeps any
-  /// What is made of a route's rows before they are written; null where nothing is.
-  struct made_of_rows {
-    std::unique_ptr<shaping> shape;
-    std::unique_ptr<transform_chain> chain;
-  };
-  std::vector<made_of_rows> made_; ///< by route id
+  std::vector<row_maker> made_;             ///< by route id
   std::map<oid, std::vector<std::vector<std::string>>>
       asked_; ///< keys at the source, since the last barrier
   commit_lsn last_commit_{};

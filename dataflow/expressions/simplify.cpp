@@ -29,14 +29,17 @@ bool counts_seconds(const node& n) {
   return n.arguments.size() == 1 && n.arguments[0]->type.id == type_id::float8;
 }
 
-/// Casts between texts and moments, which follow DateStyle there.
+/// Casts between texts and what settings of the session have a say in.
 bool is_spelled(const node& n) {
   if (n.arguments.size() != 1) return false;
-  const auto from = n.arguments[0]->type.id, to = n.type.id;
-  const auto is_day = [](type_id id) { return id == type_id::date || id == type_id::timestamp; };
-  return (is_text(to) && is_day(from))
-         || (is_text(from)
-             && (is_day(to) || to == type_id::time_of_day || to == type_id::interval));
+  const auto &from = n.arguments[0]->type, &to = n.type;
+  const auto follows_settings = [](const sql_type& t) {
+    return t.array || t.id == type_id::date || t.id == type_id::timestamp
+           || t.id == type_id::interval;
+  };
+  const auto text = [](const sql_type& t) { return is_text(t.id) && !t.array; };
+  return (text(to) && follows_settings(from))
+         || (text(from) && (follows_settings(to) || to.id == type_id::time_of_day));
 }
 
 bool depends_on_zone(const node& n) {

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "dataflow/route_builder.hpp"
-#include "dataflow/shaping.hpp"
+#include "dataflow/row_maker.hpp"
 #include "tests/support/batch_builder.hpp"
 #include "tests/support/items.hpp"
 
@@ -95,6 +95,23 @@ TEST(RouteShape, IsNotThereForARouteThatNeitherFiltersNorComputes) {
     EXPECT_EQ(r->shape, nullptr) << "its rows would be looked at";
     EXPECT_EQ(r->chain, nullptr);
   }
+}
+
+TEST(RouteShape, RowsOfARouteThatNeitherFiltersNorComputesReachTheWriterAsTheyCame) {
+  row_maker maker(items_route([](auto&) {}), {});
+  const auto came = batch_builder(items()).insert({1, "a", "b"}).insert({2, "c", "d"}).build();
+  const auto changes = all_changes(*came);
+  int calls = 0;
+  maker.take(
+      came, changes,
+      [&](const batch_ptr& rows, std::span<const std::uint32_t> taken) {
+        ++calls;
+        EXPECT_EQ(rows, came);
+        EXPECT_EQ(taken.data(), changes.data());
+        EXPECT_EQ(taken.size(), changes.size());
+      },
+      [](const auto&) { ADD_FAILURE(); });
+  EXPECT_EQ(calls, 1);
 }
 
 TEST(RouteShape, AFilterPassesOnTheBatchThatCame) {
