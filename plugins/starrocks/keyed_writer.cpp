@@ -127,7 +127,7 @@ class keyed_writer final : public table_writer {
     }
     auto record = context_.progress.table(route_->progress_name()); // draining may have changed it
     record.finish(generation);
-    context_.progress.note(std::move(record));
+    context_.progress.note_for_later(std::move(record));
     if (!collected) return;
     context_.progress.settle();
     seen_.drop();

@@ -35,6 +35,7 @@ load_transaction& load_lane::transaction() {
 }
 
 void load_lane::load(const std::string& table, load_piece piece) {
+  prepared_ = prepared_soon_ = false;
   if (services_.keeps_letters()) {
     if (!journal_) journal_.emplace(*services_.spill);
     journal_->append(table, piece);
@@ -46,19 +47,26 @@ void load_lane::load(const std::string& table, load_piece piece) {
 }
 
 void load_lane::send(const std::string& table, load_piece piece) {
-  auto& to = transaction();
+  transaction();
   keys_[table] = piece.key;
   crash_point("starrocks_load");
   const auto bytes = piece.bytes();
   auto rows = std::make_shared<load_piece>(std::move(piece));
-  services_.pool().give(name().label + "/" + table, bytes, [this, &to, table, rows] {
+  give(table, bytes, [codec = services_.codec, table, rows](load_transaction& to) {
+    if (codec == load_compression::none)
+      to.load(table, rows->headers, rows->body);
+    else
+      to.load(table, compressed_headers(rows->headers, codec), compress(codec, rows->body));
+  });
+}
+
+void load_lane::give(const std::string& table, std::size_t bytes,
+                     std::function<void(load_transaction&)> request) {
+  auto& to = transaction();
+  services_.pool().give(name().label + "/" + table, bytes, [this, &to, request] {
     if (failed_) return;
     try {
-      if (services_.codec == load_compression::none)
-        to.load(table, rows->headers, rows->body);
-      else
-        to.load(table, compressed_headers(rows->headers, services_.codec),
-                compress(services_.codec, rows->body));
+      request(to);
     } catch (const row_error&) {
       const std::scoped_lock lock(guard_);
       refusal_ = std::current_exception();
@@ -90,6 +98,33 @@ void load_lane::fail_if_failed() {
   }
 }
 
+void load_lane::prepare_soon() {
+  if (!open_ || failed_ || prepared_) return;
+  give(keys_.begin()->first, 0, [this](load_transaction& open) {
+    open.prepare();
+    prepared_soon_ = true;
+  });
+}
+
+void load_lane::prepare() {
+  finish(
+      [this](load_transaction& open) {
+        if (!prepared_soon_) open.prepare();
+      },
+      false);
+  prepared_ = is_open();
+}
+
+void load_lane::commit_soon() {
+  give(keys_.begin()->first, 0, [this](load_transaction& open) { outcome_ = open.commit(); });
+}
+
+commit_outcome load_lane::end_commit() {
+  wait();
+  fail_if_failed();
+  return outcome_;
+}
+
 void load_lane::finish(const std::function<void(load_transaction&)>& act, bool always) {
   wait();
   fail_if_failed();
@@ -118,6 +153,7 @@ void load_lane::sieve(bool letters_too) {
   refusal_ = nullptr;
   failure_ = nullptr;
   failed_ = false;
+  prepared_soon_ = false;
   keys_.clear();
   load_journal clean(*services_.spill);
   load_piece piece;
@@ -141,6 +177,7 @@ void load_lane::sieve(bool letters_too) {
 
 void load_lane::close() {
   open_.reset();
+  prepared_ = prepared_soon_ = false;
   journal_.reset();
   keys_.clear();
 }

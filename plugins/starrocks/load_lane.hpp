@@ -51,18 +51,27 @@ class load_lane {
   /// The rows may still be under way when it returns. Throws what an earlier load has thrown.
   void load(const std::string& table, load_piece);
 
+  /// Of one table: begins to prepare behind its loads, beside other lanes; prepare() ends it.
+  void prepare_soon();
+  void prepare();
+  bool is_prepared() const { return prepared_; }
+  /// Begins to commit what is prepared, beside other lanes; end_commit() tells how that ended.
+  void commit_soon();
+  commit_outcome end_commit();
+
   /// Waits for the loads, then runs `act` on the transaction, which checks or commits it. When the
   /// server refuses rows, runs it once more on a new transaction without them; not at all when no
   /// row is left and it is not to be `always` run.
   void finish(const std::function<void(load_transaction&)>& act, bool always);
-  /// Commits what finish() has prepared.
-  commit_outcome commit_prepared() { return open_->commit(); }
   /// The transaction has ended.
   void close();
 
  private:
   load_transaction& transaction();
   void send(const std::string& table, load_piece);
+  /// Behind what the pool has of the table; none that follows a failure runs.
+  void give(const std::string& table, std::size_t bytes,
+            std::function<void(load_transaction&)> request);
   void wait();
   void fail_if_failed();
   void sieve(bool letters_too);
@@ -77,6 +86,9 @@ class load_lane {
   std::exception_ptr refusal_; ///< rows were refused by a load
   std::exception_ptr failure_;
   std::atomic<bool> failed_ = false;
+  std::atomic<bool> prepared_soon_ = false; ///< what prepare_soon() has begun is done
+  bool prepared_ = false;
+  commit_outcome outcome_ = commit_outcome::aborted;
 };
 
 } // namespace leat::starrocks

@@ -33,7 +33,7 @@ class multi_table_loads final : public epoch_loads {
   }
 
   void load(const std::string& table, load_piece rows) override {
-    record_.settle();
+    record_.settle_for_rows();
     lane_.load(table, std::move(rows));
   }
 

@@ -189,6 +189,7 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
 void progress_record::read_tables() {
   tables_.clear();
   noted_.clear();
+  urgent_ = false;
   // look() meets tables of format 1, which have less columns.
   const auto real = read_table(sql_, database_, tables_table);
   const bool tells_columns = real && real->find("becoming") != nullptr;
@@ -420,6 +421,11 @@ void progress_record::insert_tables(const std::vector<table_record>& tables) {
 }
 
 void progress_record::note(table_record record) {
+  urgent_ = true;
+  note_for_later(std::move(record));
+}
+
+void progress_record::note_for_later(table_record record) {
   noted_.insert(record.table);
   tables_[record.table] = std::move(record);
 }
@@ -430,6 +436,7 @@ void progress_record::settle() {
   for (const auto& target : noted_) records.push_back(tables_.at(target));
   insert_tables(records);
   noted_.clear();
+  urgent_ = false;
 }
 
 table_record progress_record::table(const std::string& target) const {

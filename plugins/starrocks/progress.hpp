@@ -106,13 +106,18 @@ class progress_record {
   table_record table(const std::string& target) const;
   /// Takes over a table's record; settle() writes it.
   void note(table_record);
+  /// The same, of what rows need not wait for.
+  void note_for_later(table_record);
   /// What columns the table has, and what they are about to become: from then on its rows are this
   /// pipeline's. settle() writes it.
   void note_columns(const std::string& target, const std::string& columns,
                     const std::string& becoming = {});
-  /// Writes what was noted, of all tables in one statement: before any row of an epoch is loaded,
-  /// and before it is prepared.
+  /// Writes what was noted, of all tables in one statement: before an epoch is prepared.
   void settle();
+  /// Before any row is loaded; what may wait for the epoch's end is left to settle().
+  void settle_for_rows() {
+    if (urgent_) settle();
+  }
   const std::map<std::string, table_record>& tables() const { return tables_; }
 
   /// Name of the side table of a resnapshot (R12).
@@ -152,6 +157,7 @@ class progress_record {
   std::vector<ended_chunk> pending_chunks_;
   std::map<std::string, table_record> tables_;
   std::set<std::string> noted_; ///< of tables_, that are not written yet
+  bool urgent_ = false;         ///< rows have to wait for one of them
 };
 
 } // namespace leat::starrocks

@@ -30,10 +30,8 @@ class single_table_loads final : public epoch_loads {
   }
 
   void load(const std::string& table, load_piece rows) override {
-    record_.settle();
-    auto& lane = lane_of(table);
-    lane.rows.load(table, std::move(rows));
-    lane.prepared = false;
+    record_.settle_for_rows();
+    lane_of(table).load(table, std::move(rows));
   }
 
   void end_chunk(ended_chunk chunk) override { chunks_.push_back(std::move(chunk)); }
@@ -46,7 +44,7 @@ class single_table_loads final : public epoch_loads {
 
   bool has(const std::string& table) const override {
     const auto t = lanes_.find(table);
-    return t != lanes_.end() && t->second->rows.has(table);
+    return t != lanes_.end() && t->second->has(table);
   }
 
   void drain(const std::string& table) override {
@@ -54,16 +52,18 @@ class single_table_loads final : public epoch_loads {
     record_.check_fence();
     auto& lane = *lanes_.at(table);
     prepare(lane);
-    if (!lane.rows.is_open()) return lane.rows.close();
+    if (!lane.is_open()) return lane.close();
     const bool ends = std::any_of(chunks_.begin(), chunks_.end(),
                                   [&](const ended_chunk& c) { return c.table == table; });
     if (ends) record_.write_pending(chunks_);
-    commit(lane.rows, "a load was lost before a statement");
-    lane.rows.close();
+    lane.commit_soon();
+    end_commit(lane, "a load was lost before a statement");
     crash_point("starrocks_drained");
   }
 
   void prepare() override {
+    for (auto& [table, lane] : lanes_)
+      if (!is_of_letters(table)) lane->prepare_soon();
     for (auto& [table, lane] : lanes_)
       if (!is_of_letters(table)) prepare(*lane);
     if (!services_.letters) return;
@@ -78,32 +78,26 @@ class single_table_loads final : public epoch_loads {
     record_.check_fence();
     pending_epoch epoch{next, {}, std::exchange(chunks_, {})};
     for (const auto& [table, lane] : lanes_)
-      if (lane->rows.is_open()) epoch.loads.push_back(lane->rows.name());
+      if (lane->is_open()) epoch.loads.push_back(lane->name());
     if (!epoch.loads.empty()) record_.write_pending(epoch);
     crash_point("starrocks_decided");
-    for (auto& [table, lane] : lanes_) {
-      if (lane->rows.is_open()) commit(lane->rows, "the load of a table was lost");
-      lane->rows.close();
-    }
+    for (auto& [table, lane] : lanes_)
+      if (lane->is_open()) lane->commit_soon();
+    for (auto& [table, lane] : lanes_)
+      if (lane->is_open()) end_commit(*lane, "the load of a table was lost");
     record_.write(next);
     record_.written(next);
   }
 
  private:
-  struct table_lane {
-    load_lane rows;
-    bool prepared = false;
-  };
+  label_sequence& labels_of(const std::string& table) { return lane_of(table).labels(); }
 
-  label_sequence& labels_of(const std::string& table) { return lane_of(table).rows.labels(); }
-
-  table_lane& lane_of(const std::string& table) {
+  load_lane& lane_of(const std::string& table) {
     auto& lane = lanes_[table];
     if (!lane)
-      lane.reset(new table_lane{
-          {services_,
-           {services_.api, record_, services_.pipeline, table},
-           [this](const std::string& t) -> label_sequence& { return labels_of(t); }}});
+      lane = std::make_unique<load_lane>(
+          services_, label_sequence(services_.api, record_, services_.pipeline, table),
+          [this](const std::string& t) -> label_sequence& { return labels_of(t); });
     return *lane;
   }
 
@@ -111,18 +105,17 @@ class single_table_loads final : public epoch_loads {
     return services_.letters && services_.letters->table() == table;
   }
 
-  static void prepare(table_lane& lane) {
-    if (lane.prepared || !lane.rows.is_open()) return;
-    lane.rows.finish([](load_transaction& open) { open.prepare(); }, false);
-    lane.prepared = true;
+  static void prepare(load_lane& lane) {
+    if (!lane.is_open() || lane.is_prepared()) return;
+    lane.prepare();
     crash_point("starrocks_prepared");
   }
 
-  void commit(load_lane& lane, const char* otherwise) {
-    const auto name = lane.name().label;
-    const auto outcome = lane.commit_prepared();
-    if (outcome != commit_outcome::visible)
-      retry_later(std::string(otherwise) + " (label " + name + ")", services_.api.database());
+  void end_commit(load_lane& lane, const char* otherwise) {
+    if (lane.end_commit() != commit_outcome::visible)
+      retry_later(std::string(otherwise) + " (label " + lane.name().label + ")",
+                  services_.api.database());
+    lane.close();
     crash_point("starrocks_table_committed");
   }
 
@@ -143,7 +136,7 @@ class single_table_loads final : public epoch_loads {
 
   load_services& services_;
   progress_record& record_;
-  std::map<std::string, std::unique_ptr<table_lane>> lanes_;
+  std::map<std::string, std::unique_ptr<load_lane>> lanes_;
   std::vector<ended_chunk> chunks_; ///< of the open epoch
 };
 

@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/crash/round.hpp"
 
@@ -80,7 +84,8 @@ bool server_cannot_decode(const std::exception& failure) {
 
 enum class outcome { passed, failed, undecodable };
 
-outcome torture_seed(const round_options& round, servers& used) {
+/// `lengths`: takes that of a seed that passes, in seconds.
+outcome torture_seed(const round_options& round, servers& used, std::vector<double>& lengths) {
   temp_directory directory;
   try {
     const auto report = run_round(round, used.source, used.of_target(), directory.path());
@@ -92,6 +97,7 @@ outcome torture_seed(const round_options& round, servers& used) {
                "consistent reads\n",
                round.seed, name_of(round.second), report.seconds, report.transactions,
                report.deaths, report.faults, report.consistent_reads);
+    lengths.push_back(report.seconds);
     return outcome::passed;
   } catch (const std::exception& failure) {
     if (used.source.version() < 160000 && server_cannot_decode(failure)) {
@@ -105,17 +111,25 @@ outcome torture_seed(const round_options& round, servers& used) {
   }
 }
 
+std::string summary(std::vector<double> lengths) {
+  if (lengths.empty()) return {};
+  std::sort(lengths.begin(), lengths.end());
+  return fmt::format("; a seed took {:.1f} s, the longest {:.1f} s", lengths[lengths.size() / 2],
+                     lengths.back());
+}
+
 bool torture_target(torture_options options, second_target kind) {
   options.round.second = kind;
   options.round.chaos.starrocks_points = is_starrocks(kind) ? 0.6 : 0;
   options.round.seed = options.first_seed;
   std::optional<servers> used;
+  std::vector<double> lengths;
   int passed = 0;
   int failed = 0;
   int undecodable = 0;
   for (; passed + failed < options.seeds && undecodable <= options.seeds; ++options.round.seed) {
     if (!used) used.emplace(kind);
-    switch (torture_seed(options.round, *used)) {
+    switch (torture_seed(options.round, *used, lengths)) {
     case outcome::passed:
       ++passed;
       continue;
@@ -129,8 +143,8 @@ bool torture_target(torture_options options, second_target kind) {
     used.reset(); // in doubt
     std::fflush(stdout);
   }
-  fmt::print("{}: {} seeds passed, {} failed, {} did not count\n", name_of(kind), passed, failed,
-             undecodable);
+  fmt::print("{}: {} seeds passed, {} failed, {} did not count{}\n", name_of(kind), passed, failed,
+             undecodable, summary(std::move(lengths)));
   return failed == 0 && passed == options.seeds;
 }
 

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <map>
+#include <random>
 #include <set>
 
 #include "tests/integration/starrocks_fixture.hpp"
@@ -32,6 +34,18 @@ class StarrocksLoads : public starrocks_both {
     std::set<int> all;
     for (const auto& r : requests) all.insert(r.at("connection").get<int>());
     return all;
+  }
+  /// Whether two of the requests were under way at one time.
+  static bool overlap(const std::vector<json>& requests) {
+    for (const auto& a : requests)
+      for (const auto& b : requests) {
+        const auto begin = b.at("at").get<double>();
+        const auto since = a.at("at").get<double>();
+        if (a.at("number") != b.at("number") && begin >= since
+            && begin < since + a.at("seconds").get<double>())
+          return true;
+      }
+    return false;
   }
   /// A writer for each of these tables, which are as `items`.
   std::map<std::string, writer*> attach_all(const std::vector<std::string>& names) {
@@ -112,6 +126,94 @@ TEST_P(StarrocksLoads, TheRowsOfOneTableArriveInOrder) {
   }
   commit(1);
   EXPECT_EQ(items_rows(), "1|19|x");
+}
+
+TEST_P(StarrocksLoads, HaveNoDeleteAheadOfAnUpsertOfItsKey) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double tells what a commit brought";
+  // The server that applies deletes after all upserts of a transaction.
+  cluster().control(
+      "/quirk", {{"record_commits", true}, {"shared_data", true}, {"deletes_after_upserts", true}});
+  begin();
+  std::mt19937 random(7);
+  std::map<int, std::string> there;
+  for (epoch_id epoch = 1; epoch <= 3; ++epoch) {
+    for (int i = 0; i < 60; ++i) {
+      const int id = static_cast<int>(random() % 12);
+      if (!there.contains(id)) {
+        there[id] = std::to_string(i);
+        write(changes().insert({id, there[id], "x"}));
+      } else if (random() % 2 == 0) {
+        there.erase(id);
+        write(changes().remove({id, absent, absent}));
+      } else {
+        there[id] = std::to_string(i);
+        write(changes().update({id, there[id], "x"}));
+      }
+      if (random() % 3 == 0) writer_->flush();
+    }
+    EXPECT_EQ(commit(epoch), (std::vector<std::vector<std::string>>{}));
+    std::string all;
+    for (const auto& [id, name] : there)
+      all += (all.empty() ? "" : " ") + std::to_string(id) + "|" + name + "|x";
+    EXPECT_EQ(items_rows(), all) << epoch;
+  }
+  const auto commits = cluster().control("/commits?table=items");
+  int upserts = 0;
+  for (const auto& each : commits.at("commits")) {
+    std::set<std::string> removed;
+    for (const auto& row : each.at("tables").at("items")) {
+      const auto id = row.at("id").get<std::string>();
+      if (row.at("__op") == "1") {
+        EXPECT_TRUE(removed.insert(id).second) << "two deletes of " << id;
+        continue;
+      }
+      EXPECT_TRUE(removed.empty()) << "an upsert of " << id << " behind a delete";
+      ++upserts;
+    }
+  }
+  EXPECT_GT(upserts, 30);
+}
+
+TEST_P(StarrocksLoads, OfSeveralTablesArePreparedAndCommittedBesideEachOther) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double tells what it was sent";
+  if (GetParam() == atomicity::epoch) GTEST_SKIP() << "one transaction holds them all";
+  reopen();
+  const auto writers = attach_all({"a", "b", "c"});
+  cluster().remove("/wire");
+  for (const auto* op : {"prepare", "commit"})
+    cluster().control("/fault",
+                      {{"op", op}, {"phase", "before"}, {"action", "delay:0.3"}, {"times", -1}});
+  const auto b = changes().insert({1, "a", "x"}).build();
+  for (const auto& [name, w] : writers) w->write(b, all_changes(*b));
+  commit(1);
+  EXPECT_TRUE(overlap(wire("prepare", "be")));
+  EXPECT_TRUE(overlap(wire("commit", "fe")));
+  for (const auto& [name, w] : writers)
+    EXPECT_EQ(rows_of("SELECT id FROM " + table(name)), "1") << name;
+}
+
+TEST_P(StarrocksLoads, DoNotWaitForTheNotesOfSnapshotsThatEnd) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double tells what it was sent";
+  reopen();
+  const auto writers = attach_all({"a", "b", "c"});
+  const auto b = changes().insert({1, "a", "x"}).build();
+  for (const auto& [name, w] : writers) {
+    w->begin_snapshot(1);
+    w->write(b, all_changes(*b));
+    w->flush();
+  }
+  commit(1, false);
+  cluster().remove("/wire");
+  for (const auto& [name, w] : writers) {
+    w->finish_snapshot(1);
+    w->write(b, all_changes(*b));
+    w->flush();
+  }
+  commit(2);
+  int notes = 0;
+  for (const auto& each : wire("sql", ""))
+    notes += each.at("sql").get<std::string>().find("leat_progress_table") != std::string::npos;
+  EXPECT_EQ(notes, 1);
 }
 
 TEST_P(StarrocksLoads, AreOfTheSizeThatMemoryAllows) {

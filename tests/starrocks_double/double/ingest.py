@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import duckdb
@@ -17,6 +18,7 @@ from .storage import Storage
 from .values import from_json, from_text, json_text, key_bytes, quote_name, quote_text
 
 MAX_ERRORS = 50
+SMALL = 1 << 16  # bytes of a body
 EDGE = 64  # bytes looked at for the first and the last character, before the whole body is
 
 
@@ -42,10 +44,17 @@ class Stage:
         self.columns = self.target_columns()
         self.pending = b""
         self.sequence = 0
-        self.storage.drop_stage(name)
+        self.made = False
+        self.small = True
+
+    def make(self) -> None:
+        """With its first rows, in their transaction: each commit waits for the disk."""
+        if self.made:
+            return
+        self.storage.drop_stage(self.name)
         columns = ", ".join(f"{quote_name(column.name)} {column.type.physical()}" for column in self.columns)
         self.storage.connection.execute(
-            f'CREATE TABLE stage."{name}" (__row BIGINT, __op TINYINT, "!bad" BOOLEAN, {columns})'
+            f'CREATE TABLE stage."{self.name}" (__row BIGINT, __op TINYINT, "!bad" BOOLEAN, {columns})'
         )
 
     # ---- what goes where
@@ -82,6 +91,7 @@ class Stage:
             return
         try:
             body = decompress(body, self.spec.compression)
+            self.small = len(body) <= SMALL
             if self.spec.format == "json":
                 self.add_json(body)
             else:
@@ -91,6 +101,9 @@ class Stage:
 
     def finish(self) -> None:
         """No more bytes will come."""
+        if not self.made:
+            self.make()
+            self.made = True
         if self.failure is not None:
             return
         try:
@@ -207,15 +220,29 @@ class Stage:
             typed AS (SELECT *, {self.operation(texts)} AS _op, {', '.join(values)} FROM input)"""
         bad = " OR ".join(f"({condition})" for condition, _ in faults)
         columns = ", ".join(f"v{index}" for index in range(len(self.columns)))
-        with self.storage.transaction() as connection:
+        with self.planning(), self.storage.transaction() as connection:
+            self.make()
             added = connection.execute(f'INSERT INTO stage."{self.name}" {typed} SELECT _seq, _op, {bad}, {columns} FROM typed').fetchone()[0]
             wrong = connection.execute(f'SELECT count(*) FROM stage."{self.name}" WHERE "!bad"').fetchone()[0]
             if wrong:
                 self.explain(typed, bad, faults, len(raw))
                 connection.execute(f'DELETE FROM stage."{self.name}" WHERE "!bad"')
+        self.made = True
         self.sequence += added
         self.counts.loaded += added - wrong
         self.counts.filtered += wrong
+
+    @contextmanager
+    def planning(self):
+        """What a small load takes is the planning of its statement."""
+        if not self.small:
+            yield
+            return
+        self.storage.connection.execute("PRAGMA disable_optimizer")
+        try:
+            yield
+        finally:
+            self.storage.connection.execute("PRAGMA enable_optimizer")
 
     def explain(self, typed: str, bad: str, faults: list[tuple[str, str]], width: int) -> None:
         """Writes the first bad rows with their reasons into the error log."""
