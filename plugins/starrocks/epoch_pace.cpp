@@ -29,7 +29,13 @@ void epoch_pace::committed(time_point now, milliseconds took) {
   const bool first = last_commit_ == time_point{};
   last_commit_ = now;
   if (!first) length_ = length_.count() == 0 ? since : (length_ * 3 + since) / 4;
-  if (took >= shortest && took * 2 > least_) return lengthen(took * 2);
+  if (took >= shortest && took * 2 > least_) {
+    // One that is slow by itself tells nothing of the next.
+    const auto before = std::exchange(slow_, took);
+    if (before.count() != 0) lengthen(std::min(before, took) * 2);
+    return;
+  }
+  slow_ = {};
   if (least_.count() == 0 || ++calm_ < calm_commits) return;
   calm_ = 0;
   least_ = least_ * 3 / 4;

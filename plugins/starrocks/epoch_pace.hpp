@@ -8,7 +8,8 @@
 namespace leat::starrocks {
 
 /// How long epochs have to be for the target to keep up: longer when it refuses more versions of
-/// its tablets, or takes long to show what was committed; shorter again while it does neither.
+/// its tablets, or takes long to show what was committed, time after time; shorter again while it
+/// does neither.
 /// Thread-safe.
 class epoch_pace {
  public:
@@ -31,7 +32,8 @@ class epoch_pace {
   milliseconds length_{}; ///< of the last epochs
   time_point last_commit_{};
   time_point last_refusal_{};
-  int calm_ = 0; ///< commits since something was wrong
+  milliseconds slow_{}; ///< what the last commit took, when that was long
+  int calm_ = 0;        ///< commits since something was wrong
 };
 
 /// That of a pipeline's sink in this process: outlives sinks that are thrown away after an error.

@@ -50,6 +50,8 @@ class load_lane {
 
   /// The rows may still be under way when it returns. Throws what an earlier load has thrown.
   void load(const std::string& table, load_piece);
+  /// Until the loads have been sent; what went wrong with them the next call tells.
+  void wait();
 
   /// Of one table: begins to prepare behind its loads, beside other lanes; prepare() ends it.
   void prepare_soon();
@@ -72,7 +74,6 @@ class load_lane {
   /// Behind what the pool has of the table; none that follows a failure runs.
   void give(const std::string& table, std::size_t bytes,
             std::function<void(load_transaction&)> request);
-  void wait();
   void fail_if_failed();
   void sieve(bool letters_too);
 

@@ -172,6 +172,16 @@ TEST_F(StarrocksEpochPace, IsTwiceTheTimeThatPublishingTakes) {
   EXPECT_EQ(pace_.least().count(), 5000);
 }
 
+TEST_F(StarrocksEpochPace, IsNotChangedByOneCommitThatIsSlow) {
+  epochs(3, milliseconds{1000});
+  epochs(1, milliseconds{1000}, milliseconds{2500});
+  epochs(3, milliseconds{1000});
+  epochs(1, milliseconds{1000}, milliseconds{2500});
+  EXPECT_EQ(pace_.least().count(), 0);
+  epochs(1, milliseconds{1000}, milliseconds{4000});
+  EXPECT_EQ(pace_.least().count(), 5000);
+}
+
 TEST_F(StarrocksEpochPace, ShortensAgainWhenTheTargetKeepsUp) {
   refused();
   refused();
