@@ -62,7 +62,8 @@ constexpr const char* check_password =
     "check user and password (or password_file, or libpq's passfile)";
 constexpr const char* check_grants = "run `leat check`: it prints the GRANT that is missing";
 constexpr const char* check_database = "check the database name";
-constexpr const char* check_login = "allow the role in pg_hba.conf, by a line for its database";
+constexpr const char* check_login =
+    "make the role (CREATE ROLE ... LOGIN), or allow it in pg_hba.conf by a line for its database";
 constexpr const char* check_ca =
     "name a file with the CA that signed the server's certificate in `sslrootcert`";
 constexpr const char* check_name =
