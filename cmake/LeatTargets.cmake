@@ -13,16 +13,16 @@ function(leat_library name)
   target_link_libraries(leat_${name} PUBLIC leat_options ${arg_DEPENDS} PRIVATE ${arg_PRIVATE})
 endfunction()
 
-# A GoogleTest program, run whole as one ctest entry with a label and a time limit in seconds. Its own sources are
-# compiled without optimization, which halves their share of a build; what it tests, and OPTIMIZED ones, are not. It runs
-# alone: tests measure memory, and wait for limits of time.
+# A GoogleTest program, run whole as one ctest entry with a label. Its own sources are compiled without optimization, which
+# halves their share of a build; what it tests, and OPTIMIZED ones, are not. It runs alone: tests measure memory, and wait
+# for limits of time. How long it may take is scripts/test's to say, since --full takes longer.
 function(leat_test name)
-  cmake_parse_arguments(arg "OPTIMIZED" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMIZED" "LABEL" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   if(NOT arg_OPTIMIZED)
     target_compile_options(${name} PRIVATE -O0)
   endif()
   target_link_libraries(${name} PRIVATE leat_options ${arg_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL TRUE)
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" RUN_SERIAL TRUE)
 endfunction()

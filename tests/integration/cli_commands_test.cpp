@@ -335,7 +335,7 @@ TEST_F(CliCommands, StatusAndLogNameTheTransactionsThatASlotAndASnapshotWaitFor)
   const auto who = "waits for open transactions: process " + pid + " of role ";
   launch();
   wait_until("status does not name it",
-             [&] { return shown("status").find(who) != std::string::npos; });
+             [&] { return leat("status").out.find(who) != std::string::npos; });
   EXPECT_THAT(log(), HasSubstr("the slot waits for open transactions: process " + pid));
   writer.execute("COMMIT");
   wait_until_caught_up();
