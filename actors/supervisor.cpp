@@ -196,8 +196,10 @@ class supervisor_impl : public stage<supervisor_actor> {
       return end();
     }
     if (!failure_ || !failure_->transient() || stopping_) return end();
+    const auto& remedy = failure_->remedy();
     setup_.log(log_level::warn, failure_->brief() + "; beginning again in "
-                                    + std::to_string(backoff_.count()) + " ms");
+                                    + std::to_string(backoff_.count()) + " ms"
+                                    + (remedy.empty() ? "" : "; remedy: " + remedy));
     show("restarting", failure_->brief());
     post_after(backoff_, handle(), begin{});
     const auto now = std::chrono::steady_clock::now();

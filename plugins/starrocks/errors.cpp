@@ -18,7 +18,7 @@ constexpr auto permanent = error_retry::permanent;
 constexpr auto transient = error_retry::transient;
 
 /// The first that is found decides; what is none of them may pass.
-constexpr std::array<known_message, 20> known{{
+constexpr std::array<known_message, 25> known{{
     {"too many filtered rows", permanent,
      "see which row and column above; change the target column, or set on_value"},
     {"primary key size exceed", permanent,
@@ -30,6 +30,16 @@ constexpr std::array<known_message, 20> known{{
      "GRANT SELECT, INSERT, UPDATE, DELETE, ALTER, DROP ON ALL TABLES IN DATABASE ... TO USER ..., "
      "and CREATE TABLE on the database"},
     {"unknown database", permanent, "see that `database` is there and that the user sees it"},
+    {"incorrect column name", permanent,
+     "give the column another name in the route's `columns`, or leave it out with `exclude`"},
+    {"incorrect table name", permanent, "give the table another name with `to`"},
+    {"unknown properties", permanent,
+     "see `properties` in the sink's `table`, and in the [route.table] of this table"},
+    {"replication num", transient,
+     "where there are less BEs than the three replicas that a table has unless told otherwise, set "
+     "properties = { replication_num = \"1\" } in the sink's `table`; else see that all BEs are "
+     "alive"},
+    {"getting syntax error", permanent, "report this"},
     {"does not exist", transient, "see that nobody else drops what the pipeline writes to"},
     {"running txns on db", transient,
      "other loads fill the database's limit: raise max_running_txn_num_per_db, or end them"},
@@ -76,6 +86,14 @@ bool is_about_rows(const std::string& message) {
   const auto text = lower(message);
   return text.find("too many filtered rows") != text.npos
          || text.find("primary key size exceed") != text.npos;
+}
+
+bool is_about_database(const std::string& message) {
+  return lower(message).find("unknown database") != message.npos;
+}
+
+bool is_about_replicas(const std::string& message) {
+  return lower(message).find("replication num") != message.npos;
 }
 
 bool is_about_versions(const std::string& message) {

@@ -23,6 +23,10 @@ class row_error : public leat::error {
 /// Whether a message is about rows, whatever else there is.
 bool is_about_rows(const std::string& message);
 
+/// The database is not there.
+bool is_about_database(const std::string& message);
+/// A table cannot be made with so many replicas.
+bool is_about_replicas(const std::string& message);
 /// Whether a message says that compaction is behind.
 bool is_about_versions(const std::string& message);
 

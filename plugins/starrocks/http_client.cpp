@@ -264,6 +264,12 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
       if (tls)
         refuse("the certificate of the server cannot be trusted: " + step.problem, base,
                "give the authority's certificate with `ca_file`");
+      if (step.code == CURLE_UNSUPPORTED_PROTOCOL || step.code == CURLE_WEIRD_SERVER_REPLY)
+        retry_later("what answers does not speak HTTP", base,
+                    "see that `http` names the HTTP ports of FEs (8030 unless changed)");
+      if (step.code == CURLE_SSL_CONNECT_ERROR)
+        retry_later("what answers does not speak TLS: " + step.problem, base,
+                    "see whether `http` should say http:// or name another port");
       if (!step.connected && hops == 0) retry_later("cannot connect: " + step.problem, base);
       retry_later(
           (step.connected ? "the connection broke: " : "cannot reach the BE: ") + step.problem,

@@ -41,8 +41,9 @@ std::string member(const nlohmann::json& object, std::string_view name) {
 nlohmann::json parse(const http_reply& reply) {
   auto parsed = nlohmann::json::parse(reply.body, nullptr, false);
   if (!parsed.is_object())
-    throw server_error("the answer is not JSON (HTTP " + std::to_string(reply.status) + ")",
-                       reply.body.substr(0, 200), reply.from);
+    retry_later("the answer is not JSON (HTTP " + std::to_string(reply.status)
+                    + "): " + reply.body.substr(0, 200),
+                reply.from, "see that `http` names the HTTP ports of FEs (8030 unless changed)");
   return parsed;
 }
 

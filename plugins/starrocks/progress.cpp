@@ -86,7 +86,13 @@ void progress_record::claim(const starrocks_table_options& options) {
   starrocks_table_options own;
   own.buckets = 1;
   own.properties = options.properties;
-  sql_.query(create_table_sql(database_, progress_table, progress_columns(), own), table_);
+  try {
+    sql_.query(create_table_sql(database_, progress_table, progress_columns(), own), table_);
+  } catch (const leat::error& e) {
+    // The first table of all: who starts this should not have to find it in the log.
+    if (!is_about_replicas(e.what())) throw;
+    refuse(e.what(), e.where(), e.remedy());
+  }
   sql_.query(create_table_sql(database_, tables_table, tables_columns(), own), tables_table_);
   add_missing_columns();
   claim_session();

@@ -239,6 +239,54 @@ TEST_P(StarrocksReaction, CheckTellsAnFeThatCannotBeReached) {
   EXPECT_THAT(problems.front().what(), HasSubstr("no FE can be reached"));
 }
 
+TEST_P(StarrocksReaction, CheckTellsAnAddressThatIsNoFe) {
+  const auto problem_with = [&](const std::string& address) {
+    auto o = options();
+    o.starrocks.http = {address};
+    // The database is not there yet.
+    auto problems = starrocks::make_sink("shop", o)->check({});
+    EXPECT_EQ(problems.size(), 1u) << address;
+    return problems.empty() ? error(error_kind::bug, "", "", "") : problems.front();
+  };
+  const auto be = cluster().control("/status").at("ports").at("be0").get<int>();
+  EXPECT_THAT(problem_with("127.0.0.1:" + std::to_string(be)).what(), HasSubstr("not JSON"));
+  EXPECT_THAT(problem_with("127.0.0.1:" + std::to_string(be)).remedy(), HasSubstr("8030"));
+  const auto sql = problem_with(cluster().mysql.front());
+  EXPECT_THAT(sql.what(), HasSubstr("does not speak HTTP"));
+  EXPECT_THAT(sql.remedy(), HasSubstr("8030"));
+}
+
+TEST_P(StarrocksReaction, MoreReplicasThanBesEndTheFirstStartAlone) {
+  auto o = options();
+  o.starrocks.table.properties.clear();
+  const auto first = error_of([&] { open(o); });
+  EXPECT_FALSE(first.transient());
+  EXPECT_THAT(first.remedy(), HasSubstr("replication_num = \"1\""));
+  begin();
+  // Later it may as well be a BE that is away.
+  open(o);
+  auto r = route_of(items());
+  r.target = "others";
+  const auto later = error_of([&] { attach(r); });
+  EXPECT_TRUE(later.transient());
+  EXPECT_THAT(later.remedy(), HasSubstr("replication_num = \"1\""));
+}
+
+TEST_P(StarrocksReaction, WhatNoRepetitionMendsEndsThePipeline) {
+  auto o = options();
+  o.starrocks.table.properties["replicaton"] = "x";
+  const auto property = error_of([&] { open(o); });
+  EXPECT_FALSE(property.transient());
+  EXPECT_THAT(property.remedy(), HasSubstr("`properties`"));
+  reopen();
+  const auto column = error_of([&] {
+    attach(route_of(starrocks_source(
+        "t", {{"id", value_class::int4, "integer"}, {"x=y", value_class::text, "text"}})));
+  });
+  EXPECT_FALSE(column.transient());
+  EXPECT_THAT(column.remedy(), HasSubstr("another name"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksReaction,
                          testing::Values(atomicity::epoch, atomicity::table), mode_name);
 
