@@ -169,6 +169,7 @@ void section_reader::read_routes() {
                   "write [[route]] with its keys below it");
     route_options& route = file_.routes.emplace_back();
     route.place = value.place;
+    for (const document_entry& entry : *table) route.places[entry.key] = entry.value.where;
     read_section(*find_section("route"), {*table, value.where, "route"}, {file_, nullptr, &route});
   }
 }

@@ -70,6 +70,7 @@ struct route_options {
   std::vector<std::string> transforms;
   starrocks_route_table table;
   file_place place;
+  std::map<std::string, std::string> places; ///< of the options that are given: "shop.toml:12:9"
 };
 
 /// [transform.NAME]: of a built-in type, or a plugin.

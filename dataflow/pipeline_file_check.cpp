@@ -90,7 +90,7 @@ void check_route_sink(const pipeline_file& file, const route_options& route,
   }
   if (std::find(names.begin(), names.end(), *route.sink) != names.end()) return;
   const std::vector<std::string> near = nearest_names(*route.sink, names);
-  fail(where + ".sink", "there is no sink `" + *route.sink + "`",
+  fail(option_place(route, where, "sink"), "there is no sink `" + *route.sink + "`",
        near.empty() ? "the sinks are " + join_names(names, "and")
                     : "did you mean `" + near.front() + "`?");
 }
@@ -100,7 +100,8 @@ void check_route_table(const pipeline_file& file, const route_options& route,
   if (!route.table.given()) return;
   for (const sink_options& sink : file.sinks)
     if (sink.connector != "starrocks" && sink.name == route.sink.value_or(file.sinks[0].name))
-      fail(where + ".table", "connector `" + sink.connector + "` has no section `table`",
+      fail(option_place(route, where, "table"),
+           "connector `" + sink.connector + "` has no section `table`",
            "take it out; it belongs to connector starrocks");
 }
 
@@ -111,7 +112,7 @@ void check_route_transforms(const pipeline_file& file, const route_options& rout
   for (const std::string& name : route.transforms) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     const std::vector<std::string> near = nearest_names(name, names);
-    fail(where + ".transform", "there is no transform `" + name + "`",
+    fail(option_place(route, where, "transform"), "there is no transform `" + name + "`",
          near.empty() ? "add a section [transform." + name + "]"
                       : "did you mean `" + near.front() + "`?");
   }
@@ -122,28 +123,36 @@ void check_route(const pipeline_file& file, const route_options& route) {
   check_route_sink(file, route, where);
   check_route_transforms(file, route, where);
   if (route.columns && route.columns->empty())
-    fail(where + ".columns", "the list of columns is empty",
+    fail(option_place(route, where, "columns"), "the list of columns is empty",
          "name columns, or leave `columns` out for all");
   if (route.key && route.key->empty())
-    fail(where + ".key", "the list of key columns is empty",
+    fail(option_place(route, where, "key"), "the list of key columns is empty",
          "name columns, or leave `key` out for the table's own key");
   const bool named =
       route.columns && !std::count(route.columns->begin(), route.columns->end(), "*");
   if (named && !route.exclude.empty())
-    fail(where + ".exclude", "`exclude` has no meaning beside a list of columns",
+    fail(option_place(route, where, "exclude"), "`exclude` has no meaning beside a list of columns",
          "leave one of them out, or put \"*\" into `columns`");
   check_route_table(file, route, where);
   if (route.mode != route_mode::append) return;
   if (route.removal != delete_mode::hard)
-    fail(where + ".delete",
+    fail(option_place(route, where, "delete"),
          "`delete` has no meaning in mode append: a deleted row is a row of its own",
          "leave `delete` out, or use mode = \"upsert\"");
   if (route.key)
-    fail(where + ".key", "`key` has no meaning in mode append: every change is a row of its own",
+    fail(option_place(route, where, "key"),
+         "`key` has no meaning in mode append: every change is a row of its own",
          "leave `key` out, or use mode = \"upsert\"");
 }
 
 } // namespace
+
+std::string option_place(const route_options& route, const std::string& where,
+                         std::string_view option) {
+  const auto found = route.places.find(std::string(option.substr(0, option.find_first_of(".,"))));
+  if (found == route.places.end()) return where + "." + std::string(option);
+  return found->second + ", route." + std::string(option);
+}
 
 std::string place_text(const std::filesystem::path& path, file_place place) {
   if (place.line == 0) return path.string();

@@ -11,4 +11,7 @@ void check_pipeline_file(const pipeline_file&);
 /// `FILE:LINE:COL`, or `FILE` when the place is unknown.
 std::string place_text(const std::filesystem::path&, file_place);
 
+/// "shop.toml:12:9, route.where": where the option stands, or the route, at `where`, without it.
+std::string option_place(const route_options&, const std::string& where, std::string_view option);
+
 } // namespace leat

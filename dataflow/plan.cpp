@@ -107,7 +107,7 @@ class drafter {
     for (const table_pattern& pattern : patterns) {
       if (!pattern.names_one() || pattern.excludes() || matches_any(pattern, selected_)) continue;
       missing = true;
-      report_missing(pattern, where + ".from");
+      report_missing(pattern, option_place(options, where, "from"));
     }
     std::vector<schema_ptr> taken;
     for (const schema_ptr& table : selected_)
@@ -116,7 +116,7 @@ class drafter {
     for (const schema_ptr& table : taken) add_route(options, table, where);
     if (taken.empty() && !missing)
       report(severity::error, "no selected table fits " + join_names(options.from, "and"),
-             where + ".from",
+             option_place(options, where, "from"),
              suggestion(options.from.front(), selected_,
                         "selected are " + join_names(names_of(selected_), "and")));
   }
@@ -135,7 +135,7 @@ class drafter {
       if (tables.empty() || std::find(known.begin(), known.end(), name) != known.end()) continue;
       const std::vector<std::string> near = nearest_names(name, known);
       report(severity::error, "no table of the route has the column `" + name + "`",
-             where + ".exclude",
+             option_place(options, where, "exclude"),
              near.empty() ? "take it out" : "did you mean `" + near.front() + "`?");
     }
   }
@@ -215,19 +215,45 @@ class drafter {
     return before;
   }
 
+  /// "table public.orders: ...", once for all tables that it is true of.
+  void note(const table_schema& table, const std::string& text, const std::string& where,
+            const std::string& remedy) {
+    for (auto& known : table_notes_)
+      if (known.text == text && known.where == where && known.remedy == remedy)
+        return known.tables.push_back(table.qualified_name());
+    table_notes_.push_back({text, where, remedy, {table.qualified_name()}});
+  }
+
+  /// "table a", "tables a, b, c, d and 7 more".
+  static std::string tables_text(std::vector<std::string> names) {
+    constexpr std::size_t most = 5;
+    if (names.size() == 1) return "table " + names.front();
+    if (names.size() > most) {
+      const auto more = names.size() - (most - 1);
+      names.resize(most - 1);
+      names.push_back(std::to_string(more) + " more");
+    }
+    return "tables " + join_names(names, "and");
+  }
+
+  void report_notes() {
+    for (const auto& n : table_notes_)
+      report(severity::note, tables_text(n.tables) + ": " + n.text, n.where, n.remedy);
+  }
+
   void note_transforms(const route& r, const std::string& where) {
     if (!r.chain) return;
     for (const auto& s : r.chain->steps) {
       if (!s.gives.note.empty())
         report(severity::note, "transform " + s.is.name + ": " + s.gives.note, where, "");
       if (s.asks_before)
-        report(severity::note,
-               "table " + r.source()->qualified_name() + ": behind transform " + s.is.name
-                   + " the key does not say which row of the source it is, so a row whose large "
-                     "values an UPDATE leaves out is read at the source again",
-               where,
-               "REPLICA IDENTITY FULL, a transform of type remember before it, or leaving such "
-               "columns out, saves that");
+        note(*r.source(),
+             "behind transform " + s.is.name
+                 + " the key does not say which row of the source it is, so a row whose large "
+                   "values an UPDATE leaves out is read at the source again",
+             where,
+             "REPLICA IDENTITY FULL, a transform of type remember before it, or leaving such "
+             "columns out, saves that");
     }
   }
 
@@ -237,15 +263,15 @@ class drafter {
     if (upsert && r.chain && r.chain->completes_table()) return;
     const auto names = columns_left_out(*r.shape);
     if (names.empty()) return;
-    report(
-        severity::note,
-        "table " + r.source()->qualified_name() + ": expressions read " + join_names(names, "and")
-            + ", whose values an UPDATE leaves out when they are large and did not change",
-        where,
-        upsert ? "such a row is read at the source again; REPLICA IDENTITY FULL, a transform of "
-                 "type remember that stands first, or leaving the column out, saves that"
-               : "such a row is kept, and the column named in _leat_missing; REPLICA IDENTITY FULL "
-                 "brings them, a transform of type remember that stands first most of them");
+    note(*r.source(),
+         "expressions read " + join_names(names, "and")
+             + ", whose values an UPDATE leaves out when they are large and did not change",
+         where,
+         upsert
+             ? "such a row is read at the source again; REPLICA IDENTITY FULL, a transform of "
+               "type remember that stands first, or leaving the column out, saves that"
+             : "such a row is kept, and the column named in _leat_missing; REPLICA IDENTITY FULL "
+               "brings them, a transform of type remember that stands first most of them");
   }
 
   void merge_routes() {
@@ -264,16 +290,20 @@ class drafter {
 
   void finish() {
     merge_routes();
+    report_notes();
+    std::vector<std::string> left;
     for (const schema_ptr& table : selected_) {
       const std::string name = table->qualified_name();
       if (!routed_.contains(name)) {
-        report(severity::note, "no route takes table " + name, source_place(), "");
+        left.push_back(name);
         continue;
       }
       plan_.tables.push_back(table);
       if (const auto note = notes_.find(name); note != notes_.end())
         report(severity::note, note->second, "table " + name, "");
     }
+    if (!left.empty())
+      report(severity::note, "no route takes " + tables_text(left), source_place(), "");
   }
 
   const pipeline_file& file_;
@@ -291,6 +321,13 @@ class drafter {
   };
   std::map<std::pair<std::string, std::string>, target_routes> targets_; ///< by sink and identity
   std::set<oid> known_;
+  struct table_note {
+    std::string text;
+    std::string where;
+    std::string remedy;
+    std::vector<std::string> tables;
+  };
+  std::vector<table_note> table_notes_;
   plan plan_;
 };
 

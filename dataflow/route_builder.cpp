@@ -8,6 +8,7 @@
 #include "dataflow/error.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/option_checks.hpp"
+#include "dataflow/pipeline_file_check.hpp"
 #include "dataflow/planned_transforms.hpp"
 #include "dataflow/route_shape.hpp"
 #include "dataflow/table_pattern.hpp"
@@ -92,6 +93,12 @@ std::string with_captures(const std::string& text, const std::vector<std::string
   return out;
 }
 
+/// As one writes a column in a SELECT.
+bool is_expression(const std::string& name) {
+  return name.find_first_of("()*+/|:'") != std::string::npos
+         || name.find(" AS ") != std::string::npos || name.find(" as ") != std::string::npos;
+}
+
 /// Fills one route; every step may refuse it.
 class builder {
  public:
@@ -130,6 +137,12 @@ class builder {
   [[noreturn]] void refuse(const std::string& what, const std::string& remedy) const {
     throw error(error_kind::usage, "table " + table_.qualified_name() + ": " + what, where_,
                 remedy);
+  }
+
+  [[noreturn]] void refuse(const std::string& option, const std::string& what,
+                           const std::string& remedy) const {
+    throw error(error_kind::usage, "table " + table_.qualified_name() + ": " + what,
+                option_place(options_, where_, option), remedy);
   }
 
   void transform(const std::vector<named_transform>& transforms) {
@@ -176,7 +189,7 @@ class builder {
           table);
     } catch (const error& e) {
       throw error(e.kind(), "table " + table->qualified_name() + ": " + e.what(),
-                  where + "." + e.where(), e.remedy());
+                  option_place(options, where, e.where()), e.remedy());
     }
   }
 
@@ -189,7 +202,8 @@ class builder {
     const auto depends = [](const sql::expression_ptr& e) { return e && e->reads_change(); };
     if (depends(shape_->where)
         || std::any_of(shape_->unless.begin(), shape_->unless.end(), depends))
-      refuse("`where` reads what belongs to a change and not to a row (leat.op, leat.commit_time, "
+      refuse("where",
+             "`where` reads what belongs to a change and not to a row (leat.op, leat.commit_time, "
              "...)",
              "compare columns, or use mode = \"append\"");
   }
@@ -209,7 +223,7 @@ class builder {
 
   void check_dead_letters() const {
     if (options_.on_error != expression_policy::dead_letter || sink_.dead_letter) return;
-    refuse("on_error = \"dead_letter\" needs a table for such rows",
+    refuse("on_error", "on_error = \"dead_letter\" needs a table for such rows",
            "add dead_letter = \"leat_dead_letter\" to [sink." + sink_.name
                + "], where its connector has that, or take on_error = \"null\" or \"stop\"");
   }
@@ -221,9 +235,11 @@ class builder {
     std::vector<std::string> known;
     for (const column& c : table_.columns) known.push_back(c.name);
     const std::vector<std::string> near = nearest_names(name, known);
-    refuse("`" + option + "` names column `" + name + "`, which the table does not have",
-           near.empty() ? "its columns are " + join_names(known, "and")
-                        : "did you mean `" + near.front() + "`?");
+    refuse(option, "`" + option + "` names column `" + name + "`, which the table does not have",
+           is_expression(name)
+               ? "a computed column is { name = \"total\", expr = \"price * amount\" }"
+           : near.empty() ? "its columns are " + join_names(known, "and")
+                          : "did you mean `" + near.front() + "`?");
   }
 
   void choose_columns() {
@@ -233,10 +249,11 @@ class builder {
     std::set<std::string> seen;
     for (const std::string& name : wanted) {
       if (!seen.insert(name).second)
-        refuse("`columns` names `" + name + "` twice", "name each column once");
+        refuse("columns", "`columns` names `" + name + "` twice", "name each column once");
       if (name != "*") {
         if (contains(options_.exclude, name))
-          refuse("`" + name + "` stands in `columns` and in `exclude`", "leave one of them out");
+          refuse("exclude", "`" + name + "` stands in `columns` and in `exclude`",
+                 "leave one of them out");
         route_.columns.push_back({name, find_column(name, "columns")});
         continue;
       }
@@ -302,7 +319,7 @@ class builder {
              from_file ? "add it to `columns`"
                        : "add it to `columns`, or use mode = \"append\", which needs no key");
     if (std::count(route_.key.begin(), route_.key.end(), *column) > 0)
-      refuse("`key` names `" + name + "` twice", "name each column once");
+      refuse("key", "`key` names `" + name + "` twice", "name each column once");
     route_.key.push_back(*column);
     route_.source_key.push_back(source);
   }
@@ -311,13 +328,15 @@ class builder {
   void check_identity() const {
     for (const std::uint16_t c : route_.source_key)
       if (c >= own_columns() && shape_->computed[c - own_columns()]->reads_change())
-        refuse("column `" + table_.columns[c].name
+        refuse("key",
+               "column `" + table_.columns[c].name
                    + "` of the route's key depends on the change and not on the row",
                "take columns that are the same in every change of a row");
     if (table_.identity == replica_identity::full) return;
     for (const std::uint16_t c : route_.source_key)
       if (!table_.columns[c].identity)
-        refuse("column `" + table_.columns[c].name
+        refuse("key",
+               "column `" + table_.columns[c].name
                    + "` of the route's key is not part of the replica identity, so deletes do not "
                      "bring it",
                "ALTER TABLE " + quoted_name(table_)

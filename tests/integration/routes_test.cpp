@@ -1,4 +1,5 @@
 #include <random>
+#include <regex>
 
 #include "tests/support/pipeline_fixture.hpp"
 
@@ -66,6 +67,59 @@ TEST_F(Routes, ARowGoesToTheFirstRouteThatTakesIt) {
   ASSERT_EQ(ended.status.code, 0) << ended.err;
   expect_select("SELECT id, name FROM item WHERE id % 2 = 0", "even", "id, name");
   expect_select("SELECT id, name FROM item WHERE id % 2 <> 0", "rest", "id, name");
+}
+
+TEST_F(Routes, RowsMoveToTheFirstRouteThatTakesThemWhateverTheirNames) {
+  const std::string name = R"("it's ""1"""."We""ird Таблица")";
+  source("CREATE SCHEMA \"it's \"\"1\"\"\"; CREATE TABLE " + name
+         + " (\"Id\" int PRIMARY KEY, \"a.b\" int, \"но\"\"ль\" text); ALTER TABLE " + name
+         + " ALTER \"но\"\"ль\" SET STORAGE EXTERNAL; INSERT INTO " + name
+         + " SELECT i, i % 20, CASE WHEN i % 3 > 0 THEN repeat('ü', 1000 * (i % 4)) END FROM "
+           "generate_series(1, 60) i");
+  text.tables = R"(["*.We\"ird Таблица"])";
+  const std::string from = "from = '*.We\"ird Таблица'\n";
+  text.routes = {
+      from + "to = 'low of {1}'\nwhere = '\"a.b\" < 7'",
+      from
+          + "to = 'named'\nwhere = '\"но\"\"ль\" IS NOT NULL'\n"
+            "columns = [{ name = \"o'f\", expr = \"'{1}'\" }, '*']\nkey = [\"o'f\", 'Id']",
+      from + "to = 'rest'\ndelete = 'soft'"};
+  const auto carry = [&] {
+    const auto ended = leat("run", {"--until", "caught-up", "--set", "pipeline.first_match=true"});
+    ASSERT_EQ(ended.status.code, 0) << ended.err;
+  };
+  carry();
+  std::mt19937 dice(11);
+  const auto change = [&] {
+    static const char* const sets[] = {
+        "\"a.b\" = (\"a.b\" + 9) % 20", "\"Id\" = \"Id\" + 1000",
+        "\"но\"\"ль\" = CASE WHEN \"но\"\"ль\" IS NULL THEN repeat('x', 3000) END"};
+    const auto what = dice() % 7;
+    return (what == 0 ? "DELETE FROM " + name : "UPDATE " + name + " SET " + sets[what % 3])
+           + " WHERE \"Id\" = " + std::to_string(1 + dice() % 60) + ";";
+  };
+  for (int round = 0; round < 2; ++round) {
+    for (int n = 0; n < 60; ++n) source(change());
+    carry();
+  }
+  const auto select = [&](const std::string& columns, const std::string& where) {
+    return "SELECT " + columns + " FROM " + name + " WHERE " + where;
+  };
+  const std::string all = "\"Id\", \"a.b\", \"но\"\"ль\"";
+  expect_select(select(all, "\"a.b\" < 7"), "\"low of it's \"\"1\"\"\"", all);
+  expect_select(select("'it''s \"1\"', " + all, "\"a.b\" >= 7 AND \"но\"\"ль\" IS NOT NULL"),
+                "named", "\"o'f\", " + all);
+  expect_select(select(all, "\"a.b\" >= 7 AND \"но\"\"ль\" IS NULL"),
+                "rest WHERE NOT _leat_deleted", all);
+}
+
+TEST_F(Routes, AWrongExpressionIsToldByItsPlace) {
+  text.routes = {"from = \"public.item\"\n\n  where = \"prize > 1\""};
+  const auto refused = leat("plan");
+  EXPECT_EQ(refused.status.code, 2);
+  EXPECT_TRUE(std::regex_search(
+      refused.err, std::regex(":[0-9]+:11, route\\.where, at character 1 of \"prize > 1\"")))
+      << refused.err;
 }
 
 TEST_F(Routes, AFailingExpressionStopsThePipelineAndNamesTheRow) {

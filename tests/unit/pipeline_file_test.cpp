@@ -349,7 +349,7 @@ const wrong_file wrong_files[] = {
     {"RouteWithoutFrom", good + "[[route]]\nto = \"x\"\n",
      "`route.from` is missing | shop.toml:9:1, route.from"},
     {"RouteToUnknownSink", good + "[[route]]\nfrom = \"a.b\"\nsink = \"dwj\"\n",
-     "there is no sink `dwj` | shop.toml:9:1, route.sink | did you mean `dwh`?"},
+     "there is no sink `dwj` | shop.toml:11:8, route.sink | did you mean `dwh`?"},
     {"RouteWithoutSink",
      good + "[sink.two]\nconnector = \"blackhole\"\n[[route]]\nfrom = \"a.b\"\n",
      "the route does not say which sink it writes to | shop.toml:11:1, route | add sink = \"NAME\" "
@@ -357,12 +357,12 @@ const wrong_file wrong_files[] = {
     {"RouteWhere", good + "[[route]]\nfrom = \"a.b\"\nwhere = \"\"\n",
      "shop.toml:11:9, route.where"},
     {"RouteTransform", good + "[[route]]\nfrom = \"a.b\"\ntransform = [\"x\"]\n",
-     "there is no transform `x` | shop.toml:9:1, route.transform | add a section [transform.x]"},
+     "there is no transform `x` | shop.toml:11:13, route.transform | add a section [transform.x]"},
     {"MistypedTransform",
      good
          + "[[route]]\nfrom = \"a.b\"\ntransform = [\"mast\"]\n[transform.mask]\ntype = "
            "\"mask\"\ncolumns = [\"a\"]\n",
-     "there is no transform `mast` | shop.toml:9:1, route.transform | did you mean `mask`?"},
+     "there is no transform `mast` | shop.toml:11:13, route.transform | did you mean `mask`?"},
     {"RouteExpression", good + "[[route]]\nfrom = \"a.b\"\ncolumns = [\"id\", { name = \"x\" }]\n",
      "a computed column needs `expr` | shop.toml:11:18, route.columns"},
     {"TransformWithoutColumns", good + "[transform.mask]\ntype = \"mask\"\n",

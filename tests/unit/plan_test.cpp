@@ -216,6 +216,26 @@ TEST(Plan, SaysWhichSelectedTablesNoRouteTakes) {
   EXPECT_EQ(made.tables[0]->name, "orders");
 }
 
+TEST(Plan, SaysOnceWhatIsTrueOfManyTables) {
+  std::vector<source_table> tables;
+  for (int i = 0; i < 9; ++i) {
+    table_builder shard{"shard_" + std::to_string(i), "orders", {"id", "note"}};
+    shard.table.columns[1].kind = value_class::text;
+    tables.push_back(shard);
+  }
+  tables.push_back(items);
+  tables.push_back(orders);
+  route_options shards = from({"shard_*.orders"});
+  shards.to = "orders_{1}";
+  shards.where = "note <> ''";
+  const auto notes = make_plan(file_with({shards}), tables).problems;
+  ASSERT_EQ(notes.size(), 2U);
+  EXPECT_THAT(notes[0].what,
+              HasSubstr("tables shard_0.orders, shard_1.orders, shard_2.orders, shard_3.orders and "
+                        "5 more: expressions read note"));
+  EXPECT_EQ(notes[1].what, "no route takes tables public.items and public.orders");
+}
+
 TEST(Plan, DraftHoldsAllErrorsAndTheGoodRoutes) {
   route_options wrong = from({"public.orders"});
   wrong.columns = {"nmae"};
@@ -294,7 +314,8 @@ const wrong_route wrong_routes[] = {
      [](auto& f) {
        f.routes[0].columns = {"id", "nmae"};
      },
-     "`columns` names column `nmae`, which the table does not have | shop.toml:9:1, route | did "
+     "`columns` names column `nmae`, which the table does not have | shop.toml:9:1, route.columns "
+     "| did "
      "you mean `name`?"},
     {"UnknownExclude", [](auto& f) { f.routes[0].exclude = {"nmae"}; },
      "no table of the route has the column `nmae` | shop.toml:9:1, route.exclude | did you mean "
