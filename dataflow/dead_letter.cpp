@@ -74,4 +74,10 @@ dead_letter letter_of(const std::string& target, const table_schema& of, const b
           rows.position_of(c)};
 }
 
+std::string remedy_of_row(const change& c, const std::string& other) {
+  return c.kind == change_kind::read
+             ? "correct the row at the source, " + other
+             : other + " (the change stays in the stream, whatever the row is now)";
+}
+
 } // namespace leat

@@ -38,4 +38,7 @@ dead_letter letter_of(const route&, const batch&, const change&);
 dead_letter letter_of(const std::string& target, const table_schema& of, const batch&,
                       const change&, std::string reason);
 
+/// For an error that ends the pipeline at this change: `other` is what else may be mended.
+std::string remedy_of_row(const change&, const std::string& other);
+
 } // namespace leat

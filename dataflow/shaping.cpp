@@ -35,11 +35,11 @@ void shaping::fail(const std::string& option, const batch& rows, const change& c
     if (row[k].has_value())
       key += (key.empty() ? "" : ", ") + shape_.source->columns[k].name + " = "
              + std::string(rows.text(row[k]).substr(0, 60));
-  throw error(
-      error_kind::source, what,
-      option + " of the route from " + shape_.source->qualified_name() + " to " + route_->target
-          + (key.empty() ? "" : ", row " + key),
-      "correct the row at the source or the expression, or set on_error = \"null\" in the route");
+  throw error(error_kind::source, what,
+              option + " of the route from " + shape_.source->qualified_name() + " to "
+                  + route_->target + (key.empty() ? "" : ", row " + key),
+              remedy_of_row(c, "correct the expression")
+                  + ", or set on_error = \"null\" or \"dead_letter\" in the route");
 }
 
 /// The new row, with cells that did not change taken from the old one where that came.

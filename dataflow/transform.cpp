@@ -1,5 +1,6 @@
 #include "dataflow/transform.hpp"
 
+#include "dataflow/dead_letter.hpp"
 #include "dataflow/error.hpp"
 
 namespace leat {
@@ -27,7 +28,7 @@ void refuse_row(const transform_place& place, const batch& rows, const change& c
       key += (key.empty() ? ", row " : ", ") + place.input->columns[k].name + " = "
              + std::string(rows.text(row[k]).substr(0, 60));
   throw error(error_kind::source, what, place.where + key,
-              remedy + ", or set on_error = \"dead_letter\" in the route");
+              remedy_of_row(c, remedy) + ", or set on_error = \"dead_letter\" in the route");
 }
 
 bool leaves_key(const transform_place& place, const batch& rows, const change& c,

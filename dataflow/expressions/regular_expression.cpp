@@ -53,9 +53,21 @@ class translation {
     case '{':
       return braces();
     default:
+      if (is_foreign(c)) return foreign(c);
       out_ += c;
       return follows(what::atom);
     }
+  }
+
+  /// Under COLLATE "C" the letters of ASCII alone have two cases.
+  bool is_foreign(char c) const { return ascii_ && any_case_ && static_cast<signed char>(c) < 0; }
+
+  void foreign(char c) {
+    out_ += "(?-i:";
+    out_ += c;
+    while (!left_.empty() && (left_.front() & 0xc0) == 0x80) out_ += pop();
+    out_ += ')';
+    follows(what::atom);
   }
 
   void escape() {
@@ -118,6 +130,7 @@ class translation {
 
   void member(char c) {
     if (c == '[') return in_brackets();
+    if (is_foreign(c)) not_shared("[] with letters beyond ASCII, ~* and COLLATE \"C\"");
     if (c != '\\') {
       if (c == ']') out_ += '\\';
       out_ += c;

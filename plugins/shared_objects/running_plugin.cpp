@@ -78,7 +78,7 @@ const change& running_plugin::change_of(const batch& rows, std::uint32_t i) cons
 void running_plugin::reject(const batch& rows, std::uint32_t i, const std::string& why) {
   const auto& c = change_of(rows, i);
   const auto label = place_.keep_letter ? "" : section_->object.label() + " rejects a row: ";
-  refuse_row(place_, rows, c, label + why, "correct the row at the source, or the plugin");
+  refuse_row(place_, rows, c, label + why, "correct the plugin");
   if (!passed_key_.empty() && leaves_key(place_, rows, c, passed_key_))
     emitted_.remove_left(i, passed_key_);
 }

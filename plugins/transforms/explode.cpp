@@ -74,7 +74,7 @@ class explode final : public transform {
       refuse_row(place_, rows, c,
                  "the value of column `" + place_.input->columns[column_].name
                      + "` is not an array",
-                 "correct the row at the source, leave it out with `where`");
+                 "leave it out with `where`");
       if (held) place_.state->put(key, std::to_string(*held) + "?");
       return;
     }

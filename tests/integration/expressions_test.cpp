@@ -357,6 +357,7 @@ TEST_F(Expressions, GiveWhatPostgresqlGivesOfRareThings) {
                            "regexp_replace('Ä1_日 x-\u3000', '[\\s[:punct:]]', '.', 'g')",
                            "('ä' ~ '[[:upper:]]')::text || ('ä' ~* '^[[:upper:]]$')",
                            "('ä' COLLATE \"C\" ~ '\\w')::text || ('日' ~ '[^\\w]')",
+                           "('Öa' COLLATE \"C\" ~* '^ö')::text || ('öA' COLLATE \"C\" ~* '^ö+a')",
                            "('a{,2}' ~ '^a{,2}$')::text || ('a]_' ~ '^[]a_\\]]+$')",
                            "(ARRAY[date '2024-02-29'])::timestamptz[]",
                            "(ARRAY[timestamp '2024-02-29 12:00'])::text[]",

@@ -190,6 +190,31 @@ TEST_F(Routes, AnExpressionThatTheTableNoLongerFitsStopsAndNamesTheColumn) {
   EXPECT_NE(ended.err.find("price"), std::string::npos) << ended.err;
 }
 
+TEST_F(Routes, ATypeThatAnExpressionDoesNotFitStopsAndNamesTheColumn) {
+  text.routes = {"from = \"public.item\"\nwhere = \"price > 60\""};
+  catch_up();
+  source("ALTER TABLE item ALTER price TYPE text; INSERT INTO item VALUES (900, 'after')");
+  for (int times = 0; times < 2; ++times) {
+    const auto ended = leat("run", {"--until", "caught-up"});
+    EXPECT_EQ(ended.status.code, 3) << ended.err;
+    EXPECT_NE(ended.err.find("operator does not exist: text > integer"), std::string::npos)
+        << ended.err;
+    EXPECT_NE(ended.err.find("\"price > 60\""), std::string::npos) << ended.err;
+  }
+}
+
+TEST_F(Routes, AChangeThatNoCorrectionTakesBackPassesWithAnotherPolicy) {
+  text.routes = {"from = \"public.item\"\nwhere = \"100 / (id - 500) < 60\""};
+  catch_up();
+  source("INSERT INTO item VALUES (500, 'x'); DELETE FROM item WHERE id = 500");
+  const auto ended = leat("run", {"--until", "caught-up"});
+  EXPECT_EQ(ended.status.code, 3) << ended.err;
+  EXPECT_NE(ended.err.find("the change stays in the stream"), std::string::npos) << ended.err;
+  text.routes[0] += "\non_error = \"null\"";
+  catch_up();
+  expect_select("SELECT id FROM item WHERE 100 / (id - 500) < 60", "item", "id");
+}
+
 TEST_F(Routes, PlanShowsExpressionsAndTheirTypes) {
   text.routes = {"from = \"public.item\"\nwhere = \"note IS NOT NULL\"\ncolumns = [\"id\", { name "
                  "= \"x\", expr = \"price * 2\" }]"};
