@@ -270,7 +270,9 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
     if (!holds(there->type, c.type.sql))
       return refused("column " + quote_identifier(c.name) + " of the target table is " + there->type
                          + ", and " + c.type.sql + " is needed",
-                     "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));
+                     c.key ? "StarRocks alters no column of a key: drop the table, so that leat "
+                             "makes it, or name another target with `to`"
+                           : "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));
     if (!c.key && c.fallback.empty() && !there->nullable)
       return refused("column " + quote_identifier(c.name) + " of the target table is NOT NULL",
                      "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));

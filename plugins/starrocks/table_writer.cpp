@@ -130,7 +130,7 @@ void table_writer::fail_value(std::size_t column, std::string_view problem,
                               const std::string& row) const {
   refuse("column " + columns_[column].name + " has " + std::string(problem) + ", in the row with "
              + row,
-         quoted_, "change the column at the target, or say in on_value what such values become");
+         quoted_, "change the column at the target, or set on_value to null or clamp where that will do");
 }
 
 } // namespace leat::starrocks

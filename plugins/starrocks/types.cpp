@@ -107,6 +107,13 @@ column_type with_loss(column_type type, const char* loss) {
   return type;
 }
 
+column_type text_key(column_type type) {
+  constexpr std::uint64_t usual_limit = 128;
+  if (type.limit <= usual_limit) return type;
+  return with_loss(std::move(type), "rows whose key has more than 128 bytes are refused, unless "
+                                    "primary_key_limit_size of the BEs says otherwise");
+}
+
 } // namespace
 
 type_arguments arguments_of(std::string_view type) {
@@ -144,7 +151,7 @@ column_type type_of(const column& c, bool in_key, const server_traits& server) {
   case value_class::money:
     return text_of(32, "kept as its text, like $1,234.50");
   case value_class::text:
-    return bounded_text(c);
+    return in_key ? text_key(bounded_text(c)) : bounded_text(c);
   case value_class::bytea:
     if (in_key) return text_of(2 * 128 + 2, "kept as \\x and hex: VARBINARY cannot be in a key");
     if (!server.has_varbinary())

@@ -128,12 +128,16 @@ TEST_P(StarrocksLostLoad, BesideTheChunkOfALogDoesNotBringTheChunkTwice) {
   finish_chunk();
   write_names(changes().begin(97).insert({7, "g", "x"}));
   sink_->prepare();
-  cluster().control(
-      "/fault",
-      {{"node", "*"}, {"op", "commit"}, {"nth", 2}, {"phase", "before"}, {"action", "delay:3"}});
-  std::thread late([] {
-    const auto waits = [] { return cluster().control("/fault").dump().find("\"struck\":1"); };
-    for (int tried = 0; waits() == std::string::npos && tried < 1500; ++tried)
+  cluster().control("/fault", {{"node", "*"},
+                               {"op", "commit"},
+                               {"table", "names"},
+                               {"phase", "before"},
+                               {"action", "delay:3"}});
+  std::thread late([&] {
+    const auto struck = [] {
+      return cluster().control("/fault").dump().find("\"struck\":1") != std::string::npos;
+    };
+    for (int tried = 0; !(struck() && reads() == "1 2") && tried < 1500; ++tried)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     cluster().control("/clock", {{"advance", 90'000}});
   });

@@ -23,7 +23,7 @@ class StarrocksMemory : public starrocks_pipeline {
 TEST_F(StarrocksMemory, IsBoundedWhileTheBackendsAreAway) {
   if (!cluster().is_double()) GTEST_SKIP() << "only the double takes orders";
   constexpr long kib_in_mib = 1024;
-  const auto away = std::chrono::seconds(full() ? 180 : 8);
+  const auto away = std::chrono::seconds(full() ? 180 : 4);
   source("CREATE TABLE t (id bigint PRIMARY KEY, v text)");
   catch_up();
   process run({leat_program(), "run", write_file(), "--until", "caught-up"}, {});
@@ -32,7 +32,7 @@ TEST_F(StarrocksMemory, IsBoundedWhileTheBackendsAreAway) {
   for (int i = 0; std::chrono::steady_clock::now() < until; ++i) {
     source("INSERT INTO t SELECT i, repeat('x', 900) FROM generate_series(" + std::to_string(i)
            + " * 10000, " + std::to_string(i) + " * 10000 + 9999) i");
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(full() ? 1000 : 300));
   }
   backends("start");
   const auto ended = run.wait(std::chrono::minutes(5));

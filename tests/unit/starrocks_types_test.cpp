@@ -59,6 +59,14 @@ TEST(StarrocksTypes, AKeyHasNoTypeThatStarRocksForbidsThere) {
     EXPECT_THAT(sql_of(of(kind, "numeric(12,2)"), true), HasSubstr("VARCHAR("));
 }
 
+TEST(StarrocksTypes, ATextInAKeySaysThatServersTakeShortOnesAlone) {
+  const server_traits server{4, 0, 0};
+  EXPECT_THAT(type_of(of(value_class::text, "text"), true, server).loss,
+              HasSubstr("more than 128 bytes are refused"));
+  EXPECT_EQ(type_of(of(value_class::text, "text"), false, server).loss, "");
+  EXPECT_EQ(type_of(of(value_class::text, "character varying(20)"), true, server).loss, "");
+}
+
 TEST(StarrocksTypes, BytesAreHexWhereTheServerHasNoTypeForThem) {
   EXPECT_EQ(sql_of(of(value_class::bytea, "bytea")), "VARBINARY(1048576)");
   EXPECT_EQ(sql_of(of(value_class::bytea, "bytea"), false, {2, 5}), "VARCHAR(1048576)");
@@ -127,6 +135,12 @@ TEST(StarrocksTable, AMissingOrNarrowColumnIsNamedWithItsCure) {
   EXPECT_EQ(problem->remedy(), "ALTER TABLE `shop`.`t` MODIFY COLUMN `v` VARCHAR(1048576) NULL");
   real.columns[1].type = "varchar(1048576)";
   EXPECT_FALSE(misfit("shop", "t", wanted, real));
+  // No ALTER changes a column of a key.
+  real.columns[0].type = "int(11)";
+  problem = misfit("shop", "t", wanted, real);
+  ASSERT_TRUE(problem);
+  EXPECT_THAT(problem->remedy(), HasSubstr("drop the table"));
+  real.columns[0].type = "bigint(20)";
   real.primary = false;
   EXPECT_TRUE(misfit("shop", "t", wanted, real));
 }
