@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -61,6 +64,33 @@ void explain(const std::exception& failure, const round_options& round, const pg
              directory.string(), name_of(round.second), round.seed);
 }
 
+/// Where the double keeps its state: what it has written outlives its own kill -9 wherever that is,
+/// and in memory nothing waits for the disk.
+class double_directory {
+ public:
+  double_directory() {
+    const fs::path memory = "/dev/shm";
+    constexpr std::uintmax_t enough = 1ULL << 30;
+    std::error_code none;
+    const bool room =
+        fs::is_directory(memory, none) && fs::space(memory, none).available > enough && !none;
+    auto pattern = ((room ? memory : fs::temp_directory_path()) / "leat-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw std::system_error(errno, std::generic_category(), "mkdtemp " + pattern);
+    path_ = pattern;
+  }
+  ~double_directory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  double_directory(const double_directory&) = delete;
+  double_directory& operator=(const double_directory&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
 /// The servers of one seed after the other, until a failure leaves them in doubt.
 struct servers {
   explicit servers(second_target kind) : source(source_settings()) {
@@ -71,7 +101,7 @@ struct servers {
   target_servers of_target() {
     return {postgres ? &*postgres : nullptr, starrocks ? &*starrocks : nullptr};
   }
-  temp_directory directory;
+  double_directory directory;
   pg_server source;
   std::optional<pg_server> postgres;
   std::optional<starrocks_double> starrocks;
