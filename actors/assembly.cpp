@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "dataflow/admission.hpp"
+#include "dataflow/crash_point.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/merge.hpp"
 #include "dataflow/planned_transforms.hpp"
@@ -52,11 +54,12 @@ std::map<operator_name, std::string> operators_of(const std::vector<route_ptr>& 
   return out;
 }
 
-void refuse_changed_routes(const checkpoint& from, const std::map<std::string, std::string>& now) {
+void refuse_changed_routes(const std::map<std::string, std::string>& before,
+                           const std::map<std::string, std::string>& now) {
   for (const auto& [name, fingerprint] : now) {
-    const auto before = from.routes.find(name);
-    if (before == from.routes.end()) continue;
-    const auto differences = compare_fingerprints(before->second, fingerprint);
+    const auto was = before.find(name);
+    if (was == before.end()) continue;
+    const auto differences = compare_fingerprints(was->second, fingerprint);
     if (differences.empty()) continue;
     throw error(
         error_kind::usage, "the route to " + name + " would now give other rows: " + differences,
@@ -169,8 +172,8 @@ namespace {
 class assembler {
  public:
   assembler(const pipeline_file& file, state_store& store, cancel_list& cancels,
-            const connectors& plugins)
-      : file_(file), store_(store), cancels_(cancels), plugins_(plugins),
+            const table_choice& choice, const connectors& plugins)
+      : file_(file), store_(store), cancels_(cancels), choice_(choice), plugins_(plugins),
         source_(plugins.make_source(file)) {
     cancels_.add([s = source_] { s->cancel(); });
   }
@@ -184,10 +187,7 @@ class assembler {
         point.from ? point.from->routes : std::map<std::string, std::string>();
     if (point.from) let_go_of_routes(*point.from, requests_);
     const checkpoint* known = point.from ? &*point.from : nullptr;
-    out_.plan = make_plan(file_, planned_tables(source_->tables(), known), plugins_.transforms);
-    keep_progress_names(out_.plan.routes, routes_before);
-    out_.route_fingerprints = fingerprints(out_.plan.routes);
-    if (known != nullptr) refuse_changed_routes(*known, out_.route_fingerprints);
+    plan_tables(source_->tables(), known, routes_before);
     forget_columns_of_edited(routes_before);
     const auto keep_identity = [this] { store_.set_identity(out_.identity); };
     const auto confirmed = source_->prepare(out_.identity, out_.plan.tables, keep_identity);
@@ -201,7 +201,9 @@ class assembler {
     }
     start_sinks();
     start_snapshots(point);
+    crash_point("start_prepared");
     save_start();
+    crash_point("start_saved");
     if (out_.operators) out_.operators->keep(operators_of(out_.plan.routes));
     open_streams();
     find_until(until);
@@ -226,6 +228,42 @@ class assembler {
     if (was && was->system_id != 0) check_source(*was, is);
     out_.identity = is;
     if (!was) store_.set_identity(out_.identity);
+  }
+
+  void plan_tables(const std::vector<source_table>& catalog, const checkpoint* known,
+                   const std::map<std::string, std::string>& routes_before) {
+    if (!choice_.kept) return make_plan_of(catalog, known, routes_before);
+    const auto with = [&](const std::vector<source_table>& joined) {
+      auto tables = kept_tables(catalog, choice_, joined);
+      tables.insert(tables.end(), joined.begin(), joined.end());
+      make_plan_of(std::move(tables), known, routes_before);
+    };
+    auto joining = admit(joining_tables(catalog, choice_), [&](const auto& joined) {
+      try {
+        with(joined);
+        return std::optional<error>();
+      } catch (const error& e) {
+        return std::optional<error>(e);
+      }
+    });
+    out_.refused = std::move(joining.refused);
+    with(joining.taken);
+  }
+
+  void make_plan_of(std::vector<source_table> catalog, const checkpoint* known,
+                    const std::map<std::string, std::string>& routes_before) {
+    auto tables = planned_tables(std::move(catalog), known);
+    std::map<oid, schema_ptr> now;
+    for (const auto& t : tables) now[t.schema->id] = t.schema;
+    plan_by_old_names(tables, choice_);
+    out_.plan = make_plan(file_, tables, plugins_.transforms);
+    out_.planned.clear();
+    for (const auto& schema : out_.plan.tables) out_.planned[schema->id] = schema;
+    follow_renames(out_.plan, now);
+    keep_progress_names(out_.plan.routes, routes_before);
+    out_.route_fingerprints = fingerprints(out_.plan.routes);
+    // What requests let go of may change.
+    if (known != nullptr) refuse_changed_routes(known->routes, out_.route_fingerprints);
   }
 
   void open_sinks() {
@@ -488,6 +526,7 @@ class assembler {
   const pipeline_file& file_;
   state_store& store_;
   cancel_list& cancels_;
+  const table_choice& choice_;
   const connectors& plugins_;
   std::shared_ptr<source> source_;
   std::vector<target_stand> stands_;
@@ -498,8 +537,8 @@ class assembler {
 } // namespace
 
 assembly assemble(const pipeline_file& file, state_store& store, const std::string& until,
-                  cancel_list& cancels, const connectors& plugins) {
-  return assembler(file, store, cancels, plugins).run(until);
+                  cancel_list& cancels, const table_choice& choice, const connectors& plugins) {
+  return assembler(file, store, cancels, choice, plugins).run(until);
 }
 
 } // namespace leat

@@ -15,6 +15,7 @@
 #include "dataflow/router.hpp"
 #include "dataflow/source.hpp"
 #include "dataflow/state_store.hpp"
+#include "dataflow/table_choice.hpp"
 
 namespace leat {
 
@@ -46,7 +47,9 @@ struct opened_sink {
 struct assembly {
   pipeline_identity identity;
   leat::plan plan;
-  checkpoint start; ///< where the stream goes on
+  std::map<oid, schema_ptr> planned; ///< the plan's tables under the names that it was made by
+  std::map<oid, error> refused;      ///< of those that were to join
+  checkpoint start;                  ///< where the stream goes on
   epoch_id last_epoch = 0;
   std::vector<opened_sink> sinks;
   std::vector<sink_start> sink_starts; ///< as `sinks`
@@ -61,9 +64,10 @@ struct assembly {
   std::vector<std::string> notes; ///< for the log
 };
 
-/// Opens source, state and targets, and finds where to go on. Blocks; throws leat::error.
+/// Opens source, state and targets, and finds where to go on. Blocks; throws leat::error: not for
+/// tables that join and that the plan does not take, which are left out.
 assembly assemble(const pipeline_file&, state_store&, const std::string& until, cancel_list&,
-                  const connectors& = built_in_connectors());
+                  const table_choice& = {}, const connectors& = built_in_connectors());
 
 /// The states that a plan's transforms keep, with what they are of.
 std::map<operator_name, std::string> operators_of(const std::vector<route_ptr>&);
@@ -81,7 +85,8 @@ void check_until(const std::string& until);
 /// Routes over tables that are to be read anew count as new ones, whatever they were (R12).
 void let_go_of_routes(checkpoint& from, const std::vector<resnapshot_request>&);
 
-/// Throws when a route of the checkpoint would now give other rows (R12).
-void refuse_changed_routes(const checkpoint& from, const std::map<std::string, std::string>& now);
+/// Throws when a route would now give other rows than before (R12). Both are fingerprints().
+void refuse_changed_routes(const std::map<std::string, std::string>& before,
+                           const std::map<std::string, std::string>& now);
 
 } // namespace leat

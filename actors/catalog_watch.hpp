@@ -1,10 +1,12 @@
 #pragma once
 
-#include <chrono>
-#include <functional>
-#include <memory>
-#include <vector>
+#include <caf/typed_actor.hpp>
 
+#include <chrono>
+#include <map>
+#include <memory>
+
+#include "actors/connectors.hpp"
 #include "actors/log.hpp"
 #include "actors/messages.hpp"
 #include "actors/status_board.hpp"
@@ -13,19 +15,29 @@
 
 namespace leat {
 
+/// A table that could not join although nothing was seen to speak against it.
+struct failed_join {
+  schema_ptr table; ///< as it was: tried again when it has changed
+  error why;
+};
+
 struct catalog_watch_setup {
-  std::shared_ptr<source> origin;                       ///< used by nobody else
-  std::function<std::shared_ptr<source>()> make_source; ///< another, when that has failed
-  std::vector<schema_ptr> captured;
+  std::shared_ptr<source> origin; ///< used by nobody else
+  connectors plugins;             ///< for another source, when that has failed, and sinks to ask
+  std::map<oid, schema_ptr> captured; ///< as assembly::planned
+  std::map<oid, failed_join> failed;
   pipeline_file file;
+  bool ends = false; ///< the run is to end by itself: no table joins it
   std::chrono::milliseconds interval{30'000};
   std::shared_ptr<status_board> board;
   log_function log;
+  supervisor_actor supervisor; ///< is told of tables that may join
 };
 
 /// Looks at the source's catalog from time to time, and tells status and log of tables that were
-/// dropped, made again or are new. Changes nothing: the next run does. A look that fails is tried
-/// again; it ends no pipeline. Blocks.
+/// dropped, made again or are new. Finds out which new ones a plan takes, adds them to the
+/// publication, and asks the supervisor to begin again with them: once, when no more have come for
+/// a while. A look that fails is tried again; it ends no pipeline. Blocks.
 catalog_watch_actor make_catalog_watch(caf::actor_system&, catalog_watch_setup);
 
 } // namespace leat

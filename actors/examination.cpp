@@ -124,7 +124,7 @@ class examiner {
   /// R12, as a run would refuse it.
   void check_routes(const plan& p) {
     if (!state_.newest) return;
-    look_at("route", [&] { refuse_changed_routes(*state_.newest, fingerprints(p.routes)); });
+    look_at("route", [&] { refuse_changed_routes(state_.newest->routes, fingerprints(p.routes)); });
   }
 
   void check_sink(const sink_options& options, const plan& p) {

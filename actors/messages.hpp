@@ -97,8 +97,14 @@ struct begin {};
 struct stop_request {
   bool at_once = false;
 };
-/// Supervisor -> itself: the clean end takes too long.
-struct stop_deadline {};
+/// Supervisor -> itself: the clean end takes too long. Of another run: nothing.
+struct stop_deadline {
+  std::uint64_t run = 0;
+};
+/// Catalog watch -> supervisor: these are published and a plan takes them. Begin again with them.
+struct join_tables {
+  std::map<oid, schema_ptr> tables;
+};
 /// Engine -> supervisor -> coordinator: read a table anew under the stream (R12). Answered once the
 /// state holds the request. Coordinator -> router: the same, with its number.
 struct resnapshot {
@@ -137,13 +143,15 @@ using coordinator_actor =
 /// Tells status of open transactions that something waits for; its tick is its own.
 using transaction_watch_actor = caf::typed_actor<caf::reacts_to<tick>>;
 
-/// Tells status of tables that came and went at the source; its tick is its own.
+/// Tells status of tables that came and went at the source, and the supervisor of those that join;
+/// its tick is its own.
 using catalog_watch_actor = caf::typed_actor<caf::reacts_to<tick>>;
 
 /// Builds, watches, restarts and ends one pipeline.
 using supervisor_actor =
     caf::typed_actor<caf::reacts_to<begin>, caf::reacts_to<stop_request>,
-                     caf::reacts_to<stop_deadline>, caf::replies_to<resnapshot>::with<bool>>;
+                     caf::reacts_to<stop_deadline>, caf::reacts_to<join_tables>,
+                     caf::replies_to<resnapshot>::with<bool>>;
 
 } // namespace leat
 
@@ -166,4 +174,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(leat::finish)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(leat::begin)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(leat::stop_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(leat::stop_deadline)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(leat::join_tables)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(leat::resnapshot)

@@ -46,6 +46,10 @@ class wirer {
   void show_start() {
     options_.board->update([&](pipeline_status& s) {
       s.pipeline_id = parts_.identity.id;
+      std::erase_if(s.tables, [&](const auto& t) { return !parts_.planned.contains(t.first); });
+      s.news = {};
+      s.routes =
+          std::make_shared<const std::map<std::string, std::string>>(parts_.route_fingerprints);
       s.target = parts_.until.value_or(wal_lsn{});
       s.confirmed = parts_.start.resume;
       std::vector<std::string> names;

@@ -119,7 +119,8 @@ std::string status_lines(const pipeline_status& s, std::int64_t now) {
   if (s.lag.source_end() != wal_lsn{}) out += ", source at " + to_string(s.lag.source_end());
   out += "\n";
   if (!s.tables.empty()) out += "tables:\n" + indented(table_lines(s, now, true));
-  for (const auto& name : s.news.appeared) out += fmt::format("  {}: {}\n", name, new_table_text);
+  for (const auto& [name, table] : s.news.appeared)
+    out += fmt::format("  {}: {}\n", name, text_of(table));
   if (!s.sinks.empty()) out += "sinks:\n" + indented(sink_lines(s, now));
   return out;
 }

@@ -316,7 +316,11 @@ class router_stage_impl : public stage<router_actor> {
   void say_news() {
     const auto news = router_.take_news();
     for (const auto& n : news) say(log_level::info, n.table, n.text);
-    if (!news.empty()) setup_.route_fingerprints = fingerprints(router_.routes());
+    if (news.empty()) return;
+    setup_.route_fingerprints = fingerprints(router_.routes());
+    auto routes =
+        std::make_shared<const std::map<std::string, std::string>>(setup_.route_fingerprints);
+    setup_.board->update([&](pipeline_status& s) { s.routes = std::move(routes); });
   }
 
   void say(log_level level, oid table, const std::string& what) {

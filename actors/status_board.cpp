@@ -53,8 +53,20 @@ std::string text_of(table_fate fate) {
   case table_fate::dropped:
     return "dropped at the source: its rows stay at the targets";
   case table_fate::made_again:
-    return "dropped at the source and made again: the next run reads it if its columns are the "
-           "same";
+    return "dropped at the source and made again: its rows stay until the new one's are read";
+  }
+  return "";
+}
+
+std::string text_of(const new_table& table) {
+  switch (table.is) {
+  case new_table::fate::joins:
+    return "new at the source: " + (table.why.empty() ? "it joins" : "it joins soon; " + table.why);
+  case new_table::fate::left_out:
+    return "new at the source, and left out: " + table.why
+           + (table.remedy.empty() ? "" : "; remedy: " + table.remedy);
+  case new_table::fate::next_run:
+    return "new at the source: the next run takes it, since this one is to end by itself";
   }
   return "";
 }
@@ -100,6 +112,14 @@ json table_json(const table_status& t, std::int64_t now) {
   return out;
 }
 
+json new_table_json(const std::string& name, const new_table& table) {
+  constexpr const char* fates[] = {"joins", "left out", "next run"};
+  json out{{"table", name}, {"is", fates[static_cast<int>(table.is)]}};
+  if (!table.why.empty()) out["why"] = table.why;
+  if (!table.remedy.empty()) out["remedy"] = table.remedy;
+  return out;
+}
+
 json sink_json(const std::string& name, const sink_status& k) {
   json out{{"sink", name},
            {"connector", k.connector},
@@ -139,7 +159,8 @@ std::string to_json(const pipeline_status& s, std::int64_t now) {
       table["at_source"] = to_string(gone->second);
     out["tables"].push_back(std::move(table));
   }
-  if (!s.news.appeared.empty()) out["new_tables"] = s.news.appeared;
+  for (const auto& [name, table] : s.news.appeared)
+    out["new_tables"].push_back(new_table_json(name, table));
   if (!s.open_transactions.empty()) out["waits_for_transactions"] = s.open_transactions;
   out["sinks"] = json::array();
   for (const auto& [name, k] : s.sinks) {

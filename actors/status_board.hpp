@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -32,7 +33,7 @@ const char* to_string(table_fate);
 
 /// For people: what became of a table, and what that means.
 std::string text_of(table_fate);
-inline constexpr const char* new_table_text = "new at the source: the next run takes it";
+std::string text_of(const new_table&);
 
 struct table_status {
   std::string name;
@@ -76,7 +77,9 @@ struct pipeline_status {
   wait_reason router_waits = wait_reason::none;
   std::int64_t commit_time = 0; ///< of the last change routed, microseconds since 2000
   std::map<oid, table_status> tables;
-  catalog_news news;                          ///< of the source, since the run began
+  catalog_news news; ///< of the source, since the pipeline began
+  /// fingerprints() of the routes, as the stream has them by now.
+  std::shared_ptr<const std::map<std::string, std::string>> routes;
   std::vector<std::string> open_transactions; ///< that the slot, or a fence (R5.5), waits for
   std::map<std::string, sink_status> sinks;
   lag_meter lag;

@@ -9,6 +9,7 @@
 #include "actors/source_stage.hpp"
 #include "actors/transaction_watch.hpp"
 #include "actors/wiring.hpp"
+#include "dataflow/crash_point.hpp"
 
 namespace leat {
 
@@ -19,7 +20,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds last_backoff{30000};
 constexpr milliseconds stop_limit{10000};
-constexpr milliseconds soonest_look{1000}; ///< at the catalog again
+constexpr milliseconds soonest_look{500}; ///< at the catalog again
 constexpr milliseconds latest_look{30000};
 
 /// Shares of limits.memory. What is left is for libpq's and the targets' own buffers.
@@ -59,11 +60,13 @@ class supervisor_impl : public stage<supervisor_actor> {
     return {
         [this](const begin&) { start(); },
         [this](const stop_request& m) { stop(m.at_once); },
-        [this](const stop_deadline&) {
+        [this](const stop_deadline& m) {
+          if (m.run != run_) return;
           if (!stages_.empty())
             setup_.log(log_level::warn, "the open epoch takes too long: dropped");
           end_stages();
         },
+        [this](const join_tables& m) { join(m); },
         [this](const resnapshot& m) { return ask_resnapshot(m); },
     };
   }
@@ -99,22 +102,62 @@ class supervisor_impl : public stage<supervisor_actor> {
     failure_.reset();
     if (stopping_) return end();
     finished_ = false;
+    ++run_;
     show("starting");
     watch(make_transaction_watch(
         system(), {another_source(), std::chrono::seconds(1), setup_.board, setup_.log}));
     try {
       setup_.cancels->clear();
-      auto parts = assemble(setup_.file, *setup_.store, setup_.until, *setup_.cancels);
+      auto parts = assemble(setup_.file, *setup_.store, setup_.until, *setup_.cancels, tables_);
       for (const auto& note : parts.notes) setup_.log(log_level::warn, note);
+      for (const auto& [id, why] : parts.refused) leave_out(id, why);
       const auto begun = running_text(parts);
+      auto planned = parts.planned;
       spawn_stages(std::move(parts));
+      tables_ = {std::move(planned), {}};
       show("running");
       setup_.log(log_level::info, begun);
     } catch (...) {
       failure_ = std::make_shared<const error>(from_caf(to_caf(std::current_exception())));
+      give_up_joining();
       end_stages();
       if (stages_.empty()) all_ended();
     }
+  }
+
+  void join(const join_tables& m) {
+    if (stopping_ || ending_ || finished_ || !coordinator_) return;
+    const auto& first = m.tables.begin()->second->qualified_name();
+    const auto others = m.tables.size() - 1;
+    setup_.log(log_level::info,
+               first + (others == 0 ? "" : " and " + std::to_string(others) + " tables more")
+                   + (others == 0 ? " joins" : " join") + ": the open epoch is finished first");
+    tables_.joining = m.tables;
+    joining_ = true;
+    crash_point("join_asked");
+    finish_epoch();
+  }
+
+  /// The tables that the catalog's watch has found to fit have failed it: a pipeline that has run
+  /// does not end for tables that somebody has made, but goes on without them and says so.
+  void give_up_joining() {
+    if (failure_->transient()) return;
+    joining_ = !tables_.joining.empty();
+    for (const auto& [id, table] : std::exchange(tables_.joining, {})) {
+      failed_.insert_or_assign(id, failed_join{table, *failure_});
+      setup_.log(log_level::warn, table->qualified_name() + " cannot join: " + failure_->brief());
+    }
+  }
+
+  void leave_out(oid id, const error& why) {
+    const auto& table = tables_.joining.at(id);
+    failed_.insert_or_assign(id, failed_join{table, why});
+    setup_.log(log_level::warn, table->qualified_name() + " cannot join: " + why.brief());
+  }
+
+  void finish_epoch() {
+    post(coordinator_, finish{});
+    post_after(stop_limit, handle(), stop_deadline{run_});
   }
 
   void spawn_stages(assembly parts) {
@@ -134,7 +177,7 @@ class supervisor_impl : public stage<supervisor_actor> {
                                parts.start.resume, setup_.board, setup_.log);
     };
     o.watch = [this](const caf::strong_actor_ptr& s) { watch(s); };
-    auto captured = parts.plan.tables;
+    auto captured = parts.planned;
     auto wired = wire_pipeline(system(), parts, o);
     watch(make_catalog_watch(system(), watching(std::move(parts.origin), std::move(captured))));
     coordinator_ = std::move(wired.coordinator);
@@ -152,17 +195,19 @@ class supervisor_impl : public stage<supervisor_actor> {
     return [file = setup_.file] { return built_in_connectors().make_source(file); };
   }
 
-  catalog_watch_setup watching(std::shared_ptr<source> origin,
-                               std::vector<schema_ptr> captured) const {
+  catalog_watch_setup watching(std::shared_ptr<source> origin, std::map<oid, schema_ptr> captured) {
     catalog_watch_setup w;
     w.origin = std::move(origin);
-    w.make_source = another_source();
+    w.plugins = built_in_connectors();
     w.captured = std::move(captured);
+    w.failed = failed_;
     w.file = setup_.file;
+    w.ends = !setup_.until.empty() || setup_.file.source.mode == snapshot_mode::only;
     w.interval =
         std::clamp<milliseconds>(setup_.file.checkpoint_interval * 30, soonest_look, latest_look);
     w.board = setup_.board;
     w.log = setup_.log;
+    w.supervisor = handle();
     return w;
   }
 
@@ -191,6 +236,11 @@ class supervisor_impl : public stage<supervisor_actor> {
     coordinator_ = nullptr;
     router_ = nullptr;
     parts_spill_.reset();
+    if (std::exchange(joining_, false) && !stopping_ && may_join()) {
+      show("starting");
+      post(handle(), begin{});
+      return;
+    }
     if (finished_ || (stopping_ && (!failure_ || failure_->transient()))) {
       failure_.reset();
       return end();
@@ -208,6 +258,9 @@ class supervisor_impl : public stage<supervisor_actor> {
     last_failure_ = now;
   }
 
+  /// What failed while the epoch was finished, or with tables that are left out now, is past.
+  bool may_join() const { return !failure_ || failure_->transient() || tables_.joining.empty(); }
+
   void stop(bool at_once) {
     stopping_ = true;
     show("stopping");
@@ -220,8 +273,7 @@ class supervisor_impl : public stage<supervisor_actor> {
       return end();
     }
     if (at_once || !coordinator_) return end_stages();
-    post(coordinator_, finish{});
-    post_after(stop_limit, handle(), stop_deadline{});
+    finish_epoch();
   }
 
   void end() {
@@ -246,6 +298,10 @@ class supervisor_impl : public stage<supervisor_actor> {
   router_actor router_;
   std::shared_ptr<spill_area> parts_spill_;
   std::shared_ptr<const error> failure_; ///< of this run: the first
+  table_choice tables_;
+  std::map<oid, failed_join> failed_; ///< in this process
+  bool joining_ = false;              ///< the next beginning follows at once
+  std::uint64_t run_ = 0;             ///< counts beginnings
   bool finished_ = false;
   bool stopping_ = false;
   bool ending_ = false;

@@ -24,7 +24,8 @@ struct supervisor_setup {
 
 /// Assembles the pipeline, watches its stages, and takes all of them down when one fails: then it
 /// begins again from the last checkpoint, with backoff, when the error is transient, or ends with
-/// it.
+/// it. Begins again with tables that join, too, once the open epoch is finished: what fails with
+/// them is tried without them, and they are left out until they change or the process ends.
 supervisor_actor make_supervisor(caf::actor_system&, supervisor_setup);
 
 } // namespace leat

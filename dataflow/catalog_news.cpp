@@ -1,35 +1,42 @@
 #include "dataflow/catalog_news.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "dataflow/plan.hpp"
 #include "dataflow/table_pattern.hpp"
 
 namespace leat {
 
-catalog_news compare_catalog(const std::vector<schema_ptr>& captured, const std::set<oid>& before,
-                             const std::vector<source_table>& now,
-                             const std::function<bool(const table_schema&)>& takes) {
+std::map<oid, table_fate> gone_tables(const std::map<oid, schema_ptr>& captured,
+                                      const std::vector<source_table>& now) {
   std::set<oid> there;
   std::set<std::string> names;
   for (const auto& t : now) {
     there.insert(t.schema->id);
     names.insert(t.schema->qualified_name());
   }
-  catalog_news news;
-  std::set<std::string> captured_names;
-  for (const auto& schema : captured) {
-    captured_names.insert(schema->qualified_name());
-    if (there.contains(schema->id)) continue;
+  std::map<oid, table_fate> gone;
+  for (const auto& [id, schema] : captured) {
+    if (there.contains(id)) continue;
     const bool again = names.contains(schema->qualified_name());
-    news.gone[schema->id] = again ? table_fate::made_again : table_fate::dropped;
+    gone[id] = again ? table_fate::made_again : table_fate::dropped;
   }
-  for (const auto& t : now) {
-    const auto name = t.schema->qualified_name();
-    const bool again = captured_names.contains(name);
-    if (!before.contains(t.schema->id) && !again && takes(*t.schema)) news.appeared.push_back(name);
-  }
-  return news;
+  return gone;
+}
+
+std::vector<source_table> new_tables(const std::map<oid, schema_ptr>& captured,
+                                     const std::vector<source_table>& now,
+                                     const std::function<bool(const table_schema&)>& takes) {
+  std::set<std::string> names;
+  for (const auto& [id, schema] : captured) names.insert(schema->qualified_name());
+  std::vector<source_table> out;
+  for (const auto& t : now)
+    if (!captured.contains(t.schema->id) && takes(*t.schema)) out.push_back(t);
+  std::stable_partition(out.begin(), out.end(), [&](const source_table& t) {
+    return names.contains(t.schema->qualified_name());
+  });
+  return out;
 }
 
 std::function<bool(const table_schema&)> takes_table(const pipeline_file& file) {

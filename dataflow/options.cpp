@@ -100,7 +100,8 @@ option_section source_section() {
           {.name = "tables",
            .kind = kind::list,
            .sentence = "Tables to read, as schema.table with * and ?; a leading ! excludes, the "
-                       "last match wins; names with dots stand in double quotes.",
+                       "last match wins; names with dots stand in double quotes. Tables that are made "
+                       "while the pipeline runs join it.",
            .store = into_source<&source_options::tables>,
            .check = wrong_table_pattern,
            .required = true,

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "dataflow/batch_spool.hpp"
 #include "dataflow/checkpoint.hpp"
+#include "dataflow/error.hpp"
 #include "dataflow/frame.hpp"
 #include "dataflow/plan.hpp"
 #include "dataflow/spill.hpp"
@@ -87,6 +89,13 @@ class source {
   /// that is open, a few at most. Without it, whom the slot waits for that is being made; empty
   /// when none is.
   virtual std::vector<std::string> open_transactions(std::optional<std::uint64_t> before) = 0;
+
+  /// Of these tables, which tables() has told of, those that a running pipeline cannot take: what
+  /// prepare() or a reader would refuse. Changes nothing.
+  virtual std::map<oid, error> obstacles(const std::vector<schema_ptr>&) { return {}; }
+  /// Adds all of them to the publication as prepare() does, while the stream runs. Throws a
+  /// transient error soon when a lock is not to be had.
+  virtual void publish(const std::vector<schema_ptr>&) {}
 
   /// End of the WAL now.
   virtual wal_lsn position() = 0;

@@ -116,13 +116,13 @@ void add_table_gap(std::vector<publication_gap>& gaps, const publication_state& 
                     true});
 }
 
-[[noreturn]] void throw_gaps(const connection& server, const std::vector<publication_gap>& gaps) {
+error error_of(const connection& server, const std::vector<publication_gap>& gaps) {
   std::vector<std::string> sentences, statements;
   for (const auto& gap : gaps) {
     sentences.push_back(gap.sentence);
     statements.push_back(gap.statement);
   }
-  throw error(error_kind::source, join(sentences, "; "), server.where(), join(statements, " "));
+  return {error_kind::source, join(sentences, "; "), server.where(), join(statements, " ")};
 }
 
 /// Runs DDL of leat; a missing right names the statement, for somebody who has it. While it waits
@@ -213,10 +213,24 @@ publication_change ensure_publication(connection& server, const std::string& nam
     return gap.what == publication_gap::kind::missing_table && state->owned;
   };
   const bool mended = std::all_of(gaps.begin(), gaps.end(), addable);
-  if (!mended) throw_gaps(server, gaps);
+  if (!mended) throw error_of(server, gaps);
   if (state) return {false, add_tables(server, name, gaps)};
   run_or_ask(server, create_statement(name, tables));
   return {true, {}};
+}
+
+std::optional<error> publication_obstacle(const connection& server, const publication_state* state,
+                                          const std::string& name, const catalog_table& table) {
+  if (state == nullptr)
+    return error(error_kind::source, "publication " + quote_identifier(name) + " is gone",
+                 server.where(), "run `leat check`");
+  auto gaps = find_gaps(state, name, std::span(&table, 1));
+  std::erase_if(gaps, [&](const publication_gap& gap) {
+    const bool added = gap.what == publication_gap::kind::missing_table;
+    return gap.published || (added && state->owned && table.owned);
+  });
+  if (gaps.empty()) return std::nullopt;
+  return error_of(server, gaps);
 }
 
 bool drop_publication(connection& server, const std::string& name) {

@@ -75,6 +75,11 @@ struct publication_change {
 publication_change ensure_publication(connection&, const std::string& name,
                                       std::span<const catalog_table>);
 
+/// Why ensure_publication() would refuse the table, looked at without changing anything; nothing
+/// when it would not.
+std::optional<error> publication_obstacle(const connection&, const publication_state*,
+                                          const std::string& name, const catalog_table&);
+
 /// False when there was none.
 bool drop_publication(connection&, const std::string& name);
 

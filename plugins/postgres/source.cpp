@@ -61,11 +61,7 @@ class postgres_source : public source {
                   const std::function<void()>& made) override {
     const bool had_slot = !id.slot.empty();
     id.publication = options_.publication;
-    std::vector<catalog_table> wanted;
-    for (const auto& t : tables)
-      for (const auto& known : tables_)
-        if (known.schema->id == t->id) wanted.push_back(known);
-    if (ensure_publication(server(), options_.publication, wanted).created) {
+    if (ensure_publication(server(), options_.publication, told_of(tables)).created) {
       id.made_publication = true;
       made();
     }
@@ -100,6 +96,24 @@ class postgres_source : public source {
       if (!slot || slot->confirmed != wal_lsn{}) return {};
     }
     return postgres::open_transactions(server(), before);
+  }
+
+  std::map<oid, error> obstacles(const std::vector<schema_ptr>& tables) override {
+    wait_little_for_locks();
+    const auto publication = read_publication(server(), options_.publication);
+    std::map<oid, error> out;
+    for (const auto& t : told_of(tables)) {
+      auto why = publication_obstacle(server(), publication ? &*publication : nullptr,
+                                      options_.publication, t);
+      if (!why && options_.mode != snapshot_mode::never) why = unreadable(t);
+      if (why) out.emplace(t.schema->id, *why);
+    }
+    return out;
+  }
+
+  void publish(const std::vector<schema_ptr>& tables) override {
+    wait_little_for_locks();
+    ensure_publication(server(), options_.publication, told_of(tables));
   }
 
   wal_lsn position() override {
@@ -166,6 +180,37 @@ class postgres_source : public source {
     if (!connection_)
       connection_ = std::make_unique<connection>(options_.connection, connection_use::query);
     return *connection_;
+  }
+
+  std::vector<catalog_table> told_of(const std::vector<schema_ptr>& tables) const {
+    std::map<oid, const catalog_table*> known;
+    for (const auto& t : tables_) known.emplace(t.schema->id, &t);
+    std::vector<catalog_table> out;
+    for (const auto& t : tables)
+      if (const auto found = known.find(t->id); found != known.end()) out.push_back(*found->second);
+    return out;
+  }
+
+  /// pg_publication_tables locks every table of the publication, one after the other.
+  void wait_little_for_locks() { server().query("SET lock_timeout = '500ms'"); }
+
+  std::optional<error> unreadable(const catalog_table& t) {
+    const auto name = quote_name(t.schema->schema, t.schema->name);
+    const auto role = quote_identifier(server().query("SELECT current_user").text(0, 0));
+    const auto refused = [&](const std::string& what, const std::string& remedy) {
+      return error(error_kind::source, what, server().where(), remedy);
+    };
+    if (!t.can_use_schema)
+      return refused("role " + role + " may not use schema " + quote_identifier(t.schema->schema),
+                     "GRANT USAGE ON SCHEMA " + quote_identifier(t.schema->schema) + " TO " + role
+                         + ";");
+    if (!t.can_select)
+      return refused("role " + role + " may not read table " + name,
+                     "GRANT SELECT ON " + name + " TO " + role + ";");
+    if (t.row_security)
+      return refused("row level security would hide rows of table " + name + " from the snapshot",
+                     "ALTER ROLE " + role + " BYPASSRLS;");
+    return std::nullopt;
   }
 
   /// The name by which a walsender of this pipeline's own lost connection is known.

@@ -12,14 +12,14 @@ chaos::chaos(leat_process& leat, pg_server& source, std::string database,
              const std::vector<std::unique_ptr<target>>& targets, action_log& log,
              std::uint64_t seed, chaos_options options)
     : leat_(leat), source_(source), database_(std::move(database)), targets_(targets), log_(log),
-      dice_(seed), options_(options) {}
+      dice_(seed), options_(options), patient_(dice_.chance(0.3)) {}
 
 chaos::~chaos() {
   if (blocker_.joinable()) blocker_.join();
 }
 
 std::chrono::milliseconds chaos::pause() {
-  return std::chrono::milliseconds(dice_.between(30, 900));
+  return std::chrono::milliseconds(dice_.between(30, 900) * (patient_ ? 4 : 1));
 }
 
 void chaos::act() {
@@ -47,9 +47,10 @@ void chaos::calm() {
 
 void chaos::start() {
   static const std::vector<std::string> points = {
-      "chunk_emitted",        "part_emitted",        "barrier_sent",
-      "target_commit_before", "target_commit_after", "checkpoint_before",
-      "checkpoint_after",     "slot_confirm",        "operators_synced"};
+      "chunk_emitted",       "part_emitted",      "barrier_sent",     "target_commit_before",
+      "target_commit_after", "checkpoint_before", "checkpoint_after", "slot_confirm",
+      "operators_synced",    "join_published",    "join_asked",       "start_prepared",
+      "start_saved"};
   static const std::vector<std::string> starrocks_points = {
       "starrocks_load",          "starrocks_prepared",
       "starrocks_decided",       "starrocks_table_committed",

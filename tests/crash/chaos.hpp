@@ -55,6 +55,7 @@ class chaos {
   action_log& log_;
   dice dice_;
   chaos_options options_;
+  bool patient_; ///< tables join a pipeline that is left alone for two seconds
   std::thread blocker_;
 };
 

@@ -54,6 +54,7 @@ class observer {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_progress_{false};
   std::atomic<bool> consistent_{false};
+  int taken_back_ = 0; ///< consistent
   std::atomic<bool> failed_{false};
   std::atomic<long> consistent_reads_{0};
   std::uint64_t last_lsn_ = 0;

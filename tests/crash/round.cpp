@@ -31,6 +31,8 @@ void write_pipeline(const fs::path& directory, const pg_server& source, const ta
                     const std::set<std::string>& without, const std::string& plugins, dice& dice) {
   std::string excluded;
   for (const auto& table : without) excluded += fmt::format(", '!public.{}'", quoted(table));
+  // The catalog is looked at every thirty epochs: a short one lets late tables join.
+  const int interval = dice.between(20, dice.chance(0.6) ? 35 : 200);
   int slowness = 1;
   for (const auto& sink : sinks) slowness = std::max(slowness, sink->slowness());
   // An epoch costs a slow target its time however short it is: with larger chunks the snapshot ends
@@ -54,7 +56,7 @@ readers = {}
 [log]
 level = "debug"
 )",
-                      (directory / "state").string(), dice.between(20, 200) * longer,
+                      (directory / "state").string(), interval * longer,
                       dice.pick<int>({64, 128, 256}), source.url(database), excluded,
                       dice.between(15, 300) * slowness * longer, dice.between(1, 3));
   file << shaped_transforms(plugins);
@@ -63,9 +65,10 @@ level = "debug"
     const auto route = [&](const std::string& from, const std::string& rest) {
       file << fmt::format("[[route]]\nsink = \"{}\"\nfrom = [{}]\n{}\n", sink->name(), from, rest);
     };
-    std::vector<std::string> tables;
+    std::vector<std::string> tables{"'public.late_*'"};
     for (const auto& table : workload_tables()) {
       if (without.contains(table.name) || !sink->takes(table)) continue;
+      if (table.name.starts_with("late_")) continue;
       const auto pattern = fmt::format("'public.{}'", quoted(table.name));
       if (sink->name_of(table) == table.name)
         tables.push_back(pattern);

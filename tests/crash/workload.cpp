@@ -69,6 +69,7 @@ class workload_worker {
   }
 
   void transaction() {
+    if (number_ == 0 && dice_.chance(0.01 * owner_.options_.slowness)) owner_.make_late(*session_);
     session_->execute("BEGIN");
     if (dice_.chance(0.02) && owner_.options_.truncates) return truncate();
     const int operations = dice_.between(1, 4);
@@ -114,7 +115,8 @@ class workload_worker {
         {&workload_worker::keyed, 6},    {&workload_worker::toasted, 4},
         {&workload_worker::ledger, 4},   {&workload_worker::weird, 2},
         {&workload_worker::keyless, 2},  {&workload_worker::parted, 2},
-        {&workload_worker::scratch, 1},  {&workload_worker::bulk, 0.08}};
+        {&workload_worker::scratch, 1},  {&workload_worker::late, 3},
+        {&workload_worker::bulk, 0.08}};
     static const std::vector<double> weights = [] {
       std::vector<double> result;
       for (const auto& [ignored, weight] : operations) result.push_back(weight);
@@ -309,6 +311,26 @@ class workload_worker {
     return "INSERT INTO scratch SELECT nextval('scratch_ids'), 'i' FROM generate_series(1, 5)";
   }
 
+  std::string late() {
+    const int made = owner_.late_;
+    if (made == 0) return scratch();
+    const int table = dice_.between(1, made);
+    const int id = dice_.between(1, 300);
+    switch (dice_.between(0, 3)) {
+    case 0:
+      return fmt::format("DELETE FROM late_{} WHERE id = {}", table, id);
+    case 1:
+      return fmt::format("DELETE FROM late_{0} WHERE id = {2}; UPDATE late_{0} SET id = {2} WHERE "
+                         "id = {1}",
+                         table, id, dice_.between(1, 300));
+    default:
+      return fmt::format(
+          "INSERT INTO late_{} VALUES ({}, 'new') ON CONFLICT (id) DO UPDATE SET v = "
+          "late_{}.v || '+'",
+          table, id, table);
+    }
+  }
+
   /// More than logical_decoding_work_mem: the server streams it, in part rolled back.
   std::string bulk() {
     const int first = dice_.between(1, 500);
@@ -349,6 +371,7 @@ void workload::stop() {
   for (const auto& row :
        session.query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"))
     session.execute("COMMIT PREPARED '" + *row[0] + "'");
+  while (late_ < late_tables) make_late(session);
 }
 
 } // namespace leat::test

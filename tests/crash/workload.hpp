@@ -38,10 +38,12 @@ inline constexpr long workload_total = 2 * 1500 * 1000;
 ///  - ledger: a row is inserted with n = 0, each update adds one to n, a deleted one goes to
 ///  ledger_deleted, and
 ///    no id comes twice.
+/// Tables late_1 to late_3 are made while it runs.
 /// Its threads live through restarts of the server.
 class workload {
  public:
   static constexpr int workers = 4;
+  static constexpr int late_tables = 3;
 
   /// `slowness`: how much longer than usual the workers rest between transactions.
   struct options {
@@ -67,12 +69,16 @@ class workload {
  private:
   friend class workload_worker;
 
+  /// The next of late_N with its first rows, unless all are there.
+  void make_late(pg_session&);
+
   const pg_server& server_;
   std::string database_;
   std::uint64_t seed_;
   options options_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> whole_{false};
+  std::atomic<int> late_{0}; ///< tables late_N that are there
   std::atomic<long> committed_{0};
   std::atomic<long> refused_{0};
   std::vector<std::thread> threads_;

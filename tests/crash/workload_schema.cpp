@@ -75,6 +75,9 @@ const std::vector<workload_table>& workload_tables() {
       {"scratch", {"id", "v"}},
       {.name = "keyless", .columns = {"a", "b"}, .has_key = false},
       {"parted", {"region", "id", "v"}},
+      {"late_1", {"id", "v"}},
+      {"late_2", {"id", "v"}},
+      {"late_3", {"id", "v"}},
       {.name = R"(We"ird Таблица)",
        .columns = {R"("k ""1""")", "k2", "v"},
        .starrocks_columns = {R"(`k "1"`)", "k2", "v"}},
@@ -89,6 +92,18 @@ void workload::fill() {
   session.execute(std::string("INSERT INTO toasted (id, n, big) SELECT g, 0, ") + big
                   + " FROM generate_series(1, 120) g; UPDATE toasted SET mark = left(big, 32)");
   session.execute("VACUUM ANALYZE");
+}
+
+void workload::make_late(pg_session& session) {
+  if (late_ == late_tables) return;
+  const auto name = "late_" + std::to_string(late_ + 1);
+  session.execute("CREATE TABLE IF NOT EXISTS " + name
+                  + " (id int PRIMARY KEY, v text);"
+                    "INSERT INTO "
+                  + name
+                  + " SELECT g, 'first' FROM generate_series(1, 200) g"
+                    " ON CONFLICT DO NOTHING");
+  ++late_;
 }
 
 } // namespace leat::test

@@ -23,7 +23,7 @@ sim_pipeline::sim_pipeline(world& w, model::random& r, test::sim_system& system,
       [&](const transform_options& o) {
         return o.type == "count" ? make_counting(world_, o) : transforms::make_built_in(o);
       }};
-  spawn(assemble(file, *world_.store, "", cancels_, doubles), system);
+  spawn(assemble(file, *world_.store, "", cancels_, {}, doubles), system);
 }
 
 void sim_pipeline::watch(const caf::strong_actor_ptr& stage) {

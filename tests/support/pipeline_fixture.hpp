@@ -85,6 +85,8 @@ class pipeline_fixture : public ::testing::Test {
   /// Waits until the running pipeline has everything that the source has committed so far at every
   /// target, and every snapshot is consistent.
   void wait_until_caught_up();
+  /// A commit at the source, so that an idle one writes what a snapshot has seen.
+  void nudge() const;
   /// Waits until the running pipeline has ended by itself.
   finished_process wait_until_ended();
   void stop(); ///< SIGTERM; fails the test unless it ends with 0
@@ -126,7 +128,6 @@ class pipeline_fixture : public ::testing::Test {
     return std::chrono::seconds(std::getenv("LEAT_TEST_FULL") != nullptr ? 1800 : 30);
   }
   static void nap();
-  void nudge() const;
   process_options options(const std::map<std::string, std::string>& environment) const;
   std::vector<std::string> source_columns(const std::string& table) const;
 
