@@ -45,5 +45,37 @@ TEST_F(ShippedFile, ShardsHoldsTheOrdersOfAll) {
             (text_rows{{"1", "7", "70"}, {"2", "1", "10"}, {"2", "2", "21"}}));
 }
 
+TEST_F(ShippedFile, ShopGoesIntoSqliteTableByTable) {
+  source("CREATE TABLE orders (id int PRIMARY KEY, total int); INSERT INTO orders VALUES (1, 10);"
+         "CREATE TABLE items (id int, line int, PRIMARY KEY (id, line))");
+  run_shipped("shop-to-sqlite.toml");
+  source("INSERT INTO items VALUES (1, 2); UPDATE orders SET total = 11");
+  run_shipped("shop-to-sqlite.toml");
+  expect_same_at_lite("orders", "orders");
+  expect_same_at_lite("items", "items");
+}
+
+TEST_F(ShippedFile, ShopGoesIntoAnotherPostgresqlWithoutItsAudits) {
+  source("CREATE TABLE orders (id int PRIMARY KEY, total int); INSERT INTO orders VALUES (1, 10);"
+         "CREATE TABLE audit_log (id int PRIMARY KEY)");
+  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+  const auto file = root / "configs" / "shop-to-postgres.toml";
+  std::vector<std::string> settings{"--until", "caught-up",
+                                    "--set",   "source.url=" + server().url(source_database),
+                                    "--set",   "pipeline.state=" + state_path().string()};
+  for (const auto& [key, value] : server().parameters(target_database)) {
+    settings.push_back("--set");
+    settings.push_back("sink.warehouse." + key + "=" + value);
+  }
+  for (const auto* total : {"11", "12"}) {
+    source(std::string("UPDATE orders SET total = ") + total);
+    const auto ended =
+        leat_on(file, "run", settings, {{"SHOP_PASSWORD", "a"}, {"WAREHOUSE_PASSWORD", "b"}});
+    ASSERT_EQ(ended.status.code, 0) << ended.err;
+    EXPECT_EQ(pg("SELECT id, total FROM shop.orders"), (text_rows{{"1", total}}));
+  }
+  EXPECT_EQ(pg("SELECT to_regclass('shop.audit_log')"), (text_rows{{std::nullopt}}));
+}
+
 } // namespace
 } // namespace leat::test

@@ -201,6 +201,19 @@ TEST_F(Transforms, StandInThePlanAndAreRefusedWhenTheyChange) {
       << refused.err;
 }
 
+TEST_F(Transforms, StateOfADroppedTableIsRemoved) {
+  source("CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1);"
+         "CREATE TABLE gone (id int PRIMARY KEY); INSERT INTO gone VALUES (1)");
+  text.routes = {"from = \"public.*\"\nsink = \"lite\"\ntransform = [\"last\"]"};
+  text.rest = "[transform.last]\ntype = \"remember\"\n";
+  catch_up();
+  EXPECT_NE(status().find("\"gone\""), std::string::npos) << status();
+  source("DROP TABLE gone");
+  catch_up();
+  EXPECT_EQ(status().find("gone"), std::string::npos) << status();
+  EXPECT_NE(status().find("\"item\""), std::string::npos) << status();
+}
+
 TEST_F(Transforms, StateThatIsMissingEndsTheRun) {
   source("CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALUES (1, 'a')");
   text.routes = {"from = \"public.item\"\ntransform = [\"dd\"]"};
