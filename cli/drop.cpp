@@ -108,7 +108,7 @@ int drop(const common_options& o) {
   tell("publication", identity.publication, identity.made_publication, gone.publication);
   for (const auto& s : file.sinks) {
     make_sink(file, s)->forget();
-    std::printf("progress at sink %s: dropped\n", s.name.c_str());
+    std::printf("progress at sink %s: gone\n", s.name.c_str());
   }
   lock.reset();
   tell("state", file.state, true, std::filesystem::remove_all(file.state) != 0);
