@@ -1,7 +1,11 @@
+#include <dlfcn.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "dataflow/batch.hpp"
 #include "leat/plugin.h"
@@ -79,6 +83,79 @@ TEST(PluginAbi, ACellOfTheEngineIsOneOfAPlugin) {
       EXPECT_EQ(leat_size(theirs), size);
       EXPECT_EQ(leat_state(theirs), static_cast<std::uint32_t>(s));
     }
+}
+
+/// What crosses the border in a leat to come: the members that a plugin of today knows, and others
+/// behind them.
+struct host_to_come : leat_host {
+  void (*later[4])(leat_context*);
+};
+struct context_to_come : leat_context {
+  void* later[4];
+  std::vector<std::string>* emitted;
+};
+struct change_to_come : leat_change {
+  std::uint64_t later[3];
+};
+struct column_to_come : leat_column {
+  std::uint64_t later[2];
+};
+
+int note_emission(leat_context* c, const leat_emission* e) {
+  std::string row = std::to_string(e->kind);
+  for (std::uint32_t i = 0; i < e->width; ++i)
+    row += "|" + std::string(e->new_row[i].data, e->new_row[i].size);
+  static_cast<context_to_come*>(c)->emitted->push_back(row);
+  return 0;
+}
+
+TEST(PluginAbi, APluginOfTodayRunsInALeatToCome) {
+  void* const object = ::dlopen(LEAT_EXAMPLE_PLUGINS "/redact.so", RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(object, nullptr) << ::dlerror();
+  const auto entry =
+      reinterpret_cast<leat_plugin_entry_function>(::dlsym(object, "leat_plugin_entry"));
+  ASSERT_NE(entry, nullptr);
+  host_to_come host{};
+  host.abi = LEAT_PLUGIN_ABI;
+  host.revision = LEAT_PLUGIN_REVISION + 7;
+  host.size = sizeof host;
+  host.fail = [](leat_context*, const char* why) { ADD_FAILURE() << why; };
+  host.option = [](leat_context*, const char*) { return "phone"; };
+  host.emit = note_emission;
+  const auto& plugin = *entry(&host);
+  EXPECT_LE(plugin.needs, host.revision);
+
+  column_to_come columns[2]{};
+  columns[0].name = "id";
+  columns[1].name = "phone";
+  leat_schema schema{};
+  schema.columns = columns;
+  schema.column_size = sizeof columns[0];
+  schema.width = 2;
+  std::vector<std::string> emitted;
+  context_to_come context{};
+  context.host = &host;
+  context.input = context.output = &schema;
+  context.emitted = &emitted;
+  void* instance = nullptr;
+  ASSERT_EQ(plugin.create(&context, &instance), 0);
+
+  const std::string bytes = "1030-52x7";
+  const auto at = [](std::uint32_t offset, std::uint32_t size) {
+    return leat_cell{offset, size | std::uint32_t{LEAT_VALUE} << 30};
+  };
+  const leat_cell cells[] = {at(0, 1), at(1, 5), at(6, 1), at(7, 2)};
+  change_to_come changes[2]{};
+  for (int i = 0; i < 2; ++i) changes[i].new_row = cells + 2 * i, changes[i].kind = LEAT_INSERT;
+  leat_batch batch{};
+  batch.bytes = bytes.data();
+  batch.changes = changes;
+  batch.change_size = sizeof changes[0];
+  batch.count = 2;
+  batch.width = 2;
+  EXPECT_EQ(plugin.process(&context, instance, &batch), 0);
+  plugin.destroy(instance);
+  EXPECT_THAT(emitted, testing::ElementsAre("0|1|###-#", "0|2|x#"));
 }
 
 } // namespace
