@@ -64,7 +64,8 @@ struct read_task {
 struct read_done {
   std::size_t reader = 0;
   snapshot_request request;
-  std::variant<std::monostate, visibility_probe, schema_ptr, chunk_plan, chunk_result> result;
+  std::variant<std::monostate, visibility_probe, table_description, chunk_plan, chunk_result>
+      result;
   std::string failure;
 };
 

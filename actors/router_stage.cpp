@@ -155,6 +155,9 @@ class router_stage_impl : public stage<router_actor> {
     cut.begun = std::exchange(begun_, {});
     cut.state = std::move(state);
     post(setup_.coordinator, std::move(cut));
+    for (const auto& schema : snapshots_.take_descriptions())
+      send_on(router_.change_schema(schema));
+    say_news();
     show_tables();
     give_work();
   }
@@ -198,10 +201,8 @@ class router_stage_impl : public stage<router_actor> {
       snapshots_.probed(*probe);
     } else if (const auto* plan = std::get_if<chunk_plan>(&d.result)) {
       snapshots_.planned(std::get<plan_request>(d.request), *plan);
-    } else if (const auto* now = std::get_if<schema_ptr>(&d.result)) {
-      if (!snapshots_.described(std::get<describe_request>(d.request)) || !*now) return;
-      send_on(router_.change_schema(*now));
-      say_news();
+    } else if (const auto* now = std::get_if<table_description>(&d.result)) {
+      snapshots_.described(std::get<describe_request>(d.request), *now);
     } else if (const auto* chunk = std::get_if<chunk_result>(&d.result)) {
       take_chunk(d, *chunk);
     }

@@ -164,9 +164,16 @@ void snapshot_driver::probed(const visibility_probe& probe) {
   probe_windows_.clear();
 }
 
-bool snapshot_driver::described(const describe_request& r) {
-  auto* t = tracked(r.table);
-  return t != nullptr && t->described(r.ticket);
+void snapshot_driver::described(const describe_request& r, const table_description& d) {
+  if (auto* t = tracked(r.table)) t->described(r.ticket, d);
+  hurry_ = true;
+}
+
+std::vector<schema_ptr> snapshot_driver::take_descriptions() {
+  std::vector<schema_ptr> out;
+  for (auto& [id, t] : tables_)
+    if (auto schema = t->take_description()) out.push_back(std::move(schema));
+  return out;
 }
 
 void snapshot_driver::planned(const plan_request& r, const chunk_plan& plan) {

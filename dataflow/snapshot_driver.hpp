@@ -81,7 +81,9 @@ class snapshot_driver {
   void probed(const visibility_probe&);
   // Answers to requests that were given up do nothing: the table begins again, or its columns
   // changed.
-  bool described(const describe_request&);
+  void described(const describe_request&, const table_description&);
+  /// Tables that go on in other columns from this barrier on, since the stream has passed them.
+  std::vector<schema_ptr> take_descriptions();
   void planned(const plan_request&, const chunk_plan&);
   std::vector<chunk_emission> chunk_read(const read_request&, chunk_result result);
   std::vector<chunk_emission> keys_read(const keys_request&, chunk_result result);

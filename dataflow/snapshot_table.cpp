@@ -67,6 +67,7 @@ void snapshot_table::change_schema(const schema_ptr& schema) {
   in_flight_.clear();
   give_up_keys();
   asked_ = request_ticket::none;
+  described_ = nullptr;
 }
 
 void snapshot_table::ask_failed(request_ticket ticket) {
@@ -433,7 +434,10 @@ void snapshot_table::settle() {
 }
 
 bool snapshot_table::passed(wal_lsn end) {
-  if (columns_ahead_ && end >= columns_high_) columns_due_ = true;
+  if (columns_ahead_ && end >= columns_high_) {
+    columns_due_ = described_ == nullptr;
+    described_passed_ = described_ != nullptr;
+  }
   if (rewrite_high_ && end >= *rewrite_high_) rewritten_ = true;
   const bool settled_before = settled_ && looked_up_.empty();
   std::erase_if(looked_up_, [&](const auto& l) { return end >= l.second; });
@@ -463,12 +467,22 @@ void snapshot_table::await_columns(wal_lsn high) {
   columns_high_ = high;
 }
 
-bool snapshot_table::described(request_ticket ticket) {
-  if (asked_ != ticket) return false;
+/// The catalog may be ahead of the stream once more: what comes in between is in older columns, and
+/// going back to those would take values from rows that were read in the newer ones.
+void snapshot_table::described(request_ticket ticket, const table_description& d) {
+  if (asked_ != ticket) return;
   asked_ = request_ticket::none;
   columns_due_ = false;
+  columns_ahead_ = d.schema != nullptr;
+  columns_high_ = d.high;
+  described_ = d.schema;
+  described_passed_ = false;
+}
+
+schema_ptr snapshot_table::take_description() {
+  if (!described_ || !std::exchange(described_passed_, false)) return nullptr;
   columns_ahead_ = false;
-  return true;
+  return std::exchange(described_, nullptr);
 }
 
 } // namespace leat

@@ -126,11 +126,13 @@ class snapshot_table {
   bool passed(wal_lsn end);
   /// What this sink has of the table is what the stream has brought, whole.
   bool consistent(const std::string& sink) const;
-  /// Waits until the stream has passed `high` and the table is described anew (R5.6).
+  /// Waits until the stream has passed `high`; then the table is described anew, and goes on in
+  /// those columns once the stream has passed them, too (R5.6).
   void await_columns(wal_lsn high);
   bool wants_description() const { return columns_due_ && !asked(); }
-  /// False: it was given up.
-  bool described(request_ticket);
+  void described(request_ticket, const table_description&);
+  /// Null, or what the stream has passed without showing other columns.
+  schema_ptr take_description();
 
   /// Dropped at the source: the snapshot ends without the rows that were not read.
   bool gone() const { return gone_; }
@@ -203,6 +205,8 @@ class snapshot_table {
   std::optional<wal_lsn> rewrite_high_; ///< H of the chunk that met a rewrite
   wal_lsn columns_high_{};
   bool columns_ahead_ = false;
+  schema_ptr described_; ///< lies before columns_high_
+  bool described_passed_ = false;
 };
 
 } // namespace leat

@@ -155,6 +155,12 @@ struct chunk_plan {
   std::uint64_t rows_estimated = 0;
 };
 
+/// A table as the catalog has it.
+struct table_description {
+  schema_ptr schema; ///< null: it is gone
+  wal_lsn high{};    ///< read after it: what has made the table so lies before
+};
+
 /// A snapshot of the server's transactions and the next xid, read outside any chunk.
 struct visibility_probe {
   xid_snapshot seen;
@@ -168,8 +174,7 @@ class table_reader {
  public:
   virtual ~table_reader() = default;
   virtual visibility_probe probe() = 0;
-  /// The table as the catalog has it now; null when it is gone.
-  virtual schema_ptr describe(oid table) = 0;
+  virtual table_description describe(oid table) = 0;
   virtual chunk_plan plan(const table_schema&) = 0;
   /// `condition`: rows that it does not hold for may be left out; it is SQL over the table's
   /// columns.

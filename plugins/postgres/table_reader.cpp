@@ -56,7 +56,7 @@ class reader final : public table_reader {
       : parameters_(std::move(parameters)), options_(std::move(options)) {}
 
   visibility_probe probe() override;
-  schema_ptr describe(oid table) override;
+  table_description describe(oid table) override;
   chunk_plan plan(const table_schema&) override;
   chunk_result read(const table_schema&, const chunk_bounds&, std::uint64_t storage,
                     const std::string& condition) override;
@@ -209,11 +209,15 @@ visibility_probe reader::probe() {
   });
 }
 
-schema_ptr reader::describe(oid table) {
-  return guarded(nullptr, [&](connection& c) -> schema_ptr {
+table_description reader::describe(oid table) {
+  return guarded(nullptr, [&](connection& c) {
     types_ = type_catalog::load(c);
-    const auto found = find_table(c, *types_, table, options_.publication);
-    return found ? found->schema : nullptr;
+    table_description out;
+    if (const auto found = find_table(c, *types_, table, options_.publication))
+      out.schema = found->schema;
+    const auto high = c.query("SELECT " + std::string(snapshot_high));
+    out.high = wal_lsn{parse_lsn(high.text(0, 0)).value_or(0)};
+    return out;
   });
 }
 

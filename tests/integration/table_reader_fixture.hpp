@@ -60,7 +60,7 @@ class TableReader : public testing::Test {
   table_schema describe(std::string name) {
     if (name.starts_with("ONLY ")) name.erase(0, 5);
     const auto id = value("SELECT " + quote_literal(name) + "::regclass::oid");
-    const auto schema = reader()->describe(static_cast<oid>(std::stoul(id)));
+    const auto schema = reader()->describe(static_cast<oid>(std::stoul(id))).schema;
     EXPECT_TRUE(schema) << name;
     return *schema;
   }

@@ -25,9 +25,10 @@ class sim_reader : public table_reader {
     auto& db = world_.database;
     return {db.source.snapshot(), db.wal_end(), db.source.next_xid()};
   }
-  schema_ptr describe(oid table) override {
+  table_description describe(oid table) override {
     use_connection("reader: describe");
-    return world_.database.catalog(sim_database::table_of(table)).schema;
+    return {world_.database.catalog(sim_database::table_of(table)).schema,
+            world_.database.wal_end()};
   }
   chunk_plan plan(const table_schema& t) override {
     use_connection("reader: plan");

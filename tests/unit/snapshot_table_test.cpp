@@ -238,6 +238,16 @@ TEST_F(SnapshotTable, ALookUpThatCannotBePlacedIsMadeAgainAfterTheNextProbe) {
   EXPECT_TRUE(look_up().has_value());
 }
 
+/// Items, with a column more.
+schema_ptr wider_items() {
+  return table("public.items")
+      .column("id", value_class::text)
+      .column("value", value_class::text)
+      .column("more", value_class::text)
+      .key({"id"})
+      .build();
+}
+
 TEST_F(SnapshotTable, AColumnListAheadOfTheStreamWaitsUntilTheStreamHasPassedIt) {
   read_in_chunks({});
   EXPECT_EQ(number_of_next(), 1U);
@@ -250,7 +260,39 @@ TEST_F(SnapshotTable, AColumnListAheadOfTheStreamWaitsUntilTheStreamHasPassedIt)
   const auto t = ticket();
   table_.ask(t);
   EXPECT_FALSE(table_.wants_description());
-  EXPECT_TRUE(table_.described(t));
+  table_.described(t, {wider_items(), wal_lsn{4000}});
+  EXPECT_EQ(number_of_next(), 0U);
+  table_.passed(wal_lsn{3999});
+  EXPECT_EQ(table_.take_description(), nullptr) << "the stream may still show older columns";
+  table_.passed(wal_lsn{4000});
+  EXPECT_FALSE(table_.wants_description());
+  EXPECT_EQ(*table_.take_description(), *wider_items());
+  EXPECT_EQ(table_.take_description(), nullptr);
+  EXPECT_EQ(number_of_next(), 1U);
+}
+
+TEST_F(SnapshotTable, ADescriptionIsOfNoUseOnceTheStreamShowsOtherColumns) {
+  read_in_chunks({});
+  EXPECT_EQ(number_of_next(), 1U);
+  read(last_, failed_chunk(chunk_failure::columns_changed, 3000));
+  table_.passed(wal_lsn{3000});
+  const auto t = ticket();
+  table_.ask(t);
+  table_.described(t, {wider_items(), wal_lsn{4000}});
+  table_.change_schema(wider_items());
+  table_.passed(wal_lsn{4000});
+  EXPECT_EQ(table_.take_description(), nullptr);
+  EXPECT_TRUE(table_.wants_description());
+}
+
+TEST_F(SnapshotTable, ATableThatIsGoneWhenItIsToBeDescribedIsSeenToBeByTheNextRead) {
+  read_in_chunks({});
+  EXPECT_EQ(number_of_next(), 1U);
+  read(last_, failed_chunk(chunk_failure::columns_changed, 3000));
+  table_.passed(wal_lsn{3000});
+  const auto t = ticket();
+  table_.ask(t);
+  table_.described(t, {nullptr, wal_lsn{4000}});
   EXPECT_EQ(number_of_next(), 1U);
 }
 
