@@ -13,13 +13,16 @@ namespace {
 
 constexpr std::size_t digest_size = 8;
 constexpr std::size_t entry_size = 2 + digest_size;
+constexpr std::string_view columns_key; ///< no row's key is empty
 
 /// What it keeps of a key: the digests of the chosen columns as they went out last, after their
 /// names. One compares with the last of the same key only, so that 64 bits are plenty.
 class dedup final : public transform {
  public:
   dedup(const transform_place& p, std::vector<std::uint16_t> columns)
-      : place_(p), columns_(std::move(columns)), names_(kept_names(*p.input)) {}
+      : place_(p), columns_(std::move(columns)), names_(kept_names(*p.input)) {
+    forget_dropped_columns();
+  }
 
   void apply(batch& rows) override {
     std::erase_if(rows.changes, [&](const change& c) { return !passes(rows, c); });
@@ -29,7 +32,7 @@ class dedup final : public transform {
   bool passes(const batch& rows, const change& c) {
     switch (c.kind) {
     case change_kind::truncate:
-      place_.state->clear();
+      clear();
       return true;
     case change_kind::remove:
       place_.state->erase(key_of(rows, rows.old_row(c)));
@@ -49,6 +52,31 @@ class dedup final : public transform {
     if (before && *before == now && now.size() == entry_size * columns_.size()) return false;
     place_.state->put(key, now);
     return true;
+  }
+
+  /// A column that comes again under its name has other values at the target.
+  void forget_dropped_columns() {
+    const auto now = column_list();
+    const auto before = place_.state->get(columns_key).value_or("");
+    if (before == now) return;
+    for (std::size_t at = 0; at + 1 < before.size();) {
+      const auto end = before.find('\0', at + 1);
+      if (now.find(before.substr(at, end + 1 - at)) == now.npos) return clear();
+      at = end;
+    }
+    place_.state->put(columns_key, now);
+  }
+
+  void clear() {
+    place_.state->clear();
+    place_.state->put(columns_key, column_list());
+  }
+
+  /// Each name between two zeros, which no name holds.
+  std::string column_list() const {
+    std::string out(1, '\0');
+    for (const auto i : columns_) out += place_.input->columns[i].name + '\0';
+    return out;
   }
 
   std::string key_of(const batch& rows, std::span<const cell> row) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -66,12 +67,21 @@ class chain_at_work {
     std::vector<named_transform> types;
     for (const auto& s : sections)
       types.push_back({s.options().name, transforms::make_built_in(s.options())});
-    route_ = share(plan_transforms(share(std::move(inner)), types, on_error));
+    plan_ = [types, on_error](route over) {
+      return share(plan_transforms(share(std::move(over)), types, on_error));
+    };
+    route_ = plan_(std::move(inner));
     begin();
   }
   chain_at_work(const schema_ptr& table, const std::vector<transform_section>& sections,
                 expression_policy on_error = expression_policy::stop)
       : chain_at_work(route_of(table), sections, on_error) {}
+
+  /// Another version of the table comes; states stay.
+  void change_columns(const schema_ptr& table) {
+    route_ = plan_(route_of(table));
+    begin();
+  }
 
   const route& planned() const { return *route_; }
   std::vector<std::string> columns() const {
@@ -139,6 +149,7 @@ class chain_at_work {
     return out;
   }
 
+  std::function<route_ptr(route)> plan_;
   route_ptr route_;
   std::map<std::size_t, map_state> states_;
   std::unique_ptr<transform_chain> chain_;

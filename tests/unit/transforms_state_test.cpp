@@ -82,6 +82,27 @@ TEST_F(Dedup, FollowsAKeyThatMoves) {
               ElementsAre("i 1|a|x", "u 2|a|x <- 1|-|-", "i 1|a|x"));
 }
 
+TEST_F(Dedup, AColumnThatIsDroppedAndComesAgainHasOtherValues) {
+  const auto narrow = [](const char* second) {
+    auto t = test::table("public.items").column("id", value_class::int4);
+    if (second != nullptr) t.column(second, value_class::text);
+    return t.key({"id"}).build();
+  };
+  const auto with = narrow("name");
+  chain_at_work chain(with, {transform_section("dedup")});
+  EXPECT_THAT(chain.run(batch_builder(with).insert({1, "a"}).update({1, "a"})),
+              ElementsAre("i 1|a"));
+  chain.change_columns(with);
+  EXPECT_THAT(chain.run(batch_builder(with).update({1, "a"})), IsEmpty());
+  chain.change_columns(narrow(nullptr));
+  chain.change_columns(with);
+  EXPECT_THAT(chain.run(batch_builder(with).update({1, "a"})), ElementsAre("u 1|a"));
+  chain.change_columns(narrow("surname"));
+  chain.change_columns(with);
+  EXPECT_THAT(chain.run(batch_builder(with).truncate().update({1, "a"}).update({1, "a"})),
+              ElementsAre("t", "u 1|a"));
+}
+
 TEST_F(Dedup, NeedsAKey) {
   auto keyless = test::table("public.t").column("a", value_class::text).replica_full().build();
   EXPECT_THROW(chain_at_work(keyless, {transform_section("dedup")}), error);
