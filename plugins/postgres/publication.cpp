@@ -125,12 +125,21 @@ error error_of(const connection& server, const std::vector<publication_gap>& gap
   return {error_kind::source, join(sentences, "; "), server.where(), join(statements, " ")};
 }
 
+/// The server ends a statement also for a process that was killed: it may have committed since the
+/// publication was looked at.
+bool was_forestalled(const server_error& e) {
+  constexpr std::string_view duplicate_object = "42710", unique_violation = "23505";
+  return e.sqlstate() == duplicate_object || e.sqlstate() == unique_violation;
+}
+
 /// Runs DDL of leat; a missing right names the statement, for somebody who has it. While it waits
 /// for one table's lock it holds the others', and who waits for those holds up the application.
 void run_or_ask(connection& server, const std::string& statement) {
   try {
     server.query("SET LOCAL lock_timeout = '500ms'; " + statement);
   } catch (const server_error& failure) {
+    if (was_forestalled(failure))
+      throw error(error_kind::source, failure.what(), server.where(), "", error_retry::transient);
     if (failure.sqlstate() != "42501") throw;
     throw error(error_kind::source, failure.what(), server.where(),
                 "let the owner of the tables run: " + statement);

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <optional>
+#include <thread>
+
 #include "tests/support/pg_server.hpp"
 
 namespace leat::postgres {
@@ -91,6 +95,27 @@ TEST_F(Publication, OfLeatTakesMissingTables) {
   run("CREATE TABLE public.\"B\" (id int PRIMARY KEY)");
   EXPECT_THAT(ensure("leat").added, ElementsAre("\"public\".\"B\""));
   EXPECT_EQ(ask("SELECT count(*) FROM pg_publication_tables"), "2");
+}
+
+/// The server may still be about to commit for a process that was killed.
+TEST_F(Publication, ThatAnotherSessionMakesMeanwhileIsLookedAtAgain) {
+  run("CREATE TABLE public.a (id int PRIMARY KEY)");
+  auto other = server().session("publication");
+  other.execute("BEGIN; CREATE PUBLICATION leat FOR TABLE public.a");
+  std::optional<error> failure;
+  std::thread late([&] {
+    try {
+      ensure("leat");
+    } catch (const error& e) {
+      failure = e;
+    }
+  });
+  while (ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0")
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  other.execute("COMMIT");
+  late.join();
+  ASSERT_TRUE(failure.has_value());
+  EXPECT_TRUE(failure->transient()) << failure->what();
 }
 
 TEST_F(Publication, OfSomebodyElseIsNotTouched) {
