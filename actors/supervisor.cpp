@@ -143,10 +143,8 @@ class supervisor_impl : public stage<supervisor_actor> {
   void give_up_joining() {
     if (failure_->transient()) return;
     joining_ = !tables_.joining.empty();
-    for (const auto& [id, table] : std::exchange(tables_.joining, {})) {
-      failed_.insert_or_assign(id, failed_join{table, *failure_});
-      setup_.log(log_level::warn, table->qualified_name() + " cannot join: " + failure_->brief());
-    }
+    for (const auto& [id, table] : tables_.joining) leave_out(id, *failure_);
+    tables_.joining.clear();
   }
 
   void leave_out(oid id, const error& why) {

@@ -434,10 +434,7 @@ void snapshot_table::settle() {
 }
 
 bool snapshot_table::passed(wal_lsn end) {
-  if (columns_ahead_ && end >= columns_high_) {
-    columns_due_ = described_ == nullptr;
-    described_passed_ = described_ != nullptr;
-  }
+  if (columns_ahead_ && end >= columns_high_) columns_due_ = true;
   if (rewrite_high_ && end >= *rewrite_high_) rewritten_ = true;
   const bool settled_before = settled_ && looked_up_.empty();
   std::erase_if(looked_up_, [&](const auto& l) { return end >= l.second; });
@@ -476,11 +473,11 @@ void snapshot_table::described(request_ticket ticket, const table_description& d
   columns_ahead_ = d.schema != nullptr;
   columns_high_ = d.high;
   described_ = d.schema;
-  described_passed_ = false;
 }
 
 schema_ptr snapshot_table::take_description() {
-  if (!described_ || !std::exchange(described_passed_, false)) return nullptr;
+  if (!described_ || !columns_due_) return nullptr;
+  columns_due_ = false;
   columns_ahead_ = false;
   return std::exchange(described_, nullptr);
 }

@@ -129,7 +129,7 @@ class snapshot_table {
   /// Waits until the stream has passed `high`; then the table is described anew, and goes on in
   /// those columns once the stream has passed them, too (R5.6).
   void await_columns(wal_lsn high);
-  bool wants_description() const { return columns_due_ && !asked(); }
+  bool wants_description() const { return columns_due_ && !described_ && !asked(); }
   void described(request_ticket, const table_description&);
   /// Null, or what the stream has passed without showing other columns.
   schema_ptr take_description();
@@ -198,7 +198,7 @@ class snapshot_table {
   epoch_id planned_in_ = 0;
   bool planned_ = false; ///< chunk bounds are known, or were and are all emitted
   request_ticket asked_{};
-  bool columns_due_ = false;
+  bool columns_due_ = false; ///< the stream has passed columns_high_
   bool gone_ = false;
   bool rewritten_ = false;
   std::uint64_t held_chunk_ = 0;        ///< as note_held()
@@ -206,7 +206,6 @@ class snapshot_table {
   wal_lsn columns_high_{};
   bool columns_ahead_ = false;
   schema_ptr described_; ///< lies before columns_high_
-  bool described_passed_ = false;
 };
 
 } // namespace leat

@@ -20,6 +20,7 @@ constexpr const char* wrong_password = "28P01";
 constexpr const char* missing_right = "42501";
 constexpr const char* no_database = "3D000";
 constexpr const char* wrong_option = "22023";
+constexpr const char* may_pass = "";
 
 /// The part of a text between two others; empty when they are not there.
 std::string between(std::string_view text, std::string_view before, std::string_view after) {
@@ -71,6 +72,8 @@ constexpr const char* check_name =
 constexpr const char* check_tls = "set `ssl = on` at the server, or sslmode to prefer";
 constexpr const char* check_own = "name leat's own certificate and key in `sslcert` and `sslkey`";
 constexpr const char* check_option = "correct it where the connection is described";
+constexpr const char* check_address =
+    "check host and port, and that the server runs and listens there";
 
 struct known {
   std::string_view text; ///< in the message
@@ -80,7 +83,7 @@ struct known {
   std::string (*written)(std::string_view message, std::string_view where) = nullptr;
 };
 
-constexpr std::array<known, 22> failures{{
+constexpr std::array<known, 26> failures{{
     {"password authentication failed", "", wrong_password, check_password},
     {"no password supplied", "", wrong_password, check_password},
     {"no pg_hba.conf entry", "", not_authorized, nullptr, hba_line},
@@ -103,6 +106,10 @@ constexpr std::array<known, 22> failures{{
     {"invalid port number", "", wrong_option, check_option},
     {"invalid integer value", "", wrong_option, check_option},
     {"invalid connection option", "", wrong_option, check_option},
+    {"Connection refused", "", may_pass, check_address},
+    {"No such file or directory", "", may_pass, check_address},
+    {"timeout expired", "", may_pass, check_address},
+    {"could not translate host name", "", may_pass, check_address},
 }};
 
 struct refusal {
@@ -123,6 +130,12 @@ std::string_view last_word(std::string_view message) {
 }
 
 } // namespace
+
+std::string_view remedy_of_refusal(std::string_view sqlstate) {
+  for (const auto& r : refusals)
+    if (sqlstate == r.sqlstate) return r.remedy;
+  return {};
+}
 
 std::optional<connect_failure> explain_connect_failure(std::string_view message,
                                                        std::string_view where) {
@@ -149,9 +162,9 @@ connect_failure ask_connect_failure(const char* const* keywords, const char* con
     next = PQconnectPoll(c.get());
   }
   const auto state = last_word(PQerrorMessage(c.get()));
-  for (const auto& r : refusals)
-    if (state == r.sqlstate) return {r.sqlstate, r.remedy};
-  return {"", "check host and port, and that the server runs and listens there"};
+  if (const auto remedy = remedy_of_refusal(state); !remedy.empty())
+    return {std::string(state), std::string(remedy)};
+  return {may_pass, check_address};
 }
 
 } // namespace leat::postgres

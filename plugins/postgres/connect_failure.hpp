@@ -12,6 +12,9 @@ struct connect_failure {
   std::string remedy;
 };
 
+/// For a refusal that lasts; empty for any other SQLSTATE.
+std::string_view remedy_of_refusal(std::string_view sqlstate);
+
 /// By libpq's message, where it is one that is known. `where`: as connection::where().
 std::optional<connect_failure> explain_connect_failure(std::string_view message,
                                                        std::string_view where);

@@ -40,8 +40,7 @@ std::string remedy_for(std::string_view state) {
   if (state == "55P03")
     return "end the transaction that holds the lock: SELECT pid, relation::regclass FROM pg_locks "
            "WHERE mode = 'AccessExclusiveLock' AND granted";
-  if (state == "42501") return "run `leat check`: it prints the GRANT that is missing";
-  return {};
+  return std::string(remedy_of_refusal(state));
 }
 
 } // namespace

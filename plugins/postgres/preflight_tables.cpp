@@ -1,12 +1,11 @@
 #include <array>
 
 #include "plugins/postgres/preflight_view.hpp"
+#include "plugins/postgres/reading_gaps.hpp"
 
 namespace leat::postgres {
 
 namespace {
-
-std::string role_of(const preflight_view& view) { return quote_identifier(view.role()); }
 
 void check_selection(const preflight_view& view, std::vector<finding>& out) {
   if (!view.tables().empty()) return;
@@ -19,27 +18,21 @@ void check_rights(const preflight_view& view, std::vector<finding>& out) {
   std::string last_schema;
   for (const auto& table : view.tables()) {
     const auto& schema = table.schema->schema;
-    if (!table.can_use_schema && schema != last_schema)
-      out.push_back(
-          {severity::error, "",
-           "role " + role_of(view) + " may not use schema " + quote_identifier(schema),
-           "schema " + schema,
-           "GRANT USAGE ON SCHEMA " + quote_identifier(schema) + " TO " + role_of(view) + ";"});
+    for (const auto& gap : reading_gaps(table, view.role())) {
+      const bool told = gap.of == reading_gap::kind::schema && schema == last_schema;
+      if (told || gap.of == reading_gap::kind::policies) continue;
+      out.push_back({severity::error, "", gap.what, gap.where, gap.remedy});
+    }
     last_schema = schema;
-    if (!table.can_select)
-      out.push_back({severity::error, "", "role " + role_of(view) + " may not read the table",
-                     quoted_name(table),
-                     "GRANT SELECT ON " + quoted_name(table) + " TO " + role_of(view) + ";"});
   }
 }
 
 void check_row_security(const preflight_view& view, std::vector<finding>& out) {
   if (!view.request().reads_tables) return;
   for (const auto& table : view.tables())
-    if (table.row_security)
-      out.push_back({severity::error, "",
-                     "row level security would hide rows of the table from the snapshot",
-                     quoted_name(table), "ALTER ROLE " + role_of(view) + " BYPASSRLS;"});
+    for (const auto& gap : reading_gaps(table, view.role()))
+      if (gap.of == reading_gap::kind::policies)
+        out.push_back({severity::error, "", gap.what, gap.where, gap.remedy});
 }
 
 struct kind_text {

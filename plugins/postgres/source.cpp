@@ -6,6 +6,7 @@
 #include "plugins/postgres/catalog_resolver.hpp"
 #include "plugins/postgres/open_transactions.hpp"
 #include "plugins/postgres/publication.hpp"
+#include "plugins/postgres/reading_gaps.hpp"
 #include "plugins/postgres/replication_stream.hpp"
 #include "plugins/postgres/slot.hpp"
 #include "plugins/postgres/table_reader.hpp"
@@ -101,12 +102,18 @@ class postgres_source : public source {
   std::map<oid, error> obstacles(const std::vector<schema_ptr>& tables) override {
     wait_little_for_locks();
     const auto publication = read_publication(server(), options_.publication);
+    const auto role = server().query("SELECT current_user").string(0, 0);
     std::map<oid, error> out;
     for (const auto& t : told_of(tables)) {
-      auto why = publication_obstacle(server(), publication ? &*publication : nullptr,
-                                      options_.publication, t);
-      if (!why && options_.mode != snapshot_mode::never) why = unreadable(t);
-      if (why) out.emplace(t.schema->id, *why);
+      if (const auto why = publication_obstacle(server(), publication ? &*publication : nullptr,
+                                                options_.publication, t)) {
+        out.emplace(t.schema->id, *why);
+        continue;
+      }
+      const auto gaps = reading_gaps(t, role);
+      if (options_.mode == snapshot_mode::never || gaps.empty()) continue;
+      const auto& gap = gaps.front();
+      out.emplace(t.schema->id, error(error_kind::source, gap.what, gap.where, gap.remedy));
     }
     return out;
   }
@@ -193,25 +200,6 @@ class postgres_source : public source {
 
   /// pg_publication_tables locks every table of the publication, one after the other.
   void wait_little_for_locks() { server().query("SET lock_timeout = '500ms'"); }
-
-  std::optional<error> unreadable(const catalog_table& t) {
-    const auto name = quote_name(t.schema->schema, t.schema->name);
-    const auto role = quote_identifier(server().query("SELECT current_user").text(0, 0));
-    const auto refused = [&](const std::string& what, const std::string& remedy) {
-      return error(error_kind::source, what, server().where(), remedy);
-    };
-    if (!t.can_use_schema)
-      return refused("role " + role + " may not use schema " + quote_identifier(t.schema->schema),
-                     "GRANT USAGE ON SCHEMA " + quote_identifier(t.schema->schema) + " TO " + role
-                         + ";");
-    if (!t.can_select)
-      return refused("role " + role + " may not read table " + name,
-                     "GRANT SELECT ON " + name + " TO " + role + ";");
-    if (t.row_security)
-      return refused("row level security would hide rows of table " + name + " from the snapshot",
-                     "ALTER ROLE " + role + " BYPASSRLS;");
-    return std::nullopt;
-  }
 
   /// The name by which a walsender of this pipeline's own lost connection is known.
   connection_parameters parameters(const pipeline_identity& id) const {

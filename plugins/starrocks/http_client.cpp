@@ -265,8 +265,7 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
         refuse("the certificate of the server cannot be trusted: " + step.problem, base,
                "give the authority's certificate with `ca_file`");
       if (step.code == CURLE_UNSUPPORTED_PROTOCOL || step.code == CURLE_WEIRD_SERVER_REPLY)
-        retry_later("what answers does not speak HTTP", base,
-                    "see that `http` names the HTTP ports of FEs (8030 unless changed)");
+        retry_later("what answers does not speak HTTP", base, see_http_ports);
       if (step.code == CURLE_SSL_CONNECT_ERROR)
         retry_later("what answers does not speak TLS: " + step.problem, base,
                     "see whether `http` should say http:// or name another port");

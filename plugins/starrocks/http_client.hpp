@@ -13,6 +13,10 @@
 
 namespace leat::starrocks {
 
+/// The remedy when what answers is no FE's HTTP port.
+inline constexpr const char* see_http_ports =
+    "see that `http` names the HTTP ports of FEs (8030 unless changed)";
+
 struct http_settings {
   std::vector<std::string> frontends; ///< as [sink.NAME] http; tried in turn
   std::string user;

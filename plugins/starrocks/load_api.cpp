@@ -43,7 +43,7 @@ nlohmann::json parse(const http_reply& reply) {
   if (!parsed.is_object())
     retry_later("the answer is not JSON (HTTP " + std::to_string(reply.status)
                     + "): " + reply.body.substr(0, 200),
-                reply.from, "see that `http` names the HTTP ports of FEs (8030 unless changed)");
+                reply.from, see_http_ports);
   return parsed;
 }
 

@@ -82,6 +82,16 @@ class SnapshotTable : public testing::Test {
     read_next({});
     table_.passed(wal_lsn{1000});
   }
+  /// A chunk has met other columns; the stream has passed that, and the catalog tells of these.
+  void describe_after_other_columns(const table_description& d) {
+    read_in_chunks({});
+    EXPECT_EQ(number_of_next(), 1U);
+    read(last_, failed_chunk(chunk_failure::columns_changed, 3000));
+    table_.passed(wal_lsn{3000});
+    const auto t = ticket();
+    table_.ask(t);
+    table_.described(t, d);
+  }
   std::optional<snapshot_table::key_lookup> look_up() {
     last_ = ticket();
     return table_.next_keys(last_);
@@ -272,13 +282,7 @@ TEST_F(SnapshotTable, AColumnListAheadOfTheStreamWaitsUntilTheStreamHasPassedIt)
 }
 
 TEST_F(SnapshotTable, ADescriptionIsOfNoUseOnceTheStreamShowsOtherColumns) {
-  read_in_chunks({});
-  EXPECT_EQ(number_of_next(), 1U);
-  read(last_, failed_chunk(chunk_failure::columns_changed, 3000));
-  table_.passed(wal_lsn{3000});
-  const auto t = ticket();
-  table_.ask(t);
-  table_.described(t, {wider_items(), wal_lsn{4000}});
+  describe_after_other_columns({wider_items(), wal_lsn{4000}});
   table_.change_schema(wider_items());
   table_.passed(wal_lsn{4000});
   EXPECT_EQ(table_.take_description(), nullptr);
@@ -286,13 +290,7 @@ TEST_F(SnapshotTable, ADescriptionIsOfNoUseOnceTheStreamShowsOtherColumns) {
 }
 
 TEST_F(SnapshotTable, ATableThatIsGoneWhenItIsToBeDescribedIsSeenToBeByTheNextRead) {
-  read_in_chunks({});
-  EXPECT_EQ(number_of_next(), 1U);
-  read(last_, failed_chunk(chunk_failure::columns_changed, 3000));
-  table_.passed(wal_lsn{3000});
-  const auto t = ticket();
-  table_.ask(t);
-  table_.described(t, {nullptr, wal_lsn{4000}});
+  describe_after_other_columns({nullptr, wal_lsn{4000}});
   EXPECT_EQ(number_of_next(), 1U);
 }
 
