@@ -14,12 +14,9 @@ chaos::chaos(leat_process& leat, pg_server& source, std::string database,
     : leat_(leat), source_(source), database_(std::move(database)), targets_(targets), log_(log),
       dice_(seed), options_(options), patient_(dice_.chance(0.3)) {}
 
-chaos::~chaos() {
-  if (blocker_.joinable()) blocker_.join();
-}
-
-std::chrono::milliseconds chaos::pause() {
-  return std::chrono::milliseconds(dice_.between(30, 900) * (patient_ ? 4 : 1));
+std::chrono::milliseconds chaos::pause(std::chrono::milliseconds time) {
+  const auto longest = patient_ ? std::clamp(time / 2, 900ms, 3600ms) : 900ms;
+  return std::chrono::milliseconds(dice_.between(30, static_cast<int>(longest.count())));
 }
 
 void chaos::act() {
@@ -41,7 +38,7 @@ double chaos::disturbance() const {
 }
 
 void chaos::calm() {
-  if (blocker_.joinable()) blocker_.join();
+  blocker_ = {};
   for (const auto& target : targets_) target->calm();
 }
 
@@ -115,11 +112,12 @@ void chaos::cut_source_connections() {
 }
 
 void chaos::block_target() {
-  if (blocker_.joinable()) blocker_.join();
+  blocker_ = {};
   const auto& target = *dice_.pick(targets_);
   const auto time = std::chrono::milliseconds(dice_.between(100, 1500));
   log_.add(fmt::format("{}: locked for {} ms", target.name(), time.count()));
-  blocker_ = std::thread([&target, time] { target.block(time); });
+  blocker_ =
+      std::jthread([&target, time](const std::stop_token& told) { target.block(time, told); });
 }
 
 void chaos::disturb_target() {

@@ -24,13 +24,12 @@ class chaos {
   chaos(leat_process&, pg_server& source, std::string database,
         const std::vector<std::unique_ptr<target>>&, action_log&, std::uint64_t seed,
         chaos_options = {});
-  ~chaos();
 
   /// One piece of trouble; starts leat when it is down. Returns when it is done, but for a target's
   /// lock.
   void act();
-  /// The pause until the next.
-  std::chrono::milliseconds pause();
+  /// The pause until the next, when there is trouble for `time` in all.
+  std::chrono::milliseconds pause(std::chrono::milliseconds time);
   /// Ends the trouble of the targets.
   void calm();
 
@@ -56,7 +55,7 @@ class chaos {
   dice dice_;
   chaos_options options_;
   bool patient_; ///< tables join a pipeline that is left alone for two seconds
-  std::thread blocker_;
+  std::jthread blocker_;
 };
 
 } // namespace leat::test

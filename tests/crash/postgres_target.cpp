@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <thread>
-
 #include "tests/crash/target.hpp"
 
 namespace leat::test {
@@ -48,11 +46,11 @@ class postgres_target : public target {
     return reader;
   }
 
-  void block(std::chrono::milliseconds time) const override {
+  void block(std::chrono::milliseconds time, const std::stop_token& told) const override {
     try {
       pg_session session(conninfo());
       session.execute("SET lock_timeout = '2s'; BEGIN; LOCK TABLE leat_progress IN EXCLUSIVE MODE");
-      std::this_thread::sleep_for(time);
+      rest(time, told);
       session.execute("ROLLBACK");
     } catch (const pg_failure&) { // no table yet, or the server is restarting
     }

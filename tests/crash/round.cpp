@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <future>
+#include <utility>
 
 #include "tests/crash/comparison.hpp"
 #include "tests/crash/observer.hpp"
@@ -108,25 +110,35 @@ class round {
   }
 
   round_report run() {
-    const auto begun = std::chrono::steady_clock::now();
+    round_times times;
     workload_.fill();
     for (const auto& sink : sinks_)
       observers_.push_back(std::make_unique<observer>(*sink, promised(*sink)));
     for (const auto& observer : observers_) observer->start();
+    times.making = lap();
     workload_.start();
     trouble();
     workload_.stop();
     log_.add(fmt::format("workload: stopped, {} transactions, {} refused", workload_.committed(),
                          workload_.refused()));
     if (workload_.committed() < 20) throw torture_failure("the workload did not get through");
+    times.trouble = lap();
     catch_up();
+    times.catching_up = lap();
     auto report = compare();
-    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begun;
-    report.seconds = time.count();
+    times.comparing = lap();
+    report.times = times;
     return report;
   }
 
  private:
+  /// Seconds since it was last called, or since the round began.
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - std::exchange(lap_began_, now);
+    return passed.count();
+  }
+
   /// An idle source tells of its position every 15 s alone, which is no part of this test.
   void catch_up() {
     auto session = source_.session(database);
@@ -164,18 +176,19 @@ class round {
     chaos chaos(leat_, source_, database, sinks_, log_, options_.seed, options_.chaos);
     const auto end = std::chrono::steady_clock::now() + options_.time;
     leat_.start();
-    auto next = std::chrono::steady_clock::now() + chaos.pause();
+    auto next = std::chrono::steady_clock::now() + chaos.pause(options_.time);
     while (std::chrono::steady_clock::now() < end) {
       std::this_thread::sleep_for(10ms);
       watch();
       if (!options_.trouble || std::chrono::steady_clock::now() < next) continue;
       chaos.act();
-      next = std::chrono::steady_clock::now() + chaos.pause();
+      next = std::chrono::steady_clock::now() + chaos.pause(options_.time);
     }
     if (!options_.trouble || dice_.chance(0.3))
       leat_.terminate();
     else
       leat_.kill();
+    workload_.end();
     chaos.calm();
   }
 
@@ -191,18 +204,25 @@ class round {
   }
 
   round_report compare() {
+    std::vector<std::future<void>> compared;
+    for (std::size_t i = 0; i < sinks_.size(); ++i)
+      compared.push_back(std::async(std::launch::async, [this, i] { compare(i); }));
+    for (auto& each : compared) each.wait();
+    for (auto& each : compared) each.get();
     round_report report{.transactions = workload_.committed(), .deaths = leat_.deaths()};
-    auto source = source_.session(database);
-    for (std::size_t i = 0; i < sinks_.size(); ++i) {
-      const auto reader = sinks_[i]->open();
-      if (!reader) throw torture_failure(sinks_[i]->name() + " has no progress table");
-      compare_with_source(source, *reader, *sinks_[i], options_.without);
-      wait_until_seen(*observers_[i], *sinks_[i], *reader);
-      observers_[i]->stop();
-      report.consistent_reads += observers_[i]->consistent_reads();
-      report.faults += sinks_[i]->struck();
-    }
+    for (const auto& observer : observers_) report.consistent_reads += observer->consistent_reads();
+    for (const auto& sink : sinks_) report.faults += sink->struck();
     return report;
+  }
+
+  /// In a thread of each sink.
+  void compare(std::size_t i) {
+    const auto reader = sinks_[i]->open();
+    if (!reader) throw torture_failure(sinks_[i]->name() + " has no progress table");
+    wait_until_seen(*observers_[i], *sinks_[i], *reader);
+    observers_[i]->stop();
+    auto source = source_.session(database);
+    compare_with_source(source, *reader, *sinks_[i], options_.without);
   }
 
   /// caught-up promises `consistent`.
@@ -227,6 +247,7 @@ class round {
                        row[3].value_or(""));
   }
 
+  std::chrono::steady_clock::time_point lap_began_ = std::chrono::steady_clock::now();
   const round_options& options_;
   pg_server& source_;
   fs::path directory_;

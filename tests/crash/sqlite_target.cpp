@@ -1,7 +1,5 @@
 #include <sqlite3.h>
 
-#include <thread>
-
 #include "tests/crash/target.hpp"
 #include "tests/support/sqlite_reader.hpp"
 
@@ -49,12 +47,12 @@ class sqlite_target : public target {
     return std::make_unique<sqlite_target_reader>(path_);
   }
 
-  void block(std::chrono::milliseconds time) const override {
+  void block(std::chrono::milliseconds time, const std::stop_token& told) const override {
     sqlite3* database = nullptr;
     if (sqlite3_open_v2(path_.c_str(), &database, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK) {
       sqlite3_busy_timeout(database, 2000);
       if (sqlite3_exec(database, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK) {
-        std::this_thread::sleep_for(time);
+        rest(time, told);
         sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
       }
     }

@@ -133,9 +133,9 @@ class starrocks_target : public target {
   }
 
   /// Nothing that is committed becomes visible.
-  void block(std::chrono::milliseconds time) const override {
+  void block(std::chrono::milliseconds time, const std::stop_token& told) const override {
     if (!give("/quirk", {{"stuck_publish", true}})) return;
-    std::this_thread::sleep_for(time);
+    rest(time, told);
     give("/quirk", {{"stuck_publish", false}});
   }
 

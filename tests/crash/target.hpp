@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 
 #include "tests/crash/dice.hpp"
@@ -57,8 +58,9 @@ class target {
   virtual std::string quoted(const std::string& name) const;
   virtual compared_columns columns(const workload_table&) const = 0;
 
-  /// Holds a lock, for that long, that a commit of leat has to wait for.
-  virtual void block(std::chrono::milliseconds) const = 0;
+  /// Holds a lock, for that long or until it is told to stop, that a commit of leat has to wait
+  /// for.
+  virtual void block(std::chrono::milliseconds, const std::stop_token&) const = 0;
   /// Cuts connections, restarts: gives what was done, "" when there is nothing to do to it.
   virtual std::string disturb(dice&) { return ""; }
   /// How many times longer than usual it takes to commit an epoch: the workload rests longer, and
@@ -77,6 +79,9 @@ class target {
   virtual int struck() const { return 0; }
   /// Writes what a person who looks at a failure may want to see.
   virtual void explain(const std::filesystem::path&) const {}
+
+ protected:
+  static void rest(std::chrono::milliseconds, const std::stop_token&);
 
  private:
   std::string name_;

@@ -364,7 +364,7 @@ void workload::start() {
 }
 
 void workload::stop() {
-  stopping_ = true;
+  end();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
   auto session = server_.session(database_);

@@ -57,6 +57,8 @@ class workload {
   /// Makes the tables with their first rows.
   void fill();
   void start();
+  /// The threads begin no transaction any more.
+  void end() { stopping_ = true; }
   /// Ends the threads and every prepared transaction.
   void stop();
 
