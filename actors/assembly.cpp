@@ -423,6 +423,7 @@ class assembler {
     o.spill = out_.spill;
     o.ahead = file_.source.readers + 1U;
     o.key_bytes = file_.memory / 8;
+    o.missing_bytes = file_.memory / 16;
     out_.snapshots = std::make_unique<snapshot_driver>(o);
     for (const auto& schema : out_.plan.tables) {
       const auto known = out_.start.snapshots.find(schema->id);

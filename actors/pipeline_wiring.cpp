@@ -89,6 +89,7 @@ class wirer {
     s.channel = static_cast<channel_id>(i);
     s.window = options_.sink_window;
     s.buffer_bytes = options_.sink_buffer;
+    s.missing_bytes = options_.sink_missing;
     s.operators = parts_.operators;
     s.operators_at = opened.target->keeps_progress() ? opened.progress.epoch : parts_.start.epoch;
     s.coordinator = made_.coordinator;

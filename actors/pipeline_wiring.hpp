@@ -19,7 +19,8 @@ namespace leat {
 struct wiring_options {
   credit_window source_window;
   credit_window sink_window;
-  std::size_t sink_buffer = 32U << 20; ///< as sink_setup::buffer_bytes
+  std::size_t sink_buffer = 32U << 20;                          ///< as sink_setup::buffer_bytes
+  std::size_t sink_missing = missing_gatherer::most_by_default; ///< as sink_setup::missing_bytes
   std::chrono::milliseconds interval{1000};
   std::shared_ptr<state_store> store;
   std::shared_ptr<status_board> board;

@@ -33,7 +33,7 @@ class router_stage_impl : public stage<router_actor> {
       outputs_.push_back({credit_sender(static_cast<channel_id>(i), setup_.sink_window), {}});
     given_.resize(setup_.readers.size());
     for (const auto& [sink, tables] : setup_.missing)
-      for (const auto& [table, keys] : tables) add_missing(table, sink, keys);
+      for (const auto& [table, rows] : tables) add_missing(table, sink, rows);
   }
 
   const char* name() const override { return "leat.router"; }
@@ -58,7 +58,7 @@ class router_stage_impl : public stage<router_actor> {
         [this](const rows_missing& m) {
           for (const auto& [sink, tables] : m.keys) {
             router_.missing_reported(sink);
-            for (const auto& [table, keys] : tables) add_missing(table, sink, keys);
+            for (const auto& [table, rows] : tables) add_missing(table, sink, rows);
           }
           give_work();
         },
@@ -135,6 +135,10 @@ class router_stage_impl : public stage<router_actor> {
           "was rewritten at the source, or grew in rows that a target has: its snapshot begins "
           "again");
       send_on(router_.begin_again(table));
+    }
+    for (const auto& [table, sinks] : snapshots_.take_wholly_missing()) {
+      say(log_level::info, table, "is read again for sinks that lack too many of its rows");
+      send_on(router_.read_again(table, sinks));
     }
     auto state = std::make_shared<checkpoint>();
     state->epoch = b.epoch;
@@ -219,14 +223,13 @@ class router_stage_impl : public stage<router_actor> {
     send_on(router_.take(snapshots_.keys_read(lookup, chunk)));
   }
 
-  void add_missing(oid table, const std::string& sink,
-                   const std::vector<std::vector<std::string>>& keys) {
-    const auto schema = router_.schemas().find(table);
-    if (schema == router_.schemas().end()) return;
+  void add_missing(oid table, const std::string& sink, const missing_rows& rows) {
+    if (!router_.schemas().contains(table)) return;
+    const auto how_many = rows.whole ? "many" : std::to_string(rows.keys.size());
     say(log_level::info, table,
-        "sink " + sink + " lacks " + std::to_string(keys.size())
+        "sink " + sink + " lacks " + how_many
             + " rows with values the stream left out: they are read");
-    snapshots_.add_missing(schema->second, sink, keys);
+    snapshots_.add_missing(table, sink, rows);
   }
 
   /// No new chunk while a sink has not taken what there is: a chunk is large.

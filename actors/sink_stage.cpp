@@ -17,7 +17,7 @@ namespace {
 class sink_stage_impl : public stage<sink_actor> {
  public:
   sink_stage_impl(caf::actor_config& config, sink_setup setup)
-      : stage(config), setup_(std::move(setup)) {
+      : stage(config), setup_(std::move(setup)), missing_(setup_.missing_bytes) {
     gate_.open(setup_.channel, setup_.window);
     if (setup_.operators)
       states_ = std::make_unique<operator_states>(std::move(setup_.operators), setup_.name,
@@ -93,7 +93,7 @@ class sink_stage_impl : public stage<sink_actor> {
   void end_chain(route_id id, commit_lsn position) {
     made_[id].flush(position, writing(id), keeping());
     for (auto& key : made_[id].take_asked())
-      asked_[setup_.routes[id]->schema->id].push_back(std::move(key));
+      missing_.add(setup_.routes[id]->schema->id, std::move(key));
   }
 
   void take(const route_changed& change) {
@@ -178,15 +178,14 @@ class sink_stage_impl : public stage<sink_actor> {
       states_->pass(b.epoch, true);
       crash_point("operators_synced");
     }
-    flush();
+    wait_for(wait_reason::target);
+    for (auto& [id, rows] : setup_.target->prepare()) note_missing(*setup_.routes[id], rows);
     prepared_ = b;
     sink_prepared message{setup_.name, b.epoch, {}};
-    for (auto& row : setup_.target->prepare())
-      message.missing[setup_.name][setup_.routes[row.route]->schema->id].push_back(
-          key_at_source(*setup_.routes[row.route], row));
-    for (auto& [table, keys] : std::exchange(asked_, {}))
-      for (auto& key : keys) message.missing[setup_.name][table].push_back(std::move(key));
-    if (!message.missing.empty()) ++missing_reports_;
+    if (!missing_.empty()) {
+      message.missing.emplace(setup_.name, missing_.take());
+      ++missing_reports_;
+    }
     // The router cannot have known of these rows when it called the epoch consistent.
     if (missing_reports_ > b.missing_known) prepared_->consistent = false;
     gate_.hold(true);
@@ -219,9 +218,15 @@ class sink_stage_impl : public stage<sink_actor> {
                 "report this");
   }
 
+  void note_missing(const route& r, const missing_rows& rows) {
+    if (rows.whole) missing_.add(r.schema->id, rows);
+    for (const auto& key : rows.keys) missing_.add(r.schema->id, key_at_source(r, key));
+  }
+
   /// The source is asked by its own key.
-  static std::vector<std::string> key_at_source(const route& r, const missing_row& row) {
-    if (auto key = r.key_at_source(row.key)) return std::move(*key);
+  static std::vector<std::string> key_at_source(const route& r,
+                                                const std::vector<std::string>& at_target) {
+    if (auto key = r.key_at_source(at_target)) return std::move(*key);
     throw error(error_kind::sink,
                 "a row is to be completed from the source, and the route's key does not say which",
                 r.schema->qualified_name() + " to " + r.target,
@@ -276,8 +281,7 @@ class sink_stage_impl : public stage<sink_actor> {
   std::vector<writer*> writers_;            ///< by route id; null for routes of other sinks
   std::unique_ptr<operator_states> states_; ///< null: no transform keeps any
   std::vector<row_maker> made_;             ///< by route id
-  std::map<oid, std::vector<std::vector<std::string>>>
-      asked_; ///< keys at the source, since the last barrier
+  missing_gatherer missing_; ///< keys at the source, by its table, since the last barrier
   commit_lsn last_commit_{};
   std::set<route_id> outdated_;   ///< the writer has other columns than the route
   std::vector<route_id> changed_; ///< of them, those that the stream has told of, in its order

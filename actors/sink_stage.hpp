@@ -27,6 +27,7 @@ struct sink_setup {
   credit_window window;
   std::size_t buffer_bytes =
       32U << 20; ///< what writers may fold in memory before it goes to the target
+  std::size_t missing_bytes = missing_gatherer::most_by_default; ///< of an epoch's missing keys
   coordinator_actor coordinator;
   std::shared_ptr<status_board> board;
   log_function log;

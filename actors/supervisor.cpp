@@ -28,13 +28,15 @@ struct memory_shares {
   credit_window source;
   credit_window sink;
   std::size_t sink_buffer;
-  std::size_t sink_loads; ///< as sink_resources::load_bytes
+  std::size_t sink_loads;   ///< as sink_resources::load_bytes
+  std::size_t sink_missing; ///< as sink_resources::missing_bytes
 
   memory_shares(std::uint64_t memory, std::size_t sinks) {
     source.bytes = std::clamp<std::uint64_t>(memory / 32, 1U << 20, 4U << 20);
     sink.bytes = std::clamp<std::uint64_t>(memory / 32 / sinks, 1U << 20, 4U << 20);
     sink_buffer = std::max<std::size_t>(memory / 6 / sinks, 4U << 20);
     sink_loads = std::max<std::size_t>(memory / 8 / sinks, 4U << 20);
+    sink_missing = memory / 32 / sinks;
   }
 };
 
@@ -160,12 +162,14 @@ class supervisor_impl : public stage<supervisor_actor> {
 
   void spawn_stages(assembly parts) {
     const memory_shares shares(setup_.file.memory, parts.sinks.size());
-    for (const auto& s : parts.sinks) s.target->use({parts.spill, shares.sink_loads});
+    for (const auto& s : parts.sinks)
+      s.target->use({parts.spill, shares.sink_loads, shares.sink_missing});
     parts_spill_ = std::move(parts.spill);
     wiring_options o;
     o.source_window = shares.source;
     o.sink_window = shares.sink;
     o.sink_buffer = shares.sink_buffer;
+    o.sink_missing = shares.sink_missing;
     o.interval = setup_.file.checkpoint_interval;
     o.store = setup_.store;
     o.board = setup_.board;

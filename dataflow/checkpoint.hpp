@@ -8,6 +8,7 @@
 
 #include "dataflow/frame.hpp"
 #include "dataflow/key_set.hpp"
+#include "dataflow/missing_rows.hpp"
 #include "dataflow/schema.hpp"
 #include "dataflow/sink.hpp"
 #include "dataflow/visibility.hpp"
@@ -57,9 +58,8 @@ struct table_snapshot {
   bool operator==(const table_snapshot&) const = default;
 };
 
-/// Keys of rows that a sink could not complete (R6), as texts of the source table's key columns:
-/// sink -> source table -> keys.
-using missing_keys = std::map<std::string, std::map<oid, std::vector<std::vector<std::string>>>>;
+/// Rows that a sink could not complete (R6), by the source table's key: sink -> source table.
+using missing_keys = std::map<std::string, std::map<oid, missing_rows>>;
 void add(missing_keys& to, const missing_keys& more);
 
 /// One consistent state of a pipeline (R3). Written in one synced write before any target commits

@@ -92,6 +92,16 @@ std::vector<router::output> router::begin_snapshot(oid table, std::vector<std::s
   return restart_snapshot(table, std::move(sinks));
 }
 
+std::vector<router::output> router::read_again(oid table, const std::vector<std::string>& sinks) {
+  std::vector<std::string> targets;
+  for (const auto id : routes_of_table_.at(table)) {
+    const auto& r = *routes_[id];
+    if (r.mode == route_mode::upsert && std::ranges::find(sinks, r.sink) != sinks.end())
+      targets.push_back(r.full_name());
+  }
+  return targets.empty() ? std::vector<output>{} : begin_snapshot(table, std::move(targets));
+}
+
 std::vector<router::output> router::begin_again(oid table) {
   return restart_snapshot(table, snapshots_.find(table)->state().sinks);
 }

@@ -45,6 +45,8 @@ class router {
   /// The table's snapshot begins (again), for these (as in table_snapshot) and for those that one
   /// under way is for.
   std::vector<output> begin_snapshot(oid table, std::vector<std::string> sinks);
+  /// The table is read again for the routes of these sinks that keep its rows, not its changes.
+  std::vector<output> read_again(oid table, const std::vector<std::string>& sinks);
   /// The snapshot under way begins again, where it was not finished.
   std::vector<output> begin_again(oid table);
   /// What has become of tables, for people; cleared by the call.

@@ -11,6 +11,7 @@
 
 #include "dataflow/error.hpp"
 #include "dataflow/frame.hpp"
+#include "dataflow/missing_rows.hpp"
 #include "dataflow/route.hpp"
 
 namespace leat {
@@ -38,13 +39,6 @@ struct target_progress {
   }
 };
 
-/// A row with unchanged cells whose key the target does not hold (R6): it has to be read from the
-/// source. Texts of the route's key columns, in key order.
-struct missing_row {
-  route_id route = 0;
-  std::vector<std::string> key;
-};
-
 /// A column as a target keeps it, for `leat plan`.
 struct kept_column {
   std::string name;
@@ -59,6 +53,7 @@ class spill_area;
 struct sink_resources {
   std::shared_ptr<spill_area> spill;
   std::size_t load_bytes = 32U << 20; ///< of rows on their way to the target
+  std::size_t missing_bytes = missing_gatherer::most_by_default; ///< of an epoch's missing keys
 };
 
 /// Takes the changes of one route. Runs in its sink's thread; every call may throw leat::error.
@@ -72,7 +67,8 @@ class writer {
   /// Bytes that the writer keeps alive, for the sink's bound.
   virtual std::size_t buffered() const = 0;
 
-  /// Moves what is folded into the open target transaction.
+  /// Moves what is folded into the open target transaction: memory is short, or what follows wants
+  /// it there. sink::prepare() flushes all writers itself.
   virtual void flush() = 0;
 
   /// Applies the DDL from the columns that the table has, those of the last change or else of
@@ -123,8 +119,9 @@ class sink {
   }
 
   /// Ends the writing of an epoch: everything is in the open target transaction after it. Gives the
-  /// rows that the source must send whole (R6).
-  virtual std::vector<missing_row> prepare() = 0;
+  /// rows with unchanged cells whose keys the target does not hold, which the source must send
+  /// whole (R6), by the route's key.
+  virtual std::map<route_id, missing_rows> prepare() = 0;
 
   /// Commits everything since the last commit together with `next`, after locking the progress
   /// record and checking that it still is what this sink wrote or read last (the fence of R3). When

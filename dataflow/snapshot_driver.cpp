@@ -36,9 +36,38 @@ void snapshot_driver::change_schema(const schema_ptr& table) {
   if (auto* t = tracked(table->id)) t->change_schema(table);
 }
 
-void snapshot_driver::add_missing(const schema_ptr& table, const std::string& sink,
-                                  std::vector<std::vector<std::string>> keys) {
-  if (auto* t = tracked(table->id)) t->add_missing(sink, std::move(keys));
+void snapshot_driver::add_missing(oid table, const std::string& sink, missing_rows rows) {
+  auto* t = tracked(table);
+  if (t == nullptr) return;
+  t->add_missing(sink, std::move(rows));
+  bound_missing();
+}
+
+/// The longest list goes first, so that a few keys of one table need not wait for a whole other.
+void snapshot_driver::bound_missing() {
+  for (;;) {
+    std::size_t bytes = 0;
+    std::size_t most = 0;
+    snapshot_table* of = nullptr;
+    std::string at;
+    for (auto& [id, t] : tables_)
+      for (const auto& [sink, queue] : t->missing()) {
+        bytes += queue.bytes();
+        if (queue.bytes() <= most) continue;
+        most = queue.bytes();
+        of = t.get();
+        at = sink;
+      }
+    if (bytes <= options_.missing_bytes) return;
+    of->give_up_missing(at);
+  }
+}
+
+std::map<oid, std::vector<std::string>> snapshot_driver::take_wholly_missing() {
+  std::map<oid, std::vector<std::string>> out;
+  for (auto& [id, t] : tables_)
+    if (auto sinks = t->take_wholly_missing(); !sinks.empty()) out.emplace(id, std::move(sinks));
+  return out;
 }
 
 snapshot_table* snapshot_driver::tracked(oid table) {
@@ -222,7 +251,7 @@ std::map<oid, table_snapshot> snapshot_driver::state() const {
 missing_keys snapshot_driver::missing() const {
   missing_keys out;
   for (const auto& [id, t] : tables_)
-    for (const auto& [sink, keys] : t->missing()) out[sink][id].assign(keys.begin(), keys.end());
+    for (const auto& [sink, queue] : t->missing()) out[sink][id] = queue.rows();
   return out;
 }
 

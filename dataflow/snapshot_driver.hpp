@@ -46,6 +46,7 @@ class snapshot_driver {
     std::shared_ptr<spill_area> spill = nullptr; ///< for tables without a key
     std::size_t ahead = 2;             ///< chunks of one table that are read, or were and wait
     std::size_t key_bytes = 32U << 20; ///< bound of the keys that all merges remember together
+    std::size_t missing_bytes = missing_gatherer::most_by_default; ///< bound of all missing keys
   };
   explicit snapshot_driver(options);
 
@@ -57,9 +58,11 @@ class snapshot_driver {
   void note_held(oid table, std::uint64_t chunk);
   /// The table's columns as the stream has them from here on.
   void change_schema(const schema_ptr& table);
-  /// Rows a sink misses (R6), as texts of the table's key; read after the last chunk.
-  void add_missing(const schema_ptr& table, const std::string& sink,
-                   std::vector<std::vector<std::string>> keys);
+  /// Rows a sink misses (R6); read after the last chunk.
+  void add_missing(oid table, const std::string& sink, missing_rows rows);
+  /// Tables that have to be read again for sinks which miss too many of their rows to look them up
+  /// one by one; each is given once. At a barrier.
+  std::map<oid, std::vector<std::string>> take_wholly_missing();
 
   /// Changes of one table, in stream order, before they are sent on.
   void pass(oid table, const batch& rows, std::span<const std::uint32_t> changes);
@@ -120,6 +123,7 @@ class snapshot_driver {
   void install(std::unique_ptr<snapshot_table>);
   snapshot_table* tracked(oid table);
   void note_remembered(std::size_t more);
+  void bound_missing();
   std::optional<snapshot_request> next_of(snapshot_table&);
 
   options options_;

@@ -298,11 +298,10 @@ void snapshot_table::split(std::uint64_t number, const std::vector<std::string>&
   planned_in_ = epoch;
 }
 
-void snapshot_table::add_missing(const std::string& sink,
-                                 std::vector<std::vector<std::string>> keys) {
-  if (keys.empty()) return;
-  auto& queue = missing_[sink];
-  for (auto& key : keys) queue.push_back(std::move(key));
+void snapshot_table::add_missing(const std::string& sink, missing_rows rows) {
+  if (!rows.whole && rows.keys.empty()) return;
+  missing_[sink].add(std::move(rows));
+  if (!has_lookups()) return;
   if (state_.phase == snapshot_phase::passing) state_.phase = snapshot_phase::reading;
   if (state_.phase != snapshot_phase::finished) return;
   // Nothing was tracked since the snapshot was finished: a fence makes up for it.
@@ -311,20 +310,36 @@ void snapshot_table::add_missing(const std::string& sink,
   state_.sinks = {sink};
 }
 
+void snapshot_table::give_up_missing(const std::string& sink) {
+  missing_.at(sink).give_up();
+  settle();
+}
+
+std::vector<std::string> snapshot_table::take_wholly_missing() {
+  std::vector<std::string> sinks;
+  if (tracking()) return sinks;
+  for (const auto& [sink, queue] : missing_)
+    if (queue.whole()) sinks.push_back(sink);
+  for (const auto& sink : sinks) missing_.erase(sink);
+  return sinks;
+}
+
+bool snapshot_table::has_lookups() const {
+  return std::ranges::any_of(missing_, [](const auto& m) { return m.second.has_keys(); });
+}
+
 void snapshot_table::take_over(const snapshot_table& before) {
-  for (const auto& [sink, keys] : before.missing_) add_missing(sink, {keys.begin(), keys.end()});
+  for (const auto& [sink, queue] : before.missing_) add_missing(sink, queue.rows());
   looked_up_ = before.looked_up_;
 }
 
 std::optional<snapshot_table::key_lookup> snapshot_table::next_keys(request_ticket ticket) {
   if (state_.phase != snapshot_phase::reading || !state_.chunks.empty() || keys_in_flight_
-      || missing_.empty() || columns_ahead_ || waits_for_probe_)
+      || !has_lookups() || columns_ahead_ || waits_for_probe_)
     return std::nullopt;
-  key_lookup lookup;
-  const auto& [sink, queue] = *missing_.begin();
-  lookup.sink = sink;
-  const auto n = std::min(keys_per_lookup_, queue.size());
-  lookup.keys.assign(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(n));
+  const auto& [sink, queue] =
+      *std::ranges::find_if(missing_, [](const auto& m) { return m.second.has_keys(); });
+  key_lookup lookup{sink, queue.front(keys_per_lookup_)};
   keys_in_flight_ = lookup;
   keys_ticket_ = ticket;
   keys_window_ = merge_.open();
@@ -363,19 +378,18 @@ std::vector<chunk_emission> snapshot_table::keys_read(request_ticket ticket, chu
   if (!until_passed.empty() && std::ranges::find(until_passed, lookup.sink) == until_passed.end())
     until_passed.push_back(lookup.sink);
   auto& queue = missing_[lookup.sink];
-  queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(lookup.keys.size()));
+  queue.pop(lookup.keys.size());
   for (const auto& e : out)
     if (e.rows) await_dropped(e, queue);
   await_absent(lookup, result.rows, queue);
-  if (queue.empty()) missing_.erase(lookup.sink);
+  if (!queue.has_keys() && !queue.whole()) missing_.erase(lookup.sink);
   settle();
   return out;
 }
 
 /// A row that a passed transaction has touched is not sent; what that one brought may lack the same
 /// values again, so its key is looked up once more, when a later snapshot may see the transaction.
-void snapshot_table::await_dropped(const chunk_emission& e,
-                                   std::deque<std::vector<std::string>>& queue) {
+void snapshot_table::await_dropped(const chunk_emission& e, missing_queue& queue) {
   std::size_t kept = 0;
   for (std::uint32_t i = 0; i < e.rows->changes.size(); ++i) {
     if (kept < e.changes.size() && e.changes[kept] == i) {
@@ -383,8 +397,9 @@ void snapshot_table::await_dropped(const chunk_emission& e,
       continue;
     }
     const auto row = e.rows->new_row(e.rows->changes[i]);
-    auto& key = queue.emplace_back();
+    std::vector<std::string> key;
     for (const auto column : schema_->key) key.emplace_back(e.rows->text(row[column]));
+    queue.push(std::move(key));
     waits_for_probe_ = true;
   }
 }
@@ -392,7 +407,7 @@ void snapshot_table::await_dropped(const chunk_emission& e,
 /// The change that the row is missed for may have passed and not be visible yet: then the key is
 /// looked up until every transaction that was so at the first look is.
 void snapshot_table::await_absent(const key_lookup& lookup, const chunk_rows& rows,
-                                  std::deque<std::vector<std::string>>& queue) {
+                                  missing_queue& queue) {
   std::set<std::vector<std::string>> found;
   for (const auto& part : rows.batches)
     for (const auto& c : part->changes) {
@@ -409,7 +424,7 @@ void snapshot_table::await_absent(const key_lookup& lookup, const chunk_rows& ro
       absent_.erase(place);
       continue;
     }
-    queue.push_back(key);
+    queue.push(key);
     waits_for_probe_ = true;
   }
 }
@@ -429,7 +444,7 @@ void snapshot_table::lose_table() {
 }
 
 void snapshot_table::settle() {
-  if (state_.phase == snapshot_phase::reading && state_.chunks.empty() && missing_.empty())
+  if (state_.phase == snapshot_phase::reading && state_.chunks.empty() && !has_lookups())
     state_.phase = snapshot_phase::passing;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -107,8 +106,13 @@ class snapshot_table {
   /// What the generation before owes its sinks: not all need take part in this one.
   void take_over(const snapshot_table& before);
 
-  /// Keys of one sink that are to be read from the source after the last chunk (R6).
-  void add_missing(const std::string& sink, std::vector<std::vector<std::string>> keys);
+  /// Rows that one sink misses (R6): keys are read from the source after the last chunk.
+  void add_missing(const std::string& sink, missing_rows rows);
+  /// The keys that the sink misses take too much memory.
+  void give_up_missing(const std::string& sink);
+  /// Sinks that miss the whole table, once nothing of it is under way that may bring their rows: a
+  /// new generation is for them. Each is given once.
+  std::vector<std::string> take_wholly_missing();
   struct key_lookup {
     std::string sink;
     std::vector<std::vector<std::string>> keys;
@@ -116,9 +120,7 @@ class snapshot_table {
   std::optional<key_lookup> next_keys(request_ticket);
   std::vector<chunk_emission> keys_read(request_ticket, chunk_result);
   void keys_failed(request_ticket);
-  const std::map<std::string, std::deque<std::vector<std::string>>>& missing() const {
-    return missing_;
-  }
+  const std::map<std::string, missing_queue>& missing() const { return missing_; }
   bool misses(const std::string& sink) const { return missing_.contains(sink); }
 
   /// The stream has passed `end`. True when rows that were read have become those of the stream:
@@ -154,9 +156,9 @@ class snapshot_table {
   void emit_held(std::vector<chunk_emission>&, std::size_t bytes);
   void end_handover();
   void split(std::uint64_t number, const std::vector<std::string>& at, epoch_id epoch);
-  void await_dropped(const chunk_emission&, std::deque<std::vector<std::string>>& queue);
-  void await_absent(const key_lookup&, const chunk_rows&,
-                    std::deque<std::vector<std::string>>& queue);
+  bool has_lookups() const;
+  void await_dropped(const chunk_emission&, missing_queue&);
+  void await_absent(const key_lookup&, const chunk_rows&, missing_queue&);
   void lose_table();
   void settle();
   void finish();
@@ -182,7 +184,7 @@ class snapshot_table {
   bool probed_ = false;   ///< chunks_high_ is beyond all that was read before this run, too
   bool settled_ = false;  ///< the stream has passed it, and there are no more
   std::map<std::string, wal_lsn> looked_up_; ///< sink -> largest H of its looked-up rows, unpassed
-  std::map<std::string, std::deque<std::vector<std::string>>> missing_;
+  std::map<std::string, missing_queue> missing_; ///< by sink
   /// Sink and key that a lookup did not find -> transactions that may bring the row still.
   std::map<std::pair<std::string, std::vector<std::string>>,
            std::vector<snapshot_merge::passed_transaction>>

@@ -187,16 +187,20 @@ table_snapshot to_snapshot(const json& j) {
 json to_json(const missing_keys& missing) {
   auto list = json::array();
   for (const auto& [sink, tables] : missing)
-    for (const auto& [table, keys] : tables)
-      list.push_back({{"sink", sink}, {"table", table}, {"keys", keys}});
+    for (const auto& [table, rows] : tables)
+      list.push_back(
+          {{"sink", sink}, {"table", table}, {"keys", rows.whole ? json() : json(rows.keys)}});
   return list;
 }
 
 missing_keys to_missing(const json& list) {
   missing_keys missing;
-  for (const auto& j : list)
-    missing[j.at("sink").get<std::string>()][number<oid>(j, "table")] =
-        j.at("keys").get<std::vector<std::vector<std::string>>>();
+  for (const auto& j : list) {
+    auto& rows = missing[j.at("sink").get<std::string>()][number<oid>(j, "table")];
+    const auto& keys = j.at("keys");
+    rows.whole = keys.is_null();
+    if (!rows.whole) keys.get_to(rows.keys);
+  }
   return missing;
 }
 

@@ -40,7 +40,7 @@ class sink final : public leat::sink {
   std::optional<target_progress> open() override { return std::nullopt; }
   bool keeps_progress() const override { return false; }
   writer& attach(const route_ptr&) override;
-  std::vector<missing_row> prepare() override { return {}; }
+  std::map<route_id, missing_rows> prepare() override { return {}; }
   void commit(const target_progress& next) override;
   void forget() override {}
   std::string ddl(const route&) const override { return {}; }

@@ -108,10 +108,8 @@ void target_keyed_writer::add_key(std::span<text_array> arrays, std::uint32_t ke
 }
 
 void target_keyed_writer::miss(std::uint32_t key) {
-  missing_.push_back({target_route().id, key_texts(key)});
+  missing().add(target_route().id, key_texts(key));
 }
-
-std::vector<missing_row> target_keyed_writer::take_missing() { return std::exchange(missing_, {}); }
 
 /// The texts of the target's rows that moved rows take their unchanged cells from.
 void target_keyed_writer::read_bases() {
@@ -305,7 +303,7 @@ void target_keyed_writer::update(const std::vector<std::size_t>& columns,
   if (statement.sql.empty()) statement = {update_sql(shape(), columns), shape().table, {}};
   const auto keys = shape().key.size();
   std::vector<text_array> arrays(1 + keys + columns.size() + (shape().soft ? 1 : 0));
-  auto sent = std::make_shared<std::vector<std::optional<missing_row>>>();
+  auto sent = std::make_shared<std::vector<std::optional<std::vector<std::string>>>>();
   const auto add = [&](const fold_entry* e) {
     arrays[0].add(std::to_string(sent->size()));
     add_key(std::span(arrays).subspan(1, keys), e->key);
@@ -314,16 +312,15 @@ void target_keyed_writer::update(const std::vector<std::size_t>& columns,
       text ? arrays[1 + keys + i].add(*text) : arrays[1 + keys + i].add_null();
     }
     if (shape().soft) arrays.back().add(e->deleted ? "t" : "f");
-    sent->push_back(e->deleted ? std::nullopt
-                               : std::optional(missing_row{target_route().id, key_texts(e->key)}));
+    sent->push_back(e->deleted ? std::nullopt : std::optional(key_texts(e->key)));
   };
   const auto send = [&] {
     session().send(statement, arrays, [this, sent](const result& found) {
       for (int row = 0; row < found.rows(); ++row) (*sent)[found.number(row, 0)].reset();
       for (auto& key : *sent)
-        if (key) missing_.push_back(std::move(*key));
+        if (key) missing().add(target_route().id, std::move(*key));
     });
-    sent = std::make_shared<std::vector<std::optional<missing_row>>>();
+    sent = std::make_shared<std::vector<std::optional<std::vector<std::string>>>>();
   };
   deliver(fold_, entries, [&](const auto& part) {
     in_pieces(part, arrays, add, send);

@@ -26,7 +26,6 @@ class target_keyed_writer : public target_writer {
   void give_up_snapshot(std::uint32_t generation) override { end_snapshot(generation, false); }
 
   void became_consistent() override;
-  std::vector<missing_row> take_missing() override;
 
  protected:
   void reshaped() override;
@@ -70,7 +69,6 @@ class target_keyed_writer : public target_writer {
   std::size_t copies_to_skip_ = 0; ///< after a collision, for a while
   std::size_t last_skip_ = 0;
   std::map<std::uint32_t, base_row> bases_; ///< by key number, of this flush
-  std::vector<missing_row> missing_;
   target_statement upsert_, remove_, read_, add_seen_;
   std::map<std::vector<std::size_t>, target_statement> updates_;
   std::string seen_; ///< quoted; the side table of a running resnapshot

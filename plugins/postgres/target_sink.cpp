@@ -33,6 +33,10 @@ class target_sink final : public sink {
     return found;
   }
 
+  void use(const sink_resources& given) override {
+    transaction_->missing() = missing_gatherer(given.missing_bytes);
+  }
+
   writer& attach(const route_ptr& r) override {
     session_->finish(); // of what an earlier writer of the route has sent
     auto made = make_target_writer(*transaction_, r, options_.schema);
@@ -47,13 +51,10 @@ class target_sink final : public sink {
     letters_.add(*session_, letter);
   }
 
-  std::vector<missing_row> prepare() override {
+  std::map<route_id, missing_rows> prepare() override {
     for (auto& [id, w] : writers_) w->flush();
     session_->finish();
-    std::vector<missing_row> missing;
-    for (auto& [id, w] : writers_)
-      for (auto& row : w->take_missing()) missing.push_back(std::move(row));
-    return missing;
+    return transaction_->missing().take();
   }
 
   void commit(const target_progress& next) override {

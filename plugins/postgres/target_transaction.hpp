@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dataflow/missing_rows.hpp"
 #include "plugins/postgres/target_dead_letters.hpp"
 #include "plugins/postgres/target_progress.hpp"
 #include "plugins/postgres/target_session.hpp"
@@ -16,6 +17,8 @@ class target_transaction {
   target_session& session() { return session_; }
   target_progress_record& progress() { return progress_; }
   const target_dead_letters& letters() const { return letters_; }
+  /// Of the epoch, after target_session::finish().
+  missing_gatherer& missing() { return missing_; }
   bool is_open() const { return open_; }
 
   /// Begins it unless it is open. Sent, not waited for: the COMMIT comes after the fence's answer.
@@ -27,6 +30,7 @@ class target_transaction {
   target_session& session_;
   target_progress_record& progress_;
   const target_dead_letters& letters_;
+  missing_gatherer missing_;
   bool open_ = false;
 };
 

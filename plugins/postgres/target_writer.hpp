@@ -22,8 +22,6 @@ class target_writer : public writer {
 
   /// The target is a cut of the source (target_progress::consistent).
   virtual void became_consistent() {}
-  /// Rows that the flushes since the last call did not find, after target_session::finish().
-  virtual std::vector<missing_row> take_missing() { return {}; }
 
  protected:
   /// The statements of the old shape are of no use any more. In the open transaction.
@@ -33,6 +31,7 @@ class target_writer : public writer {
   target_session& begin();
   target_session& session() { return transaction_.session(); }
   const target_dead_letters& letters() const { return transaction_.letters(); }
+  missing_gatherer& missing() { return transaction_.missing(); }
 
   /// Notes that a snapshot begins: not when it runs or has ended here already, and a restart
   /// replays it. Nothing is written before begin(), so that one that waits at the source holds no

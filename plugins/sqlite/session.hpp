@@ -28,7 +28,7 @@ struct session {
   database db;
   progress_record progress;
   dead_letters letters;
-  std::vector<missing_row> missing;
+  missing_gatherer missing;
 };
 
 } // namespace leat::sqlite

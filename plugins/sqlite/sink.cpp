@@ -23,6 +23,10 @@ std::optional<target_progress> sink::open() {
   return progress;
 }
 
+void sink::use(const sink_resources& given) {
+  session_->missing = missing_gatherer(given.missing_bytes);
+}
+
 writer& sink::attach(const route_ptr& r) {
   auto& w = writers_[r->id];
   w = make_writer(*session_, r);
@@ -35,9 +39,9 @@ void sink::keep(const dead_letter& letter) {
   session_->letters.add(letter);
 }
 
-std::vector<missing_row> sink::prepare() {
+std::map<route_id, missing_rows> sink::prepare() {
   for (auto& [id, w] : writers_) w->flush();
-  return std::exchange(session_->missing, {});
+  return session_->missing.take();
 }
 
 void sink::commit(const target_progress& next) {

@@ -24,9 +24,10 @@ class sink final : public leat::sink {
   ~sink() override;
 
   std::optional<target_progress> open() override;
+  void use(const sink_resources&) override;
   writer& attach(const route_ptr&) override;
   void keep(const dead_letter&) override;
-  std::vector<missing_row> prepare() override;
+  std::map<route_id, missing_rows> prepare() override;
   void commit(const target_progress& next) override;
   void cancel() noexcept override;
   void forget() override;

@@ -161,9 +161,8 @@ class upsert_writer final : public table_writer {
   }
 
   void report_missing(std::uint32_t key) {
-    missing_row row{route_->id, {}};
-    for (const auto text : fold_.key(key)) row.key.emplace_back(text);
-    session_.missing.push_back(std::move(row));
+    const auto texts = fold_.key(key);
+    session_.missing.add(route_->id, std::vector<std::string>(texts.begin(), texts.end()));
   }
 
   /// Upserts in key order: neighbours share pages of the B-tree.

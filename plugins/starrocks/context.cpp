@@ -76,6 +76,7 @@ void target_context::use(const sink_resources& given) {
   services.spill = given.spill;
   services.bytes = given.load_bytes;
   held.most = given.load_bytes / 4;
+  missing = missing_gatherer(given.missing_bytes);
 }
 
 std::size_t target_context::piece_bytes() const {

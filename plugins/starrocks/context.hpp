@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "dataflow/missing_rows.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
 #include "plugins/starrocks/epoch_pace.hpp"
@@ -44,7 +45,8 @@ struct target_context {
   server_traits traits;
   atomicity mode = atomicity::epoch;
   load_services services;
-  held_bytes held; ///< of the deletes of all tables
+  held_bytes held;          ///< of the deletes of all tables
+  missing_gatherer missing; ///< of the open epoch
   std::shared_ptr<epoch_pace> pace;
   std::size_t remembered_keys = 0; ///< of all tables, that the open epoch has written
   std::unique_ptr<epoch_loads> loads;

@@ -86,8 +86,6 @@ class keyed_writer final : public table_writer {
 
   void became_consistent() override { fold_.set_settled(true); }
 
-  std::vector<missing_row> take_missing() override { return std::exchange(missing_, {}); }
-
   void begin_snapshot(std::uint32_t generation) override {
     fold_.set_settled(false);
     auto record = context_.progress.table(route_->progress_name());
@@ -148,7 +146,7 @@ class keyed_writer final : public table_writer {
   }
 
   void miss(const fold_entry& e) {
-    if (!e.deleted) missing_.push_back({route_->id, key_texts(e.key)});
+    if (!e.deleted) context_.missing.add(route_->id, key_texts(e.key));
   }
 
   bool is_written(std::uint32_t key) const {
@@ -365,7 +363,6 @@ class keyed_writer final : public table_writer {
   kept_rows kept_;      ///< soft only
   key_set written_;     ///< keys that flushes of the open epoch have taken
   bool any_written_ = false;
-  std::vector<missing_row> missing_;
 };
 
 } // namespace

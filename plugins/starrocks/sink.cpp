@@ -46,17 +46,15 @@ class starrocks_sink final : public sink {
     context_.loads->bury(dead_letters::note(letter), letter.reason);
   }
 
-  std::vector<missing_row> prepare() override {
-    std::vector<missing_row> missing;
+  std::map<route_id, missing_rows> prepare() override {
     context_.progress.settle();
     context_.open_chunks.clear(); // no barrier is within a chunk
     for (auto& [id, w] : writers_) {
       w->flush();
       w->finish_epoch();
-      for (auto& row : w->take_missing()) missing.push_back(std::move(row));
     }
     context_.loads->prepare();
-    return missing;
+    return context_.missing.take();
   }
 
   void commit(const target_progress& next) override {

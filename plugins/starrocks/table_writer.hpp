@@ -27,7 +27,6 @@ class table_writer : public writer {
   virtual void finish_epoch() {}
   /// The epoch is committed.
   virtual void committed() {}
-  virtual std::vector<missing_row> take_missing() { return {}; }
 
  protected:
   /// Rows have other columns from now on.

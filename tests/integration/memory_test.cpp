@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
@@ -32,6 +33,10 @@ class write_lock {
       throw std::runtime_error("the file cannot be locked");
   }
   ~write_lock() { release(); }
+  void execute(const char* sql) const {
+    if (sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+      throw std::runtime_error(sqlite3_errmsg(database_));
+  }
   void release() { sqlite3_close(std::exchange(database_, nullptr)); }
 
  private:
@@ -117,6 +122,25 @@ TEST_F(Memory, OfRowsOfAMegabyteIsBounded) {
   source("UPDATE wide SET t = t || 'y'");
   expect_within(catch_up(), 1);
   expect_rows("wide");
+}
+
+TEST_F(Memory, OfRowsThatATargetLacksIsBounded) {
+  source("CREATE TABLE toasted (id text COLLATE \"C\" PRIMARY KEY, n int, t text)");
+  source("ALTER TABLE toasted ALTER t SET STORAGE EXTERNAL");
+  source("INSERT INTO toasted SELECT repeat(md5(i::text), 28), 0, repeat('x', 2100) || i FROM "
+         "generate_series(1, "
+         + scaled(100000) + ") i");
+  expect_within(catch_up(), 0);
+  {
+    const write_lock target(lite_path());
+    target.execute("DELETE FROM toasted; COMMIT");
+  }
+  source("UPDATE toasted SET n = 1");
+  const auto run = catch_up();
+  expect_within(run, 0);
+  EXPECT_THAT(run.err, testing::HasSubstr("lacks many rows"));
+  const std::string sums = "SELECT count(*), sum(n), sum(length(t)), count(DISTINCT t) FROM ";
+  EXPECT_EQ(lite(sums + "toasted"), source_rows(sums + "public.toasted"));
 }
 
 TEST_F(Memory, OfTransformsThatKeepStateDoesNotGrowWithIt) {

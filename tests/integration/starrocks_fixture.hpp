@@ -231,7 +231,8 @@ class starrocks_fixture : public ::testing::Test {
   /// Ends an epoch; gives the keys of the missing rows.
   std::vector<std::vector<std::string>> commit(epoch_id epoch, bool consistent = true) {
     std::vector<std::vector<std::string>> keys;
-    for (auto& lost : sink_->prepare()) keys.push_back(std::move(lost.key));
+    for (auto& [id, lost] : sink_->prepare())
+      keys.insert(keys.end(), lost.keys.begin(), lost.keys.end());
     sink_->commit(progress(epoch, consistent));
     return keys;
   }

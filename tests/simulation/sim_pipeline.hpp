@@ -16,6 +16,7 @@ struct sizes {
   credit_window source;
   credit_window sink;
   std::chrono::milliseconds interval{100};
+  std::size_t missing = missing_gatherer::most_by_default; ///< as sink_setup::missing_bytes
 };
 
 /// One life of the process: assembled from what is durable, by the engine's own assembly, out of

@@ -65,8 +65,6 @@ class strict_sink::strict_writer : public writer {
  public:
   strict_writer(strict_sink& s, route_ptr r) : sink_(s), route_(std::move(r)) {}
 
-  bool dirty() const { return dirty_; }
-
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
     sink_.call("sink: before a write", "sink: after a write", phase::open, [&] {
       dirty_ = true;
@@ -199,14 +197,14 @@ class strict_sink::strict_writer : public writer {
   void miss(const std::string& key) {
     trace("misses " + key, 0);
     table().rows.erase(key);
-    missing_row row{route_->id, {}};
+    std::vector<std::string> texts;
     for (const auto k : route_->key) {
       const auto own =
           std::find_if(route_->own_rows.begin(), route_->own_rows.end(),
                        [&](const own_value& v) { return v.column == route_->columns[k].name; });
-      row.key.push_back(own == route_->own_rows.end() ? key : own->text);
+      texts.push_back(own == route_->own_rows.end() ? key : own->text);
     }
-    sink_.missing_.push_back(std::move(row));
+    sink_.missing_.add(route_->id, std::move(texts));
   }
 
   /// R5.7: rows from before stay until the snapshot is finished, and no change touches them.
@@ -301,13 +299,11 @@ void strict_sink::take_table(const route& r) {
   if (!t.checked) t.checked = from.first->second;
 }
 
-std::vector<missing_row> strict_sink::prepare() {
-  call("sink: before preparing", "sink: after preparing", phase::open, [&] {
-    for (const auto& [id, w] : writers_)
-      if (w->dirty()) world_.violate("prepare() before flush()");
-  });
+std::map<route_id, missing_rows> strict_sink::prepare() {
+  for (const auto& [id, w] : writers_) w->flush();
+  call("sink: before preparing", "sink: after preparing", phase::open, [] {});
   phase_ = phase::prepared;
-  return std::exchange(missing_, {});
+  return missing_.take();
 }
 
 void strict_sink::commit(const target_progress& next) {

@@ -21,7 +21,7 @@ class strict_sink : public sink {
 
   std::optional<target_progress> open() override;
   writer& attach(const route_ptr&) override;
-  std::vector<missing_row> prepare() override;
+  std::map<route_id, missing_rows> prepare() override;
   void commit(const target_progress& next) override;
   void forget() override {}
   std::string ddl(const route&) const override { return {}; }
@@ -44,7 +44,7 @@ class strict_sink : public sink {
   std::optional<target_progress> known_;                       ///< what was read or written last
   std::map<std::string, target_table> open_tables_;            ///< in the open transaction
   std::map<route_id, std::unique_ptr<strict_writer>> writers_; ///< anew with each attach()
-  std::vector<missing_row> missing_;
+  missing_gatherer missing_;
 };
 
 } // namespace leat::sim

@@ -84,7 +84,8 @@ inline checkpoint state_at(epoch_id epoch) {
                {3, {.all = true, .keys = {}}},
                {4, {.overflowed = true, .and_older = true, .keys = {}}}};
   s.sinks = {"dwh"};
-  c.missing["dwh"][16384] = {{"1"}, {std::string("a\0b", 3)}};
+  c.missing["dwh"][16384] = {.keys = {{"1"}, {std::string("a\0b", 3)}}};
+  c.missing["dwh"][16385] = {.whole = true, .keys = {}};
   return c;
 }
 

@@ -64,7 +64,8 @@ class sink_driver {
   /// Ends an epoch; gives the keys of the missing rows.
   std::vector<std::vector<std::string>> commit(epoch_id epoch, bool consistent = true) {
     std::vector<std::vector<std::string>> keys;
-    for (auto& lost : sink_->prepare()) keys.push_back(std::move(lost.key));
+    for (auto& [id, lost] : sink_->prepare())
+      keys.insert(keys.end(), lost.keys.begin(), lost.keys.end());
     const auto next = progress(epoch, consistent);
     sink_->commit(next);
     held = next;

@@ -180,20 +180,20 @@ TEST_F(CheckpointStore, GivesMissingRowsUntilTheirEpochIsPruned) {
   auto state = state_at(1);
   state.missing.clear();
   store->save(state);
-  store->add_missing(1, {{"dwh", {{5, {{"x"}}}}}});
-  store->add_missing(1, {{"dwh", {{5, {{"y"}}}}}});
-  store->add_missing(2, {{"lake", {{5, {{"z"}}}}}});
+  store->add_missing(1, {{"dwh", {{5, {.keys = {{"x"}}}}}}});
+  store->add_missing(1, {{"dwh", {{5, {.keys = {{"y"}}}}}}});
+  store->add_missing(2, {{"lake", {{5, {.whole = true, .keys = {}}}}}});
   state.epoch = 2;
-  state.missing["dwh"][5] = {{"own"}};
+  state.missing["dwh"][5] = {.keys = {{"own"}}};
   store->save(state);
   store = nullptr;
   store = open();
-  EXPECT_EQ(store->load(1)->missing,
-            (missing_keys{{"dwh", {{5, {{"x"}, {"y"}}}}}, {"lake", {{5, {{"z"}}}}}}));
-  EXPECT_EQ(store->load(2)->missing.at("dwh").at(5).size(), 3U);
+  EXPECT_EQ(store->load(1)->missing, (missing_keys{{"dwh", {{5, {.keys = {{"x"}, {"y"}}}}}},
+                                                   {"lake", {{5, {.whole = true, .keys = {}}}}}}));
+  EXPECT_EQ(store->load(2)->missing.at("dwh").at(5).keys.size(), 3U);
   store->prune(2);
-  EXPECT_EQ(store->load(2)->missing,
-            (missing_keys{{"dwh", {{5, {{"own"}}}}}, {"lake", {{5, {{"z"}}}}}}));
+  EXPECT_EQ(store->load(2)->missing, (missing_keys{{"dwh", {{5, {.keys = {{"own"}}}}}},
+                                                   {"lake", {{5, {.whole = true, .keys = {}}}}}}));
 }
 
 TEST_F(CheckpointStore, KeepsRequestsToReadTablesUntilTheyAreForgotten) {

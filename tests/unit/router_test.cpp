@@ -304,11 +304,19 @@ TEST_F(Router, ALogGetsEveryRowOfAChunkAlsoThoseThatAPassedChangeMadeOld) {
                      "one: items chunk 1.1", "two: items chunk 1.1"}));
 }
 
+TEST_F(Router, ATableIsReadAgainForTheRoutesThatKeepItsRows) {
+  auto log = to("one", items(), route_mode::append);
+  log.target = "log";
+  start({to("one", items()), log, to("two", items())});
+  EXPECT_EQ(said(router_->read_again(items()->id, {"one"})), strings{"one: items begun 1"});
+  EXPECT_EQ(said(router_->read_again(items()->id, {"three"})), strings{});
+}
+
 TEST_F(Router, ALogGetsNoRowsThatAnotherTargetMissed) {
   start({to("one", items()), to("one", items(), route_mode::append)});
   snapshots_.begin(items(), 1, {});
   bring(first_chunk(), {});
-  snapshots_.add_missing(items(), "one", {{"x"}});
+  snapshots_.add_missing(items()->id, "one", {.keys = {{"x"}}});
   const auto lookup = expect_next<keys_request>();
   EXPECT_EQ(said(router_->take(snapshots_.keys_read(
                 lookup, chunk_of(items(), 0, sees_before(100), 1000, {{"x", "whole"}})))),
@@ -370,7 +378,7 @@ TEST_F(Router, ASinkThatMissesRowsIsNoCutUntilTheyHaveCome) {
   }());
   cut(100);
   router_->missing_reported("one");
-  snapshots_.add_missing(items(), "one", {{"x"}});
+  snapshots_.add_missing(items()->id, "one", {.keys = {{"x"}}});
   EXPECT_EQ(cut(200), strings{"one: barrier commits"});
   snapshots_.want_probe();
   const auto lookup = expect_next<keys_request>();

@@ -239,7 +239,7 @@ TEST_F(SnapshotTable, ALookUpThatCannotBePlacedIsMadeAgainAfterTheNextProbe) {
   table_ = snapshot_table(items(), 1, {}, 100);
   read_in_chunks({});
   read_next({});
-  table_.add_missing("one", {{"x"}});
+  table_.add_missing("one", {.keys = {{"x"}}});
   ASSERT_TRUE(look_up().has_value());
   for (int i = 0; i < 100; ++i) update(std::to_string(i).c_str(), 150);
   EXPECT_EQ(found({{"x", "whole"}}, sees_before(200, {150})), strings{});
@@ -333,7 +333,7 @@ TEST_F(SnapshotTable, AfterACrashOfTheSourceTheFenceIsReadAnew) {
 
 TEST_F(SnapshotTable, RowsThatASinkMissesAreReadAfterTheLastChunk) {
   read_in_chunks({});
-  table_.add_missing("one", {{"x"}});
+  table_.add_missing("one", {.keys = {{"x"}}});
   EXPECT_FALSE(look_up().has_value());
   read_next({});
   EXPECT_EQ(phase(), snapshot_phase::reading);
@@ -349,7 +349,7 @@ TEST_F(SnapshotTable, RowsThatASinkMissesAreReadAfterTheLastChunk) {
 TEST_F(SnapshotTable, ALookedUpRowThatThePassedStreamHasChangedIsLookedUpOnceMore) {
   read_in_chunks({});
   read_next({});
-  table_.add_missing("one", {{"x"}});
+  table_.add_missing("one", {.keys = {{"x"}}});
   ASSERT_TRUE(look_up().has_value());
   update("x", 150);
   EXPECT_EQ(found({{"x", "old"}}, sees_before(200, {150})), strings{"end of 0"});
@@ -365,7 +365,7 @@ TEST_F(SnapshotTable, AKeyThatIsNotFoundIsLookedUpUntilWhatHasPassedIsVisible) {
   read_in_chunks({});
   read_next({});
   update("y", 150);
-  table_.add_missing("one", {{"x"}});
+  table_.add_missing("one", {.keys = {{"x"}}});
   ASSERT_TRUE(look_up().has_value());
   EXPECT_EQ(found({}, sees_before(200, {150})), strings{"end of 0"});
   EXPECT_TRUE(table_.misses("one")) << "150 may bring it";
@@ -379,7 +379,7 @@ TEST_F(SnapshotTable, KeysWhoseRowsAreTooLargeTogetherAreLookedUpInSmallerGroups
   finish();
   std::vector<strings> keys;
   for (int i = 0; i < 500; ++i) keys.push_back({std::to_string(i)});
-  table_.add_missing("one", keys);
+  table_.add_missing("one", {.keys = keys});
   table_.probed(probe(100));
   EXPECT_EQ(look_up()->keys.size(), 500U);
   EXPECT_EQ(said(table_.keys_read(last_, failed_chunk(chunk_failure::too_large))), strings{});
@@ -388,7 +388,7 @@ TEST_F(SnapshotTable, KeysWhoseRowsAreTooLargeTogetherAreLookedUpInSmallerGroups
 
 TEST_F(SnapshotTable, RowsThatAreMissedAfterTheSnapshotWaitForAFenceAndCountForTheirSinkAlone) {
   finish();
-  table_.add_missing("one", {{"x"}});
+  table_.add_missing("one", {.keys = {{"x"}}});
   EXPECT_EQ(phase(), snapshot_phase::waiting);
   EXPECT_FALSE(look_up().has_value());
   table_.probed(probe(300, {250}));
@@ -401,9 +401,39 @@ TEST_F(SnapshotTable, RowsThatAreMissedAfterTheSnapshotWaitForAFenceAndCountForT
   EXPECT_TRUE(table_.passed(wal_lsn{2000}));
 }
 
+TEST_F(SnapshotTable, ATableThatIsMissedAsAWholeIsReadAgainWhenNothingOfItIsUnderWay) {
+  finish();
+  table_.add_missing("one", {.keys = {{"x"}}});
+  table_.add_missing("one", {.whole = true, .keys = {}});
+  table_.add_missing("one", {.keys = {{"y"}}});
+  EXPECT_TRUE(table_.missing().at("one").whole());
+  EXPECT_FALSE(table_.missing().at("one").has_keys());
+  EXPECT_EQ(phase(), snapshot_phase::waiting) << "a key was asked for before";
+  EXPECT_EQ(table_.take_wholly_missing(), strings{});
+  table_.probed(probe(300));
+  table_.probed(probe(300));
+  EXPECT_FALSE(look_up().has_value());
+  table_.passed(wal_lsn{2000});
+  EXPECT_FALSE(table_.consistent("one"));
+  EXPECT_EQ(table_.take_wholly_missing(), strings{"one"});
+  EXPECT_EQ(table_.take_wholly_missing(), strings{});
+}
+
+TEST_F(SnapshotTable, KeysThatAreGivenUpWhileTheyAreLookedUpLeaveTheTableMissing) {
+  finish();
+  table_.add_missing("one", {.keys = {{"x"}, {"y"}}});
+  table_.probed(probe(300));
+  table_.probed(probe(300));
+  ASSERT_EQ(look_up()->keys.size(), 2U);
+  table_.give_up_missing("one");
+  found({{"x", "whole"}}, sees_before(301));
+  table_.passed(wal_lsn{2000});
+  EXPECT_EQ(table_.take_wholly_missing(), strings{"one"});
+}
+
 TEST_F(SnapshotTable, WhatOneSinkMissesOutlivesASnapshotForAnother) {
   finish();
-  table_.add_missing("one", {{"x"}, {"y"}});
+  table_.add_missing("one", {.keys = {{"x"}, {"y"}}});
   table_.probed(probe(300));
   table_.probed(probe(300));
   ASSERT_EQ(look_up()->keys.size(), 2U);

@@ -1,0 +1,80 @@
+#include "dataflow/missing_rows.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace leat {
+
+std::size_t memory_of(const std::vector<std::string>& key) {
+  constexpr std::size_t of_allocation = 16;
+  auto bytes = sizeof(key) + of_allocation + key.size() * sizeof(std::string);
+  for (const auto& text : key)
+    if (text.size() >= sizeof(std::string) / 2) bytes += text.size() + of_allocation;
+  return bytes;
+}
+
+void missing_gatherer::add(std::uint32_t table, std::vector<std::string> key) {
+  auto& of_table = tables_[table];
+  if (of_table.rows.whole) return;
+  const auto bytes = memory_of(key);
+  of_table.rows.keys.push_back(std::move(key));
+  of_table.bytes += bytes;
+  bytes_ += bytes;
+  if (bytes_ > most_) give_up_largest();
+}
+
+void missing_gatherer::add(std::uint32_t table, missing_rows rows) {
+  if (!rows.whole) {
+    for (auto& key : rows.keys) add(table, std::move(key));
+    return;
+  }
+  auto& of_table = tables_[table];
+  bytes_ -= of_table.bytes;
+  of_table = {std::move(rows), 0};
+}
+
+void missing_gatherer::give_up_largest() {
+  auto& largest =
+      std::ranges::max_element(tables_, {}, [](const auto& t) { return t.second.bytes; })->second;
+  bytes_ -= largest.bytes;
+  largest = {{true, {}}, 0};
+}
+
+std::map<std::uint32_t, missing_rows> missing_gatherer::take() {
+  std::map<std::uint32_t, missing_rows> out;
+  for (auto& [table, of_table] : tables_) out.emplace(table, std::move(of_table.rows));
+  tables_.clear();
+  bytes_ = 0;
+  return out;
+}
+
+void missing_queue::add(missing_rows more) {
+  if (more.whole) return give_up();
+  for (auto& key : more.keys) push(std::move(key));
+}
+
+void missing_queue::push(std::vector<std::string> key) {
+  if (whole_) return;
+  bytes_ += memory_of(key);
+  keys_.push_back(std::move(key));
+}
+
+std::vector<std::vector<std::string>> missing_queue::front(std::size_t most) const {
+  const auto n = static_cast<std::ptrdiff_t>(std::min(most, keys_.size()));
+  return {keys_.begin(), keys_.begin() + n};
+}
+
+void missing_queue::pop(std::size_t count) {
+  for (; count > 0 && !keys_.empty(); --count) {
+    bytes_ -= memory_of(keys_.front());
+    keys_.pop_front();
+  }
+}
+
+void missing_queue::give_up() {
+  whole_ = true;
+  keys_.clear();
+  bytes_ = 0;
+}
+
+} // namespace leat
