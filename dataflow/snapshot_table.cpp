@@ -300,8 +300,10 @@ void snapshot_table::split(std::uint64_t number, const std::vector<std::string>&
 
 void snapshot_table::add_missing(const std::string& sink, missing_rows rows) {
   if (!rows.whole && rows.keys.empty()) return;
-  missing_[sink].add(std::move(rows));
-  if (!has_lookups()) return;
+  if (rows.whole) return give_up_missing(sink);
+  auto& queue = missing_[sink];
+  queue.add(std::move(rows));
+  if (!queue.has_keys()) return;
   if (state_.phase == snapshot_phase::passing) state_.phase = snapshot_phase::reading;
   if (state_.phase != snapshot_phase::finished) return;
   // Nothing was tracked since the snapshot was finished: a fence makes up for it.
@@ -311,7 +313,9 @@ void snapshot_table::add_missing(const std::string& sink, missing_rows rows) {
 }
 
 void snapshot_table::give_up_missing(const std::string& sink) {
-  missing_.at(sink).give_up();
+  missing_[sink].give_up();
+  std::erase_if(absent_, [&](const auto& a) { return a.first.first == sink; });
+  if (keys_in_flight_ && keys_in_flight_->sink == sink) give_up_keys();
   settle();
 }
 

@@ -425,8 +425,8 @@ TEST_F(SnapshotTable, KeysThatAreGivenUpWhileTheyAreLookedUpLeaveTheTableMissing
   table_.probed(probe(300));
   table_.probed(probe(300));
   ASSERT_EQ(look_up()->keys.size(), 2U);
-  table_.give_up_missing("one");
-  found({{"x", "whole"}}, sees_before(301));
+  table_.add_missing("one", {.whole = true, .keys = {}});
+  EXPECT_EQ(found({{"x", "whole"}}, sees_before(301)), strings{});
   table_.passed(wal_lsn{2000});
   EXPECT_EQ(table_.take_wholly_missing(), strings{"one"});
 }
