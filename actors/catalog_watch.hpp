@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "actors/connectors.hpp"
+#include "actors/join_trial.hpp"
 #include "actors/log.hpp"
 #include "actors/messages.hpp"
 #include "actors/status_board.hpp"
@@ -14,12 +15,6 @@
 #include "dataflow/source.hpp"
 
 namespace leat {
-
-/// A table that could not join although nothing was seen to speak against it.
-struct failed_join {
-  schema_ptr table; ///< as it was: tried again when it has changed
-  error why;
-};
 
 struct catalog_watch_setup {
   std::shared_ptr<source> origin; ///< used by nobody else
