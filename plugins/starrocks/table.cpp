@@ -198,8 +198,27 @@ std::optional<real_table> read_table(mysql_client& sql, const std::string& datab
   return made;
 }
 
+namespace {
+
+/// A load tells with these what a row is for, so that no server takes a column of the name.
+constexpr std::string_view reserved_names[] = {"__op", "__row"};
+
+bool is_reserved(const wanted_column& c) {
+  return std::ranges::any_of(reserved_names,
+                             [&](std::string_view name) { return same_column(c.name, name); });
+}
+
+} // namespace
+
 std::optional<leat::error> misnamed(const std::string& database, const std::string& table,
                                     const std::vector<wanted_column>& wanted, load_format format) {
+  if (const auto c = std::ranges::find_if(wanted, is_reserved); c != wanted.end())
+    return leat::error(error_kind::sink,
+                       "StarRocks keeps the column name " + quote_identifier(c->name)
+                           + " for itself",
+                       quoted_table(database, table),
+                       "rename the column at the source, leave it out with `exclude`, or give it "
+                       "another name in `columns`");
   const bool bytes = std::any_of(wanted.begin(), wanted.end(),
                                  [](const auto& c) { return c.type.form == value_form::bytes; });
   if (!bytes && format == load_format::json) return std::nullopt;

@@ -72,7 +72,8 @@ std::string column_definition(const wanted_column&);
 std::optional<real_table> read_table(mysql_client&, const std::string& database,
                                      const std::string& table);
 
-/// A column whose name cannot stand in the header that loads of this kind need.
+/// A column whose name the server keeps for itself, or that cannot stand in the header that loads
+/// of this kind need.
 std::optional<leat::error> misnamed(const std::string& database, const std::string& table,
                                     const std::vector<wanted_column>&, load_format);
 

@@ -228,6 +228,14 @@ TEST_P(StarrocksReaction, CheckChangesNothingAndTellsWhatStandsInTheWay) {
   EXPECT_THAT(check().front().what(), HasSubstr("rows that this pipeline has not written"));
 }
 
+TEST_P(StarrocksReaction, CheckTellsColumnsWhoseNamesAreTheServersBeforeThereIsADatabase) {
+  const auto schema = starrocks_source(
+      "items", {{"id", value_class::int4, "integer"}, {"__OP", value_class::text, "text"}});
+  const auto problems = starrocks::make_sink("shop", options())->check({share(route_of(schema))});
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_THAT(problems.front().what(), HasSubstr("keeps the column name `__OP` for itself"));
+}
+
 TEST_P(StarrocksReaction, CheckTellsAnFeThatCannotBeReached) {
   execute("CREATE DATABASE `" + database_ + "`");
   begin();
