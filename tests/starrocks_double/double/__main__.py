@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import ssl
+import sys
 import threading
 
 from .cluster import NODES, Cluster
@@ -30,8 +31,12 @@ def ports_of(base: int, saved: dict[str, int]) -> dict[str, int]:
     return {name: base + index for index, name in enumerate((*NODES, "control"))}
 
 
+SWITCH_SECONDS = 0.0002  # the threads of the storage wait so long for the interpreter, after each statement
+
+
 async def main() -> None:
     options = arguments()
+    sys.setswitchinterval(SWITCH_SECONDS)
     storage = Storage(state_directory(options.dir))
     cluster = Cluster(storage, options.version)
     control = Control(cluster)

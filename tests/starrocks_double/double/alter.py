@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from .catalog import Catalog, Column, Refused, Table, analyzing
 from .ddl import Clause, Statement
+from .stages import stage_table
 from .transactions import Transactions
 from .types import INTEGERS, Type
 from .values import from_text, quote_name
@@ -107,7 +108,8 @@ class AlterJobs:
         for txn in self.transactions.open_on(table.id):
             for stage in txn.stages:
                 if stage.table == table.id and old in stage.columns:
-                    connection.execute(f'ALTER TABLE stage."{stage.name}" RENAME COLUMN {quote_name(old)} TO {quote_name(new)}')
+                    connection.execute(f"ALTER TABLE {stage_table(stage.name)} RENAME COLUMN {quote_name(old)} TO {quote_name(new)}")
+                    self.storage.stages.altered(stage.name)
                     stage.columns = [new if name == old else name for name in stage.columns]
                     self.transactions.journal(txn)
 

@@ -316,7 +316,7 @@ class Backend:
 
     async def drop_stage(self, context: Context) -> None:
         if context.stage is not None and context.txn.state in ("ABORTED",):
-            await self.storage.write(self.storage.drop_stage, context.stage.name)
+            await self.storage.write(self.storage.stages.drop, context.stage.name)
 
     @staticmethod
     def row_counts(record: dict, context: Context, started: float) -> Response:

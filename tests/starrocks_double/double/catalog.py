@@ -110,6 +110,11 @@ class Table:
         return f"CREATE TABLE {self.physical} ({columns})"
 
 
+def stage_columns(columns: list[Column]) -> str:
+    """The columns of a stage's table, for a load of these."""
+    return ", ".join(['__row BIGINT, __op TINYINT, "!bad" BOOLEAN', *(f"{quote_name(column.name)} {column.type.physical()}" for column in columns)])
+
+
 class Catalog:
     """The FE's catalogue. What changes it runs in the storage's write thread, inside a transaction."""
 
@@ -173,10 +178,13 @@ class Catalog:
         with self.storage.transaction() as connection:
             connection.execute(table.create_sql())
             self.save(table)
+        self.storage.schema.changes += 1
+        self.storage.stages.expect(stage_columns(table.columns))
         self.tables[table.id] = table
 
     def drop(self, table: Table) -> None:
         self.storage.connection.execute(f"DROP TABLE {table.physical}")
+        self.storage.schema.changes += 1
         self.storage.remove("table", table.id)
         del self.tables[table.id]
 

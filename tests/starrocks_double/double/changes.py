@@ -2,9 +2,10 @@
 
 import duckdb
 
-from .catalog import Refused, Table, analyzing
+from .catalog import Refused, Table, analyzing, stage_columns
 from .mysql_wire import Result
 from .query import Queries
+from .stages import stage_table
 from .transactions import LabelUsed, StageRef, TransactionRefused
 from .values import from_text, key_bytes, quote_name, quote_text
 
@@ -28,19 +29,19 @@ class Changes:
         if isinstance(tree, exp.Insert):
             if tree.args.get("overwrite"):
                 raise Refused("INSERT OVERWRITE is beyond this double")
-            work, arguments = self.stage_insert, (tree, table, session)
+            work, arguments = self.stage_values if isinstance(tree.expression, exp.Values) else self.stage_insert, (tree, table, session)
         elif isinstance(tree, exp.Update):
             work, arguments = self.stage_update, (tree, table, session)
         else:
             work, arguments = self.stage_delete, (tree, table, session)
-        name = f"q{self.cluster.new_uuid()}"
+        name = await self.storage.write(self.storage.stages.take, stage_columns(table.columns))
         try:
             rows = await self.storage.write(work, name, *arguments)
         except duckdb.Error as error:
-            await self.storage.write(self.storage.drop_stage, name)
+            await self.storage.write(self.storage.stages.drop, name)
             raise self.queries.refusal(error) from error
         except Refused:
-            await self.storage.write(self.storage.drop_stage, name)
+            await self.storage.write(self.storage.stages.drop, name)
             raise
         stage = StageRef(table.id, name, [column.name for column in table.columns], rows=rows)
         return await self.finish(stage, session, table)
@@ -85,16 +86,17 @@ class Changes:
 
     async def drop(self, staged: list) -> None:
         for _, stage in staged:
-            await self.storage.write(self.storage.drop_stage, stage.name)
+            await self.storage.write(self.storage.stages.drop, stage.name)
 
     # ---- in the write thread: rows into a stage
 
-    def make_stage(self, name: str, table: Table, operation: int, values: list[str], source: str) -> int:
-        columns = ", ".join(f"{value} AS {quote_name(column.name)}" for value, column in zip(values, table.columns))
-        self.storage.connection.execute(
-            f'CREATE TABLE stage."{name}" AS SELECT row_number() OVER () AS __row, {operation}::TINYINT AS __op, {columns} FROM {source}'
-        )
-        return self.storage.connection.execute(f'SELECT count(*) FROM stage."{name}"').fetchone()[0]
+    def fill_stage(self, name: str, table: Table, operation: int, values: list[str], source: str) -> int:
+        statement = f"INSERT INTO {stage_table(name)} SELECT row_number() OVER (), {operation}, false, {', '.join(values)} FROM {source}"
+        return self.storage.connection.execute(statement).fetchone()[0]
+
+    def stage_values(self, name: str, tree, table: Table, session) -> int:
+        with self.storage.unoptimized():
+            return self.stage_insert(name, tree, table, session)
 
     def stage_insert(self, name: str, tree, table: Table, session) -> int:
         from sqlglot import exp
@@ -112,7 +114,7 @@ class Changes:
             raise analyzing(f"Inserted target column count: {len(named)} doesn't match select/value column count: {width}")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE inserted AS SELECT * FROM ({source}) AS v({', '.join(names)})")
         values = self.converted(table, dict(zip((column.lower() for column in named), names)))
-        rows = self.make_stage(name, table, 0, values, "inserted")
+        rows = self.fill_stage(name, table, 0, values, "inserted")
         self.check(name, table)
         return rows
 
@@ -145,16 +147,16 @@ class Changes:
         return from_text(column.type, f"CAST({source} AS VARCHAR)")
 
     def check(self, name: str, table: Table) -> None:
-        connection = self.storage.connection
         for column in table.columns:
             if not column.nullable:
-                sql = f'SELECT count(*) FROM stage."{name}" WHERE {quote_name(column.name)} IS NULL'
-                if connection.execute(sql).fetchone()[0]:
+                sql = f"SELECT count(*) FROM {stage_table(name)} WHERE {quote_name(column.name)} IS NULL"
+                if self.storage.prepared.execute(sql).fetchone()[0]:
                     raise Refused(f"Insert has filtered data in strict mode: NULL value in non-nullable column '{column.name}'")
         if table.is_primary:
             keys = table.key_columns
             size = key_bytes([column.type for column in keys], [quote_name(column.name) for column in keys])
-            if connection.execute(f'SELECT coalesce(max({size}), 0) FROM stage."{name}"').fetchone()[0] > self.cluster.settings.primary_key_limit:
+            longest = self.storage.prepared.execute(f"SELECT coalesce(max({size}), 0) FROM {stage_table(name)}").fetchone()[0]
+            if longest > self.cluster.settings.primary_key_limit:
                 raise Refused("primary key size exceed the limit")
 
     def stage_update(self, name: str, tree, table: Table, session) -> int:
@@ -174,7 +176,7 @@ class Changes:
         selected = ", ".join(f"{changed.get(c.name, quote_name(c.name))} AS i{index}" for index, c in enumerate(table.columns))
         self.storage.connection.execute(f"CREATE OR REPLACE TEMP TABLE inserted AS SELECT {selected} FROM {table.physical} AS {quote_name(table.name)} WHERE {where}")
         inputs = {column.name.lower(): f"i{index}" for index, column in enumerate(table.columns)}
-        rows = self.make_stage(name, table, 0, self.converted(table, inputs), "inserted")
+        rows = self.fill_stage(name, table, 0, self.converted(table, inputs), "inserted")
         self.check(name, table)
         return rows
 
@@ -187,4 +189,4 @@ class Changes:
         others = "".join(", " + self.queries.translate(other, session) for other in tree.args.get("using") or [])
         alias = quote_name(tree.this.alias_or_name)
         values = [f"{alias}.{quote_name(column.name)}" for column in table.columns]
-        return self.make_stage(name, table, 1, values, f"{table.physical} AS {alias}{others} WHERE {where}")
+        return self.fill_stage(name, table, 1, values, f"{table.physical} AS {alias}{others} WHERE {where}")

@@ -120,9 +120,17 @@ def lines_sql(path: str, body: bytes, spec: LoadSpec) -> str:
 def split_sql(path: str, body: bytes, spec: LoadSpec, width: int) -> tuple[str, str]:
     """A SELECT of the records whose number of fields is wrong, and a FROM clause of the others with f0, f1, ..."""
     lines = lines_sql(path, body, spec)
-    fields = f"(SELECT line, string_split(line, {quote_text(spec.separator.decode())}) AS f FROM {lines} WHERE line <> '')"
+    return f"SELECT line, len(f) FROM {split(lines, spec)} WHERE len(f) <> {width}", fields_sql(lines, spec, width)
+
+
+def split(lines: str, spec: LoadSpec) -> str:
+    return f"(SELECT line, string_split(line, {quote_text(spec.separator.decode())}) AS f FROM {lines} WHERE line <> '')"
+
+
+def fields_sql(lines: str, spec: LoadSpec, width: int) -> str:
+    """A FROM clause of the records of `lines` that have `width` fields: f0, f1, ..."""
     named = ", ".join(f"nullif(f[{index + 1}], {quote_text(NULL)}) AS f{index}" for index in range(width))
-    return f"SELECT line, len(f) FROM {fields} WHERE len(f) <> {width}", f"(SELECT {named} FROM {fields} WHERE len(f) = {width})"
+    return f"(SELECT {named} FROM {split(lines, spec)} WHERE len(f) = {width})"
 
 
 def write_json(rows: list[Row], path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import bz2
 import gzip
+import json
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import duckdb
@@ -11,14 +11,15 @@ import lz4.frame
 import zstandard
 
 from . import csv_rows
-from .catalog import Column, Table
+from .catalog import Column, Table, stage_columns
 from .expressions import derived
 from .load_spec import LoadRefused, LoadSpec, check_against
+from .stages import stage_table
 from .storage import Storage
 from .values import from_json, from_text, json_text, key_bytes, quote_name, quote_text
 
 MAX_ERRORS = 50
-SMALL = 1 << 16  # bytes of a body
+SMALL = 1 << 18  # bytes of a body: what it takes then is the planning of its statement
 EDGE = 64  # bytes looked at for the first and the last character, before the whole body is
 
 
@@ -48,14 +49,13 @@ class Stage:
         self.small = True
 
     def make(self) -> None:
-        """With its first rows, in their transaction: each commit waits for the disk."""
         if self.made:
             return
-        self.storage.drop_stage(self.name)
-        columns = ", ".join(f"{quote_name(column.name)} {column.type.physical()}" for column in self.columns)
-        self.storage.connection.execute(
-            f'CREATE TABLE stage."{self.name}" (__row BIGINT, __op TINYINT, "!bad" BOOLEAN, {columns})'
-        )
+        if self.small:
+            self.name = self.storage.stages.take(stage_columns(self.columns))
+        else:
+            self.storage.stages.create(self.name, stage_columns(self.columns))
+        self.made = True
 
     # ---- what goes where
 
@@ -101,9 +101,7 @@ class Stage:
 
     def finish(self) -> None:
         """No more bytes will come."""
-        if not self.made:
-            self.make()
-            self.made = True
+        self.make()
         if self.failure is not None:
             return
         try:
@@ -122,6 +120,8 @@ class Stage:
 
     def add_json(self, body: bytes) -> None:
         if not body[:EDGE].strip() and not body.strip():
+            return
+        if self.add_small(body, self.json_rows):
             return
         path = self.storage.spool_file(body)
         try:
@@ -164,7 +164,7 @@ class Stage:
 
     def add_csv(self, body: bytes, last: bool) -> None:
         complete, self.pending = csv_rows.split_records(body, self.spec, last)
-        if not complete:
+        if not complete or self.add_small(complete, self.csv_rows):
             return
         path = self.storage.spool_file(complete)
         try:
@@ -199,9 +199,43 @@ class Stage:
             self.insert(f"read_json({quote_text(str(path))}, format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {size})",
                         [f"f{index}" for index in range(width)])
 
+    # ---- small bodies, by statements that are planned once
+
+    def add_small(self, body: bytes, rows) -> bool:
+        """False when it is not small, or when something is wrong with it: the long way then tells what."""
+        if not self.small or b"\0" in body:
+            return False
+        try:
+            text = body.decode()
+            found = rows(text)
+            if found is not None:
+                self.insert(*found, text)
+            return found is not None
+        except (UnicodeDecodeError, duckdb.Error):
+            return False
+
+    def json_rows(self, text: str) -> tuple[str, list[str]] | None:
+        spec = self.spec
+        if not spec.strip_outer_array or spec.json_root or spec.jsonpaths or not is_array_of_objects(text):
+            return None
+        members = quote_text(json.dumps([{name: "JSON" for name in self.fields()}]))
+        rows = f"(SELECT unnest(json_transform($1::VARCHAR, {members})) AS o)"
+        return rows, [f"o.{quote_name(name)}" for name in self.fields()]
+
+    def csv_rows(self, text: str) -> tuple[str, list[str]] | None:
+        if not csv_rows.splits_by_bytes(text.encode(), self.spec):
+            return None
+        separator, delimiter = self.spec.separator.decode(), self.spec.delimiter.decode()
+        width = len(self.fields())
+        if any(record and record.count(separator) != width - 1 for record in text.split(delimiter)):
+            return None
+        lines = f"(SELECT unnest(string_split($1::VARCHAR, {quote_text(delimiter)})) AS line)"
+        return csv_rows.fields_sql(lines, self.spec, width), [f"f{index}" for index in range(width)]
+
     # ---- from fields to typed columns
 
-    def insert(self, source: str, raw: list[str]) -> None:
+    def insert(self, source: str, raw: list[str], content: str | None = None) -> None:
+        """`content`: what $1 stands for in `source`."""
         is_json = self.spec.format == "json"
         names = [name.lower() for name in self.fields()]
         inputs = []
@@ -216,40 +250,34 @@ class Stage:
             faults += wrong
         faults.append(("_op IS NULL", "'Invalid __op value'"))
         faults += self.key_fault()
-        typed = f"""WITH input AS MATERIALIZED (SELECT row_number() OVER () + {self.sequence} AS _seq, {', '.join(inputs)} FROM {source}),
+        sequence = self.sequence if content is None else "$2::BIGINT"
+        typed = f"""WITH input AS MATERIALIZED (SELECT row_number() OVER () + {sequence} AS _seq, {', '.join(inputs)} FROM {source}),
             typed AS (SELECT *, {self.operation(texts)} AS _op, {', '.join(values)} FROM input)"""
         bad = " OR ".join(f"({condition})" for condition, _ in faults)
         columns = ", ".join(f"v{index}" for index in range(len(self.columns)))
-        with self.planning(), self.storage.transaction() as connection:
-            self.make()
-            added = connection.execute(f'INSERT INTO stage."{self.name}" {typed} SELECT _seq, _op, {bad}, {columns} FROM typed').fetchone()[0]
-            wrong = connection.execute(f'SELECT count(*) FROM stage."{self.name}" WHERE "!bad"').fetchone()[0]
+        self.make()
+        table = stage_table(self.name)
+        statement = f"INSERT INTO {table} {typed} SELECT _seq, _op, {bad}, {columns} FROM typed"
+        with self.storage.transaction() as connection:
+            if content is None:
+                added = connection.execute(statement).fetchone()[0]
+                wrong = connection.execute(f'SELECT count(*) FROM {table} WHERE "!bad"').fetchone()[0]
+            else:
+                verdicts = self.storage.prepared.execute(f'{statement} RETURNING "!bad"', content, self.sequence).fetchall()
+                added, wrong = len(verdicts), sum(bool(bad) for (bad,) in verdicts)
             if wrong:
-                self.explain(typed, bad, faults, len(raw))
-                connection.execute(f'DELETE FROM stage."{self.name}" WHERE "!bad"')
-        self.made = True
+                self.explain(typed, bad, faults, len(raw), [] if content is None else [content, self.sequence])
+                connection.execute(f'DELETE FROM {table} WHERE "!bad"')
         self.sequence += added
         self.counts.loaded += added - wrong
         self.counts.filtered += wrong
 
-    @contextmanager
-    def planning(self):
-        """What a small load takes is the planning of its statement."""
-        if not self.small:
-            yield
-            return
-        self.storage.connection.execute("PRAGMA disable_optimizer")
-        try:
-            yield
-        finally:
-            self.storage.connection.execute("PRAGMA enable_optimizer")
-
-    def explain(self, typed: str, bad: str, faults: list[tuple[str, str]], width: int) -> None:
+    def explain(self, typed: str, bad: str, faults: list[tuple[str, str]], width: int, values: list) -> None:
         """Writes the first bad rows with their reasons into the error log."""
         reasons = " ".join(f"WHEN {condition} THEN {reason}" for condition, reason in faults)
         row = "to_json([" + ", ".join(f"CAST(t{index} AS VARCHAR)" for index in range(width)) + "])::VARCHAR"
         sql = f"{typed} SELECT CASE {reasons} END, {row} FROM typed WHERE {bad} ORDER BY _seq LIMIT {MAX_ERRORS}"
-        for reason, text in self.storage.connection.execute(sql).fetchall():
+        for reason, text in self.storage.connection.execute(sql, values).fetchall():
             if reason.startswith("primary key size"):
                 self.failure = reason
             self.tell(f"Error: {reason}. Row: {text}")
@@ -306,6 +334,17 @@ class Stage:
     def tell(self, line: str) -> None:
         if len(self.counts.errors) < MAX_ERRORS:
             self.counts.errors.append(line)
+
+
+def is_array_of_objects(text: str) -> bool:
+    def refuse(constant: str):
+        raise ValueError(constant)
+
+    try:
+        rows = json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 def unique(names: list[str]) -> list[str]:

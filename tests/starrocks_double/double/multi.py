@@ -40,7 +40,7 @@ class MultiTask:
         if self.txn is not None and self.txn.state == "PREPARE":
             await self.cluster.abort_quietly(self.txn, reason)
         for stage in self.stages:
-            await self.cluster.storage.write(self.cluster.storage.drop_stage, stage.name)
+            await self.cluster.storage.write(self.cluster.storage.stages.drop, stage.name)
         self.forget_contexts()
         self.state = "CANCELLED"
 

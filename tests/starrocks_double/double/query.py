@@ -1,6 +1,7 @@
 """SELECT, INSERT, UPDATE and DELETE: parsed as StarRocks', refused where its grammar refuses, run by DuckDB."""
 
 import re
+from collections import deque
 from functools import lru_cache
 
 import duckdb
@@ -92,6 +93,7 @@ class Queries:
     def __init__(self, catalog: Catalog, cluster):
         self.catalog, self.cluster = catalog, cluster
         self.storage = catalog.storage
+        self.seen: deque[str] = deque(maxlen=16)
 
     async def select(self, tree, session) -> Result:
         from sqlglot import exp
@@ -102,7 +104,7 @@ class Queries:
     def run(self, sql: str, sums: set[int]) -> Result:
         """`sums`: columns that are BIGINT at the server, and HUGEINT here."""
         try:
-            cursor = self.storage.reader.execute(sql)
+            cursor = self.cursor(sql)
             rows = cursor.fetchall()
         except duckdb.Error as error:
             raise self.refusal(error) from error
@@ -110,6 +112,13 @@ class Queries:
         types = ["BIGINT" if type_ == "HUGEINT" and index in sums else type_ for index, type_ in enumerate(types)]
         columns = [column_info(column[0], type_) for column, type_ in zip(cursor.description, types)]
         return Result(columns, [[cell(value, type_) for value, type_ in zip(row, types)] for row in rows])
+
+    def cursor(self, sql: str):
+        """A statement that comes again is planned once; most do not."""
+        if sql in self.storage.prepared_reads.prepared or sql in self.seen:
+            return self.storage.prepared_reads.execute(sql)
+        self.seen.append(sql)
+        return self.storage.reader.execute(sql)
 
     def refusal(self, error: Exception) -> Refused:
         text = str(error).splitlines()[0]

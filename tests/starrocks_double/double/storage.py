@@ -13,6 +13,10 @@ from pathlib import Path
 
 import duckdb
 
+from .prepared import Prepared, Schema
+from .stages import Stages
+from .values import quote_text
+
 
 class Storage:
     """Writes go through one thread, in order; reads through another, which sees committed states only."""
@@ -35,6 +39,9 @@ class Storage:
                CREATE TABLE IF NOT EXISTS journal.records (kind VARCHAR, id BIGINT, record VARCHAR)"""
         )
         self._shorten()
+        self.schema = Schema()
+        self.prepared, self.prepared_reads = Prepared(self.connection, self.schema), Prepared(self.reader, self.schema)
+        self.stages = Stages(self.connection, self.prepared)
 
     async def write(self, work, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self._writes, work, *arguments)
@@ -53,6 +60,15 @@ class Storage:
             raise
         self.connection.execute("COMMIT")
 
+    @contextmanager
+    def unoptimized(self):
+        """In the write thread: for statements on a few rows that take longer to plan than to run."""
+        self.connection.execute("PRAGMA disable_optimizer")
+        try:
+            yield
+        finally:
+            self.connection.execute("PRAGMA enable_optimizer")
+
     # ---- the journal: records by kind and number; the last one holds, NULL ends it. Only added to: an index costs more
 
     def _shorten(self) -> None:
@@ -63,27 +79,20 @@ class Storage:
         )
 
     def _add(self, kind: str, number: int, record: str | None) -> None:
-        self.connection.execute("INSERT INTO journal.records VALUES (?, ?, ?)", [kind, number, record])
+        self.prepared.execute("INSERT INTO journal.records VALUES ($1::VARCHAR, $2::BIGINT, $3::VARCHAR)", kind, number, record)
 
     def put(self, kind: str, number: int, record: dict) -> None:
         self._add(kind, number, json.dumps(record))
 
-    def remove(self, kind: str, number: int) -> None:
-        self._add(kind, number, None)
+    def remove(self, kind: str, *numbers: int) -> None:
+        if numbers:
+            rows = ", ".join(f"({quote_text(kind)}, {number}, NULL)" for number in numbers)
+            self.connection.execute(f"INSERT INTO journal.records VALUES {rows}")
 
     def records(self, kind: str) -> dict[int, dict]:
         rows = self.connection.execute("SELECT id, record FROM journal.records WHERE kind = ? ORDER BY rowid", [kind]).fetchall()
         last = dict(rows)
         return {number: json.loads(last[number]) for number in sorted(last) if last[number] is not None}
-
-    # ---- staged loads
-
-    def stages(self) -> list[str]:
-        rows = self.connection.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'stage'")
-        return [name for (name,) in rows.fetchall()]
-
-    def drop_stage(self, name: str) -> None:
-        self.connection.execute(f'DROP TABLE IF EXISTS stage."{name}"')
 
     def spool_file(self, body: bytes) -> Path:
         self._spooled += 1

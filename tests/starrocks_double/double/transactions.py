@@ -7,6 +7,7 @@ from .apply import publish
 from .catalog import Catalog
 from .clock import Clock
 from .settings import Settings
+from .stages import stage_table
 from .storage import Storage
 
 RUNNING = ("PREPARE", "PREPARED", "COMMITTED")
@@ -82,9 +83,7 @@ class Transactions:
 
     def _drop_lost_stages(self) -> None:
         kept = {stage.name for txn in self.known.values() if txn.state in ("PREPARED", "COMMITTED") for stage in txn.stages}
-        for name in self.storage.stages():
-            if name not in kept:
-                self.storage.drop_stage(name)
+        self.storage.stages.recover(kept)
 
     # ---- looking up
 
@@ -212,21 +211,20 @@ class Transactions:
 
     def _journal_dropping(self, txn: Transaction) -> None:
         stages, txn.stages = txn.stages, []
-        with self.storage.transaction():
-            self.journal(txn)
-            for stage in stages:
-                self.storage.drop_stage(stage.name)
+        self.journal(txn)
+        for stage in stages:
+            self.storage.stages.drop(stage.name)
 
     def _journal_published(self, txn: Transaction) -> None:
         record = {"transaction": txn.id, "label": txn.label, "db": txn.db, "tables": {}}
-        stages = [stage for stage in txn.stages if stage.table in self.catalog.tables]
+        stages, txn.stages = txn.stages, []
         with self.storage.transaction():
             for stage in stages:
-                self._publish_stage(stage, record)
-            for stage in txn.stages:
-                self.storage.drop_stage(stage.name)
-            txn.stages = []
+                if stage.table in self.catalog.tables:
+                    self._publish_stage(stage, record)
             self.journal(txn)
+        for stage in stages:
+            self.storage.stages.drop(stage.name)
         self.version += 1
         record["version"] = self.version
         if self.settings.record_commits:
@@ -247,7 +245,7 @@ class Transactions:
 
     def _rows_of(self, stage: StageRef, columns: list[str]) -> list[dict]:
         names = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in ["__op", *columns])
-        cursor = self.storage.connection.execute(f'SELECT {names} FROM stage."{stage.name}" ORDER BY __row')
+        cursor = self.storage.connection.execute(f"SELECT {names} FROM {stage_table(stage.name)} ORDER BY __row")
         return [dict(zip(["__op", *columns], row)) for row in cursor.fetchall()]
 
     # ---- time passes
@@ -283,6 +281,7 @@ class Transactions:
 
     async def forget_database(self, db: str) -> None:
         async with self._lock:
-            for txn in [txn for txn in self.known.values() if txn.db == db]:
-                del self.known[txn.id]
-                await self.storage.write(self.storage.remove, "transaction", txn.id)
+            gone = [txn.id for txn in self.known.values() if txn.db == db]
+            for number in gone:
+                del self.known[number]
+            await self.storage.write(self.storage.remove, "transaction", *gone)
