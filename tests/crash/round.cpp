@@ -184,10 +184,12 @@ class round {
       chaos.act();
       next = std::chrono::steady_clock::now() + chaos.pause(options_.time);
     }
-    if (!options_.trouble || dice_.chance(0.3))
+    if (!options_.trouble || dice_.chance(0.3)) {
+      chaos.calm(); // else it may take its whole ten seconds
       leat_.terminate();
-    else
+    } else {
       leat_.kill();
+    }
     workload_.end();
     chaos.calm();
   }

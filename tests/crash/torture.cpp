@@ -48,7 +48,7 @@ struct torture_options {
 
 /// So that a seed ends within eight seconds on an idle machine. The double takes longer for an
 /// epoch than a database, so less is done to catch up with.
-double usual_seconds(second_target kind) { return is_starrocks(kind) ? 3 : 5.5; }
+double usual_seconds(second_target kind) { return is_starrocks(kind) ? 2.5 : 5.5; }
 
 pg_server_options source_settings() {
   return {.settings = {{"logical_decoding_work_mem", "64kB"},
@@ -201,7 +201,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.first_seed, "the first")->capture_default_str();
   app.add_option("--full-seeds", options.full_seeds, "how many when LEAT_TEST_FULL is set");
   app.add_option("--seconds", options.seconds,
-                 "workload and trouble of one seed; unless given 5.5, StarRocks 3");
+                 "workload and trouble of one seed; unless given 5.5, StarRocks 2.5");
   app.add_option("--target", options.target, "both: sqlite and postgres")
       ->check(CLI::IsMember({"sqlite", "postgres", "both", "starrocks-epoch", "starrocks-table"}))
       ->capture_default_str();

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -208,6 +209,32 @@ def test_a_restart_of_the_fe_aborts(two):
     assert reply["Status"] == "FAILED" and "stream load task restart does not exist" in reply["Message"]
     assert two.state("restart") == "ABORTED"
     assert two.request("fe", "GET", f"/api/{two.db}/get_load_state?label=restart")["reason"] == "recover after FE restart"
+
+
+def test_a_restart_of_the_fe_in_the_midst_of_a_commit_leaves_all_of_it_or_nothing(two):
+    visible = set()
+    for number in range(30):
+        label = f"midst{number}"
+        two.multi("begin", label, timeout=60)
+        two.multi("load", label, [{"id": number}], "t")
+        two.multi("load", label, [{"id": number}], "u")
+        commit = threading.Thread(target=lambda label=label: cut_off(two, label))
+        commit.start()
+        time.sleep(number / 4000)
+        two.node(fe="restart")
+        commit.join()
+        assert two.state(label) in ("VISIBLE", "ABORTED")
+        if two.state(label) == "VISIBLE":
+            visible.add(number)
+    two.kept.clear()  # the connection is cut as well
+    assert {id for id, _ in two.rows()} == {id for id, _ in two.rows(table="u")} == visible
+
+
+def cut_off(two, label: str) -> None:
+    try:
+        two.multi("commit", label)
+    except Exception:  # however the client finds out
+        pass
 
 
 def test_a_change_of_leader_aborts_and_the_new_leader_answers(two):

@@ -37,7 +37,7 @@ class Frontend:
     async def forget_memory(self) -> None:
         self.labels.clear()
         for task in list(self.tasks.values()):
-            await task.cancel("recover after FE restart")
+            await task.lose("recover after FE restart")
         self.tasks.clear()
 
     # ---- routing

@@ -33,6 +33,12 @@ class MultiTask:
                 self.txn = await self.cluster.transactions.begin(self.db, self.label, "MULTI_STATEMENT_STREAMING", "fe", [],
                                                                  max(self.timeout, 1))
 
+    async def lose(self, reason: str) -> None:
+        """Its FE is gone, and with it a commit that was on its way: it is done already, or never."""
+        if self.state == "COMMITING":
+            self.state = "BEGIN"
+        await self.cancel(reason)
+
     async def cancel(self, reason: str) -> None:
         if self.state != "BEGIN":
             return

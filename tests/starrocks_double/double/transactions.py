@@ -1,6 +1,7 @@
 """The FE's transaction manager: labels, states, timeouts, publishing in commit order, and what is remembered for how long."""
 
 import asyncio
+import functools
 from dataclasses import asdict, dataclass, field, replace
 
 from .apply import publish
@@ -14,6 +15,16 @@ RUNNING = ("PREPARE", "PREPARED", "COMMITTED")
 FINAL = ("VISIBLE", "ABORTED")
 SWEEP_SECONDS = 30
 MAX_TIMEOUT = 259200
+
+
+def to_the_end(method):
+    """Who asked may be cut off, by a fault or with its FE: what has begun comes to its end, in memory as on disk."""
+
+    @functools.wraps(method)
+    async def run(*arguments):
+        return await asyncio.shield(asyncio.ensure_future(method(*arguments)))
+
+    return run
 
 
 class LabelUsed(Exception):
@@ -105,6 +116,7 @@ class Transactions:
 
     # ---- the states
 
+    @to_the_end
     async def begin(self, db: str, label: str, source: str, coordinator: str, tables: list[int],
                     timeout: float) -> Transaction:
         async with self._lock:
@@ -122,6 +134,7 @@ class Transactions:
             await self.storage.write(self.journal, txn)
             return txn
 
+    @to_the_end
     async def prepare(self, txn: Transaction, stages: list[StageRef], prepared_timeout: float | None) -> None:
         async with self._lock:
             self._demand(txn, "PREPARE", "prepare")
@@ -130,6 +143,7 @@ class Transactions:
             await self._change(txn, self.journal, stages=stages, state="PREPARED", prepared_time=self.clock.now(),
                                prepared_timeout=prepared_timeout)
 
+    @to_the_end
     async def commit(self, txn: Transaction, stages: list[StageRef] | None, wait_seconds: float) -> bool:
         """True when the rows are visible, false when the wait for that has ended before."""
         async with self._lock:
@@ -148,6 +162,7 @@ class Transactions:
             return True
         return await self._wait_visible(txn, wait_seconds)
 
+    @to_the_end
     async def abort(self, txn: Transaction, reason: str) -> None:
         async with self._lock:
             if txn.state not in ("PREPARE", "PREPARED"):
