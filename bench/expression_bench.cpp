@@ -1,6 +1,5 @@
 #include <benchmark/benchmark.h>
 
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -41,8 +40,7 @@ void route_rows(benchmark::State& state, const route_options& options) {
   sink_options sink;
   sink.connector = "blackhole";
   row_maker maker(std::make_shared<route>(build_route(options, sink, table, "bench", {}, {})), {});
-  std::vector<std::uint32_t> changes(rows);
-  std::iota(changes.begin(), changes.end(), 0U);
+  const auto changes = all_changes(*batch);
   std::size_t written = 0;
   for (auto _ : state) {
     maker.take(

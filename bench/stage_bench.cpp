@@ -1,7 +1,5 @@
 #include <benchmark/benchmark.h>
 
-#include <numeric>
-
 #include "bench/sample_rows.hpp"
 #include "dataflow/credit.hpp"
 #include "dataflow/fold.hpp"
@@ -15,12 +13,6 @@ namespace leat::bench {
 namespace {
 
 constexpr int batch_rows = 500;
-
-std::vector<std::uint32_t> all_of(const batch& rows) {
-  std::vector<std::uint32_t> indexes(rows.changes.size());
-  std::iota(indexes.begin(), indexes.end(), 0U);
-  return indexes;
-}
 
 void count_rows(benchmark::State& state, std::size_t each) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(each));
@@ -76,7 +68,7 @@ void folding(benchmark::State& state, int distinct_batches) {
   std::vector<batch_ptr> batches;
   for (int i = 0; i < distinct_batches; ++i)
     batches.push_back(sample_batch(table, change_kind::update, i * batch_rows, batch_rows));
-  const auto changes = all_of(*batches.front());
+  const auto changes = all_changes(*batches.front());
   constexpr int rounds = 100;
   for (auto _ : state) {
     for (int i = 0; i < rounds; ++i)
@@ -95,7 +87,7 @@ constexpr std::size_t key_memory = 64U << 20;
 void merge_pass(benchmark::State& state) {
   const auto table = sample_table();
   const auto rows = sample_batch(table, change_kind::update, 0, batch_rows);
-  const auto changes = all_of(*rows);
+  const auto changes = all_changes(*rows);
   snapshot_merge merge(key_memory);
   for (auto _ : state) merge.pass(*rows, changes, table->key);
   count_rows(state, batch_rows);
@@ -109,7 +101,7 @@ void merge_chunk(benchmark::State& state) {
   snapshot_merge merge(key_memory);
   if (touched > 0) {
     const auto passed = sample_batch(table, change_kind::update, 0, touched, 1000);
-    merge.pass(*passed, all_of(*passed), table->key);
+    merge.pass(*passed, all_changes(*passed), table->key);
   }
   const xid_snapshot before{500, 600, {}};
   for (auto _ : state) {

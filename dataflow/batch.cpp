@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "dataflow/error.hpp"
 
@@ -32,6 +33,12 @@ cell batch::make_state(cell_state s) {
   cell c;
   c.state_bits = static_cast<std::uint32_t>(s) & 3U;
   return c;
+}
+
+std::vector<std::uint32_t> all_changes(const batch& rows) {
+  std::vector<std::uint32_t> all(rows.changes.size());
+  std::iota(all.begin(), all.end(), 0U);
+  return all;
 }
 
 void append_key(std::string& out, const batch& rows, std::span<const cell> row,

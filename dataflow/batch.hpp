@@ -94,6 +94,9 @@ class batch {
 
 using batch_ptr = std::shared_ptr<const batch>;
 
+/// Indexes of its changes, in their order.
+std::vector<std::uint32_t> all_changes(const batch&);
+
 /// Identity of a row for folding and merging: the key cells' texts, each with its length before it,
 /// so that equal encodings are equal keys. Appends to `out`.
 void append_key(std::string& out, const batch& rows, std::span<const cell> row,

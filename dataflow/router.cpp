@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
 #include "dataflow/error.hpp"
 #include "dataflow/merge.hpp"
@@ -10,17 +9,6 @@
 #include "dataflow/route_shape.hpp"
 
 namespace leat {
-
-namespace {
-
-/// R11: to a log a row that was read is one more row, also one that a passed change made old.
-std::vector<std::uint32_t> all_of(const batch& rows) {
-  std::vector<std::uint32_t> all(rows.changes.size());
-  std::iota(all.begin(), all.end(), 0U);
-  return all;
-}
-
-} // namespace
 
 router::router(std::vector<route_ptr> routes, std::vector<sink_start> sinks, commit_lsn position,
                snapshot_driver& snapshots)
@@ -315,7 +303,8 @@ std::vector<router::output> router::take(const std::vector<chunk_emission>& emis
                        snapshot_event{snapshot_event::kind::chunk, id, e.generation, e.chunk}});
       }
       if (!e.rows) continue;
-      auto chosen = r.mode == route_mode::append ? all_of(*e.rows) : e.changes;
+      // R11: to a log a row that was read is one more row, also one that a passed change made old.
+      auto chosen = r.mode == route_mode::append ? all_changes(*e.rows) : e.changes;
       if (chosen.empty()) continue;
       s.wrote = true;
       changes_routed_ += chosen.size();

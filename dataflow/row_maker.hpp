@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <vector>
 
@@ -32,14 +31,14 @@ class row_maker {
     if (!shape_ && !chain_) return write(rows, changes);
     if (!chain_ || !chain_->completes_table()) return shape(rows, changes, write, keep);
     if (const auto whole = chain_->complete(*rows, changes))
-      shape(whole, all_of(*whole), write, keep);
+      shape(whole, all_changes(*whole), write, keep);
   }
 
   /// The epoch ends at `position`: what the transforms still had.
   template <class Write, class Keep>
   void flush(commit_lsn position, Write&& write, Keep&& keep) {
     if (!chain_) return;
-    for (const auto& rows : chain_->flush(position)) write(rows, all_of(*rows));
+    for (const auto& rows : chain_->flush(position)) write(rows, all_changes(*rows));
     for (const auto& letter : chain_->take_letters()) keep(letter);
   }
 
@@ -62,14 +61,8 @@ class row_maker {
   void transform(const batch_ptr& rows, std::span<const std::uint32_t> changes, Write& write,
                  Keep& keep) {
     if (!chain_) return write(rows, changes);
-    if (const auto made = chain_->apply(*rows, changes)) write(made, all_of(*made));
+    if (const auto made = chain_->apply(*rows, changes)) write(made, all_changes(*made));
     for (const auto& letter : chain_->take_letters()) keep(letter);
-  }
-
-  static std::vector<std::uint32_t> all_of(const batch& rows) {
-    std::vector<std::uint32_t> all(rows.changes.size());
-    std::iota(all.begin(), all.end(), 0U);
-    return all;
   }
 
   std::unique_ptr<shaping> shape_;

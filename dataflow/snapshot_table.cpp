@@ -1,7 +1,6 @@
 #include "dataflow/snapshot_table.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 #include <utility>
 
@@ -248,8 +247,7 @@ void snapshot_table::emit_rows(std::vector<chunk_emission>& out, std::size_t byt
   chunk_emission e{schema_->id, state_.generation, handover_->number, state_.sinks, nullptr, {}};
   e.rows = handover_->rows->pop(schema_, bytes);
   if (e.rows) {
-    e.changes.resize(e.rows->changes.size());
-    std::iota(e.changes.begin(), e.changes.end(), 0U);
+    e.changes = all_changes(*e.rows);
     state_.rows_emitted += e.changes.size();
   } else {
     e.last = true;

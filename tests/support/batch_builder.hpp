@@ -2,7 +2,6 @@
 
 #include <initializer_list>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -166,11 +165,5 @@ class batch_builder {
   batch made_;
   std::uint64_t next_index_ = 0;
 };
-
-inline std::vector<std::uint32_t> all_changes(const batch& b) {
-  std::vector<std::uint32_t> numbers(b.changes.size());
-  std::iota(numbers.begin(), numbers.end(), 0U);
-  return numbers;
-}
 
 } // namespace leat::test

@@ -274,8 +274,13 @@ bool pg_server::restart_at_xid(std::uint32_t epoch, std::uint32_t next) {
 void pg_server::set(const std::string& name, const std::string& value) {
   auto admin = session();
   const auto quoted = admin.value("SELECT quote_literal($leat$" + value + "$leat$)");
+  const std::string loaded = "SELECT pg_conf_load_time()";
+  const auto before = admin.value(loaded);
   admin.execute("ALTER SYSTEM SET " + name + " = " + quoted);
   admin.execute("SELECT pg_reload_conf()");
+  while (session().value(loaded) == before) std::this_thread::sleep_for(1ms);
+  // It is the checkpointer that makes commits wait.
+  if (name == "synchronous_standby_names") session().execute("CHECKPOINT");
 }
 
 std::map<std::string, std::string> pg_server::parameters(const std::string& database) const {

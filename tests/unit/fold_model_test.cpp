@@ -92,7 +92,7 @@ TEST_P(FoldModel, FlushesAnywhereLeaveWhatTheChangesLeaveOneByOne) {
       test::batch_builder builder(change_history::schema());
       for (auto n = cuts() % 8; n > 0; --n) history.step(builder);
       const auto b = builder.build();
-      folded.add(b, test::all_changes(*b));
+      folded.add(b, all_changes(*b));
       if (cuts() % 3 != 0) continue;
       target.flush(folded);
       folded.clear();

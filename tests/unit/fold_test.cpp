@@ -35,7 +35,7 @@ class Fold : public testing::Test {
   std::vector<std::string> fold_of(const std::vector<batch_ptr>& batches, bool consistent = true) {
     fold folded(test::share(plain));
     folded.set_settled(consistent);
-    for (const auto& b : batches) folded.add(b, test::all_changes(*b));
+    for (const auto& b : batches) folded.add(b, all_changes(*b));
     std::vector<std::string> said;
     if (folded.truncated()) said.push_back("truncate");
     for (const auto& e : folded.entries()) said.push_back(describe(folded, e));
@@ -221,7 +221,7 @@ TEST_F(Fold, KeysOfSeveralColumnsAreToldApartByTheirParts) {
   plain = test::route_of(items);
   fold folded(test::share(plain));
   const auto b = changes().insert({"xy", "z", "1"}).insert({"x", "yz", "2"}).build();
-  folded.add(b, test::all_changes(*b));
+  folded.add(b, all_changes(*b));
   ASSERT_EQ(folded.entries().size(), 2U);
   EXPECT_THAT(folded.key(folded.entries()[1].key), ElementsAre("x", "yz"));
 }
@@ -242,7 +242,7 @@ TEST_F(Fold, SaysWhatItKeepsAliveAndLetsItGo) {
   fold folded(test::share(plain));
   auto b = changes().insert({1, std::string(100'000, 'a'), "x"}).build();
   const std::weak_ptr<const batch> alive = b;
-  folded.add(b, test::all_changes(*b));
+  folded.add(b, all_changes(*b));
   b.reset();
   EXPECT_GE(folded.retained(), 100'000U);
   EXPECT_FALSE(alive.expired());
@@ -256,7 +256,7 @@ TEST_F(Fold, IsMostlyNewWhileInsertsAndRowsOfChunksPrevail) {
   fold folded(test::share(plain));
   const auto add = [&](test::batch_builder b) {
     const auto built = b.build();
-    folded.add(built, test::all_changes(*built));
+    folded.add(built, all_changes(*built));
   };
   EXPECT_FALSE(folded.mostly_new());
   for (int id = 0; id < 7; ++id) add(changes().read({id, "a", "x"}));
@@ -274,11 +274,11 @@ TEST_F(Fold, WhatIsHandedOverIsReadElsewhereAndGoesOnEmpty) {
   fold folded(test::share(plain));
   fold taken(test::share(plain));
   const auto first = changes().insert({1, "a", "x"}).build();
-  folded.add(first, test::all_changes(*first));
+  folded.add(first, all_changes(*first));
   folded.hand_over(taken);
   EXPECT_TRUE(folded.empty());
   const auto second = changes().insert({1, "b", "y"}).build();
-  folded.add(second, test::all_changes(*second));
+  folded.add(second, all_changes(*second));
   ASSERT_EQ(taken.entries().size(), 1U);
   EXPECT_EQ(taken.text(taken.entries()[0], 1), "a");
   ASSERT_EQ(folded.entries().size(), 1U);
@@ -289,10 +289,10 @@ TEST_F(Fold, KeysThatWereReadAreKnownAfterAHandOver) {
   fold folded(test::share(plain));
   fold taken(test::share(plain));
   const auto read = changes().read({1, "a", "x"}).build();
-  folded.add(read, test::all_changes(*read));
+  folded.add(read, all_changes(*read));
   folded.hand_over(taken);
   const auto moved = changes().update({1, absent, absent}, {2, "b", unchanged}).build();
-  folded.add(moved, test::all_changes(*moved));
+  folded.add(moved, all_changes(*moved));
   EXPECT_EQ(folded.entries()[1].kind, fold_kind::lost);
 }
 

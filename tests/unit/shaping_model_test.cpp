@@ -28,7 +28,7 @@ table_of_rows selected(const route_ptr& r, const change_history::contents& sourc
     builder.read(cells);
   }
   const auto rows = builder.build();
-  const auto made = shaped.apply(rows, test::all_changes(*rows));
+  const auto made = shaped.apply(rows, all_changes(*rows));
   for (const auto i : made.changes) {
     const auto cells = made.rows->new_row(made.rows->changes[i]);
     row_texts texts;
@@ -47,7 +47,7 @@ class asking_target {
   explicit asking_target(route_ptr r) : route_(std::move(r)), shaping_(route_), folded_(route_) {}
 
   void add(const batch_ptr& rows) {
-    const auto made = shaping_.apply(rows, test::all_changes(*rows));
+    const auto made = shaping_.apply(rows, all_changes(*rows));
     folded_.add(made.rows, made.changes);
   }
 

@@ -57,7 +57,7 @@ TEST_F(SqliteProgress, TheFenceStopsASecondLeat) {
   write(changes().insert({1, "a", "x"}));
   commit(2);
   const auto b = changes().insert({2, "b", "y"}).build();
-  late.write(b, test::all_changes(*b));
+  late.write(b, all_changes(*b));
   other.prepare();
   EXPECT_THAT(error_of([&] { other.commit(progress(2)); }), HasSubstr("another leat has written"));
 }

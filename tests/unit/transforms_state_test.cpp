@@ -188,7 +188,7 @@ TEST(Remember, KeepsRowsReadableWhenColumnsComeAndGo) {
         {{"remember", transforms::make_built_in(transform_section("remember").options())}}));
     transform_chain chain(r, [&](const route&, std::size_t, const std::string&) { return &state; });
     const auto rows = b.build();
-    const auto made = chain.apply(*rows, test::all_changes(*rows));
+    const auto made = chain.apply(*rows, all_changes(*rows));
     const auto& c = made->changes.back();
     std::vector<std::string> texts;
     for (const auto each : made->new_row(c)) texts.emplace_back(made->text(each));
