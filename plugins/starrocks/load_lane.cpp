@@ -180,6 +180,7 @@ void load_lane::close() {
   prepared_ = prepared_soon_ = false;
   journal_.reset();
   keys_.clear();
+  sent_.clear();
 }
 
 } // namespace leat::starrocks
