@@ -115,9 +115,10 @@ class keyed_writer final : public table_writer {
   bool soft() const { return route_->removal == delete_mode::soft; }
 
   /// Else nothing may be readable ahead of the epoch's end: the target is a cut of the source, or
-  /// this table is one, and what a repeated epoch reads of it must not be later (R6).
+  /// this table is one, and what a repeated epoch reads of it must not be later (R6). Or transforms
+  /// make its keys: of rows that are read later they make others, and the first would stay.
   bool sends_at_once() const {
-    const bool waits = fold_.settled() || context_.consistent || truncating_;
+    const bool waits = fold_.settled() || context_.consistent || truncating_ || route_->chain;
     return !waits || !context_.services.spill;
   }
 
