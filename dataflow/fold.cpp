@@ -16,16 +16,6 @@ constexpr std::size_t smallest_table = 1024;
 
 } // namespace
 
-void key_texts(std::string_view encoded, std::vector<std::string_view>& texts) {
-  texts.clear();
-  while (!encoded.empty()) {
-    std::uint32_t size = 0;
-    std::memcpy(&size, encoded.data(), sizeof size);
-    texts.push_back(encoded.substr(sizeof size, size));
-    encoded.remove_prefix(sizeof size + size);
-  }
-}
-
 /// A new row on its way in.
 struct fold::incoming {
   const batch& rows;
@@ -320,7 +310,13 @@ std::string_view fold::key_text(std::uint32_t number, std::size_t i) const {
 
 std::vector<std::string_view> fold::key(std::uint32_t number) const {
   std::vector<std::string_view> texts;
-  key_texts(key_bytes(number), texts);
+  auto rest = key_bytes(number);
+  while (!rest.empty()) {
+    std::uint32_t size = 0;
+    std::memcpy(&size, rest.data(), sizeof size);
+    texts.push_back(rest.substr(sizeof size, size));
+    rest.remove_prefix(sizeof size + size);
+  }
   return texts;
 }
 

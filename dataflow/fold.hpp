@@ -23,9 +23,6 @@ enum class fold_kind : std::uint8_t {
   lost,    ///< the key goes away and is reported as missing: its unchanged cells are known nowhere
 };
 
-/// The texts of a key's encoding (append_key), in key order; views into it.
-void key_texts(std::string_view encoded, std::vector<std::string_view>& texts);
-
 /// One key's entry; valid until fold::clear().
 struct fold_entry {
   static constexpr std::uint32_t none = 0xffffffff;

@@ -58,7 +58,6 @@ class append_writer final : public table_writer {
 
   std::size_t buffered() const override { return rows_.bytes(); }
   void flush() override { send(rows_); }
-  void finish_epoch() override { send(rows_); }
 
   void begin_snapshot(std::uint32_t) override { ended_ = 0; }
   void finish_snapshot(std::uint32_t) override {}

@@ -24,9 +24,6 @@ class epoch_loads {
   virtual void end_chunk(ended_chunk) = 0;
   /// Keeps a row that cannot be written (dead_letters::note()). Only where dead letters are kept.
   virtual void bury(const std::string& note, const std::string& reason) = 0;
-  /// Keys that were noted of the rows that the open transaction has been given for the table;
-  /// forgotten when it ends. Valid until the next call of another function.
-  virtual remembered_keys& sent(const std::string& table) = 0;
   /// Whether the epoch has rows of the table under way.
   virtual bool has(const std::string& table) const = 0;
   /// Commits what is under way for the table, ahead of its epoch, so that a statement may follow. A

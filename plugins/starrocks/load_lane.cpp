@@ -180,7 +180,6 @@ void load_lane::close() {
   prepared_ = prepared_soon_ = false;
   journal_.reset();
   keys_.clear();
-  sent_.clear();
 }
 
 } // namespace leat::starrocks

@@ -14,7 +14,6 @@
 #include "plugins/starrocks/load_journal.hpp"
 #include "plugins/starrocks/load_pool.hpp"
 #include "plugins/starrocks/progress.hpp"
-#include "plugins/starrocks/remembered_keys.hpp"
 
 namespace leat::starrocks {
 
@@ -27,7 +26,6 @@ struct load_services {
   std::optional<dead_letters> letters = {}; ///< none: a refused row stops the pipeline
   std::shared_ptr<spill_area> spill = {};
   std::size_t bytes = 32U << 20; ///< of loads under way
-  key_budget keys = {};
   std::unique_ptr<load_pool> made = {};
 
   load_pool& pool();
@@ -47,10 +45,6 @@ class load_lane {
 
   bool is_open() const { return open_ != nullptr; }
   bool has(const std::string& table) const { return keys_.contains(table); }
-  /// epoch_loads::sent()
-  remembered_keys& sent(const std::string& table) {
-    return sent_.try_emplace(table, services_.keys).first->second;
-  }
   const load_name& name() const { return open_->name(); }
   label_sequence& labels() { return labels_; }
 
@@ -89,7 +83,6 @@ class load_lane {
   std::unique_ptr<load_transaction> open_;
   std::optional<load_journal> journal_;
   std::map<std::string, std::vector<std::string>> keys_; ///< tables of the transaction
-  std::map<std::string, remembered_keys> sent_;
   std::mutex guard_;
   std::exception_ptr refusal_; ///< rows were refused by a load
   std::exception_ptr failure_;

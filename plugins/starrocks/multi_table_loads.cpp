@@ -45,8 +45,6 @@ class multi_table_loads final : public epoch_loads {
     if (letters.bytes() > services_.bytes / 4) send_letters();
   }
 
-  remembered_keys& sent(const std::string& table) override { return lane_.sent(table); }
-
   bool has(const std::string& table) const override { return lane_.has(table); }
 
   void drain(const std::string& table) override {

@@ -67,8 +67,6 @@ class progress_record {
   void check_fence();
   /// Waits until this session sees the last commit, before rows are read back.
   void await_fresh();
-  /// Rows were committed ahead of their epoch.
-  void went_ahead() { ahead_ = true; }
 
   /// Rows of the record for a load, and for SQL.
   struct record_rows {
@@ -129,8 +127,7 @@ class progress_record {
 
  private:
   bool exists(const std::string& table);
-  /// The row `target`, with the word of this process.
-  void write_word(const char* target);
+  void claim_session();
   bool is_there(const ended_chunk&);
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();
@@ -151,7 +148,6 @@ class progress_record {
   std::string nonce_;        ///< of this process
   bool known_ = false;       ///< something is committed
   bool fresh_ = true;
-  bool ahead_ = false;
   std::string expected_id_;
   epoch_id expected_epoch_ = 0;
   epoch_id labels_base_ = 0; ///< that labels_ is of

@@ -33,10 +33,11 @@ void seen_rows::start() {
   collect();
 }
 
-void seen_rows::add(std::span<const std::string_view> texts) {
+void seen_rows::add(const fold& from, std::uint32_t key) {
+  if (!rows_) return;
   rows_->begin(row_op::upsert);
-  for (std::size_t i = 0; i < texts.size(); ++i)
-    if (!rows_->value(i, texts[i]).empty()) return rows_->drop();
+  const auto texts = from.key(key);
+  for (std::size_t i = 0; i < texts.size(); ++i) rows_->value(i, texts[i]);
   rows_->end();
   if (rows_->bytes() >= context_.piece_bytes()) send();
 }

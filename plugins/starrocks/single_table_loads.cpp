@@ -42,8 +42,6 @@ class single_table_loads final : public epoch_loads {
     if (letters.bytes() > services_.bytes / 4) load(letters.table(), letters.take());
   }
 
-  remembered_keys& sent(const std::string& table) override { return lane_of(table).sent(table); }
-
   bool has(const std::string& table) const override {
     const auto t = lanes_.find(table);
     return t != lanes_.end() && t->second->has(table);

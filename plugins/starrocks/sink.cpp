@@ -25,7 +25,7 @@ class starrocks_sink final : public sink {
       letters->make(context_.sql, context_.database(), context_.options.starrocks.table);
     auto found = context_.progress.read();
     if (auto moved = context_.loads->recover()) found = std::move(moved);
-    context_.consistent = found && found->consistent;
+    consistent_ = found && found->consistent;
     return found;
   }
 
@@ -36,7 +36,7 @@ class starrocks_sink final : public sink {
   writer& attach(const route_ptr& r) override {
     auto made = r->mode == route_mode::append ? make_append_writer(context_, r)
                                               : make_keyed_writer(context_, r);
-    if (context_.consistent) made->became_consistent();
+    if (consistent_) made->became_consistent();
     auto& owned = writers_[r->id];
     owned = std::move(made);
     return *owned;
@@ -49,8 +49,10 @@ class starrocks_sink final : public sink {
   std::map<route_id, missing_rows> prepare() override {
     context_.progress.settle();
     context_.open_chunks.clear(); // no barrier is within a chunk
-    for (auto& [id, w] : writers_) w->commit_ahead();
-    for (auto& [id, w] : writers_) w->finish_epoch();
+    for (auto& [id, w] : writers_) {
+      w->flush();
+      w->finish_epoch();
+    }
     context_.loads->prepare();
     return context_.missing.take();
   }
@@ -62,9 +64,11 @@ class starrocks_sink final : public sink {
     const auto end = clock::now();
     context_.pace->committed(end,
                              std::chrono::duration_cast<std::chrono::milliseconds>(end - begin));
-    context_.consistent = next.consistent;
-    if (!next.consistent) return;
-    for (auto& [id, w] : writers_) w->became_consistent();
+    consistent_ = next.consistent;
+    for (auto& [id, w] : writers_) {
+      w->committed();
+      if (consistent_) w->became_consistent();
+    }
   }
 
   void cancel() noexcept override {
@@ -141,6 +145,7 @@ class starrocks_sink final : public sink {
 
   target_context context_;
   std::map<route_id, std::unique_ptr<table_writer>> writers_;
+  bool consistent_ = false;
 };
 
 } // namespace

@@ -151,14 +151,10 @@ class starrocks_fixture : public ::testing::Test {
   starrocks_fixture() : sql_(sql_settings()) {
     std::random_device device;
     database_ = "leat_test_" + std::to_string(device());
-    if (cluster().is_double()) cluster().control("/quirk", {{"one_op_per_key", true}});
   }
-  /// Whatever a test does, no transaction has two operations on a key.
   ~starrocks_fixture() override {
     close();
     if (cluster().is_double()) {
-      EXPECT_EQ(cluster().control("/repeated").at("repeated").dump(), "[]");
-      cluster().remove("/repeated");
       cluster().remove("/fault");
       cluster().remove("/quirk");
     }

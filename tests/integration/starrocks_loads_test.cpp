@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <random>
 #include <set>
 
 #include "tests/integration/starrocks_fixture.hpp"
@@ -125,6 +126,52 @@ TEST_P(StarrocksLoads, TheRowsOfOneTableArriveInOrder) {
   }
   commit(1);
   EXPECT_EQ(items_rows(), "1|19|x");
+}
+
+TEST_P(StarrocksLoads, HaveNoDeleteAheadOfAnUpsertOfItsKey) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double tells what a commit brought";
+  // The server that applies deletes after all upserts of a transaction.
+  cluster().control(
+      "/quirk", {{"record_commits", true}, {"shared_data", true}, {"deletes_after_upserts", true}});
+  begin();
+  std::mt19937 random(7);
+  std::map<int, std::string> there;
+  for (epoch_id epoch = 1; epoch <= 3; ++epoch) {
+    for (int i = 0; i < 60; ++i) {
+      const int id = static_cast<int>(random() % 12);
+      if (!there.contains(id)) {
+        there[id] = std::to_string(i);
+        write(changes().insert({id, there[id], "x"}));
+      } else if (random() % 2 == 0) {
+        there.erase(id);
+        write(changes().remove({id, absent, absent}));
+      } else {
+        there[id] = std::to_string(i);
+        write(changes().update({id, there[id], "x"}));
+      }
+      if (random() % 3 == 0) writer_->flush();
+    }
+    EXPECT_EQ(commit(epoch), (std::vector<std::vector<std::string>>{}));
+    std::string all;
+    for (const auto& [id, name] : there)
+      all += (all.empty() ? "" : " ") + std::to_string(id) + "|" + name + "|x";
+    EXPECT_EQ(items_rows(), all) << epoch;
+  }
+  const auto commits = cluster().control("/commits?table=items");
+  int upserts = 0;
+  for (const auto& each : commits.at("commits")) {
+    std::set<std::string> removed;
+    for (const auto& row : each.at("tables").at("items")) {
+      const auto id = row.at("id").get<std::string>();
+      if (row.at("__op") == "1") {
+        EXPECT_TRUE(removed.insert(id).second) << "two deletes of " << id;
+        continue;
+      }
+      EXPECT_TRUE(removed.empty()) << "an upsert of " << id << " behind a delete";
+      ++upserts;
+    }
+  }
+  EXPECT_GT(upserts, 30);
 }
 
 TEST_P(StarrocksLoads, OfSeveralTablesArePreparedAndCommittedBesideEachOther) {

@@ -7,11 +7,10 @@ namespace leat::test {
 /// An epoch of one row, and a second one that trouble strikes.
 class starrocks_repeat_fixture : public starrocks_both {
  protected:
-  /// The target is no cut of the source yet, so that a flush sends rows ahead of the epoch's end.
   void first_row() {
     begin();
     write(changes().insert({1, "a", "x"}));
-    commit(1, false);
+    commit(1);
   }
   void second_row() { write(changes().insert({2, "b", "y"})); }
 
