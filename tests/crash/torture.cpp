@@ -46,7 +46,7 @@ struct torture_options {
   round_options round;
 };
 
-/// So that a seed ends within eight seconds on an idle machine. The double takes longer for an
+/// So that most seeds end within eight seconds on an idle machine. The double takes longer for an
 /// epoch than a database, so less is done to catch up with.
 double usual_seconds(second_target kind) { return is_starrocks(kind) ? 2.5 : 5.5; }
 
