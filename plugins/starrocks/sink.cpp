@@ -103,12 +103,9 @@ class starrocks_sink final : public sink {
       context_.look_at_server();
       const bool there = context_.database_exists();
       ask_by_http(there);
+      if (there) context_.progress.look();
       for (const auto& r : routes)
-        if (auto problem = name_problem(*r)) problems.push_back(std::move(*problem));
-      if (!there || !problems.empty()) return problems;
-      context_.progress.look();
-      for (const auto& r : routes)
-        if (auto problem = check_table(*r)) problems.push_back(std::move(*problem));
+        if (auto problem = check_table(*r, there)) problems.push_back(std::move(*problem));
     } catch (const error& e) {
       problems.push_back(e);
     }
@@ -125,13 +122,12 @@ class starrocks_sink final : public sink {
     }
   }
 
-  std::optional<error> name_problem(const route& r) const {
-    return misnamed(context_.database(), r.target, wanted_columns(r, context_.traits),
-                    context_.options.starrocks.format);
-  }
-
-  std::optional<error> check_table(const route& r) {
+  std::optional<error> check_table(const route& r, bool database_exists) {
     const auto wanted = wanted_columns(r, context_.traits);
+    if (auto wrong =
+            misnamed(context_.database(), r.target, wanted, context_.options.starrocks.format))
+      return wrong;
+    if (!database_exists) return std::nullopt;
     const auto real = read_table(context_.sql, context_.database(), r.target);
     if (!real) return std::nullopt;
     const auto quoted = quoted_table(context_.database(), r.target);

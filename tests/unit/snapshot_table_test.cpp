@@ -1,111 +1,10 @@
-#include "dataflow/snapshot_table.hpp"
-
-#include <gtest/gtest.h>
-
-#include "tests/support/snapshot_builder.hpp"
-#include "tests/support/temp_directory.hpp"
+#include "tests/support/snapshot_table_fixture.hpp"
 
 // Design rules R5 and R6: the way of one table through its snapshot.
 
 namespace leat::test {
 
 namespace {
-
-using strings = std::vector<std::string>;
-
-constexpr std::size_t plenty = std::size_t{1} << 20;
-constexpr std::size_t readers = 2;
-
-schema_ptr items() {
-  static const auto schema = table("public.items")
-                                 .column("id", value_class::text)
-                                 .column("name", value_class::text)
-                                 .key({"id"})
-                                 .build();
-  return schema;
-}
-
-/// What is emitted, as a person writes it.
-strings said(const std::vector<chunk_emission>& emissions) {
-  strings out;
-  for (const auto& e : emissions) {
-    if (e.first) out.emplace_back("first");
-    for (const auto i : e.changes) out.push_back(text_of(*e.rows, e.rows->changes[i]));
-    if (e.last) out.push_back("end of " + std::to_string(e.chunk));
-  }
-  return out;
-}
-
-class SnapshotTable : public testing::Test {
- protected:
-  snapshot_table table_{items(), 1, {}, plenty};
-
-  request_ticket ticket() { return request_ticket{++tickets_}; }
-
-  void plan(const chunk_plan& p, epoch_id epoch = 1) {
-    const auto t = ticket();
-    table_.ask(t);
-    table_.planned(t, p, epoch);
-  }
-  /// Reading, with checkpoint 1 complete.
-  void read_in_chunks(std::initializer_list<const char*> split) {
-    table_.probed(probe(100));
-    plan(plan_split_at(split));
-  }
-  std::optional<chunk_bounds> next(epoch_id completed = 1) {
-    last_ = ticket();
-    return table_.next_chunk(last_, completed, readers);
-  }
-  /// The number of the chunk that is to be read; 0: none.
-  std::uint64_t number_of_next(epoch_id completed = 1) {
-    const auto bounds = next(completed);
-    return bounds ? bounds->number : 0;
-  }
-  strings read(request_ticket t, const chunk_result& r, epoch_id epoch = 2) {
-    return said(table_.chunk_read(t, r, epoch));
-  }
-  strings read_next(const std::vector<row>& rows, std::uint64_t high = 1000,
-                    const xid_snapshot& seen = sees_before(100)) {
-    const auto number = number_of_next();
-    return read(last_, chunk_of(items(), number, seen, high, rows));
-  }
-  void pass(batch_builder& b) {
-    const auto rows = b.build();
-    table_.pass(*rows, all_changes(*rows));
-  }
-  void update(const char* key, std::uint32_t xid) {
-    pass(batch_builder(items()).begin(500, 0, xid).update({key, "newer"}));
-  }
-  /// A table whose chunks are all emitted, and have passed.
-  void finish() {
-    read_in_chunks({});
-    read_next({});
-    table_.passed(wal_lsn{1000});
-  }
-  /// A chunk has met other columns; the stream has passed that, and the catalog tells of these.
-  void describe_after_other_columns(const table_description& d) {
-    read_in_chunks({});
-    EXPECT_EQ(number_of_next(), 1U);
-    read(last_, failed_chunk(chunk_failure::columns_changed, 3000));
-    table_.passed(wal_lsn{3000});
-    const auto t = ticket();
-    table_.ask(t);
-    table_.described(t, d);
-  }
-  std::optional<snapshot_table::key_lookup> look_up() {
-    last_ = ticket();
-    return table_.next_keys(last_);
-  }
-  strings found(const std::vector<row>& rows, const xid_snapshot& seen, std::uint64_t high = 2000) {
-    return said(table_.keys_read(last_, chunk_of(items(), 0, seen, high, rows)));
-  }
-  snapshot_phase phase() const { return table_.state().phase; }
-
-  request_ticket last_{};
-
- private:
-  std::uint64_t tickets_ = 0;
-};
 
 TEST_F(SnapshotTable, WaitsUntilEveryTransactionOfBeforeItsBeginIsVisible) {
   table_.probed(probe(100, {90}));
@@ -420,10 +319,7 @@ TEST_F(SnapshotTable, ATableThatIsMissedAsAWholeIsReadAgainWhenNothingOfItIsUnde
 }
 
 TEST_F(SnapshotTable, KeysThatAreGivenUpWhileTheyAreLookedUpLeaveTheTableMissing) {
-  finish();
-  table_.add_missing("one", {.keys = {{"x"}, {"y"}}});
-  table_.probed(probe(300));
-  table_.probed(probe(300));
+  miss_after_the_end({{"x"}, {"y"}});
   ASSERT_EQ(look_up()->keys.size(), 2U);
   table_.add_missing("one", {.whole = true, .keys = {}});
   EXPECT_EQ(found({{"x", "whole"}}, sees_before(301)), strings{});
@@ -432,10 +328,7 @@ TEST_F(SnapshotTable, KeysThatAreGivenUpWhileTheyAreLookedUpLeaveTheTableMissing
 }
 
 TEST_F(SnapshotTable, WhatOneSinkMissesOutlivesASnapshotForAnother) {
-  finish();
-  table_.add_missing("one", {.keys = {{"x"}, {"y"}}});
-  table_.probed(probe(300));
-  table_.probed(probe(300));
+  miss_after_the_end({{"x"}, {"y"}});
   ASSERT_EQ(look_up()->keys.size(), 2U);
   EXPECT_EQ(found({{"x", "whole"}, {"y", "whole"}}, sees_before(301)),
             (strings{"read x whole", "read y whole", "end of 0"}));
@@ -458,131 +351,6 @@ TEST_F(SnapshotTable, OtherColumnsGiveUpWhatIsBeingRead) {
   table_.change_schema(wider);
   EXPECT_EQ(read(last_, chunk_of(items(), 1, sees_before(100), 1000, {{"a", "1"}})), strings{});
   EXPECT_EQ(number_of_next(), 1U);
-}
-
-/// A table without a key (R5.7), read in one piece by the snapshot that its test gives.
-class KeylessTable : public SnapshotTable {
- protected:
-  KeylessTable() { table_ = snapshot_table(notes(), 1, {}, plenty, area_); }
-  void read_again() { table_ = snapshot_table(notes(), 2, {}, plenty, area_); }
-
-  static schema_ptr notes() {
-    static const auto schema =
-        table("public.notes").column("text", value_class::text).replica_full().build();
-    return schema;
-  }
-
-  static transaction logged(std::uint32_t xid, std::uint64_t commit) {
-    return {xid, commit_lsn{commit}, 0};
-  }
-  void restart() { table_ = snapshot_table(notes(), table_.checkpoint_state(), plenty, area_); }
-  void hold(const char* text, std::uint32_t xid) { hold(text, xid, xid); }
-  void hold(const char* text, std::uint32_t xid, std::uint64_t commit) {
-    const auto rows = batch_builder(notes()).begin(commit, 0, xid).insert({text}).build();
-    table_.hold(*rows, all_changes(*rows));
-  }
-  /// The rows have come.
-  void bring(const std::vector<row>& rows, const xid_snapshot& seen) {
-    read_in_chunks({});
-    ASSERT_EQ(number_of_next(), 1U);
-    EXPECT_EQ(read(last_, chunk_of(notes(), 1, seen, 1000, rows)), strings{});
-  }
-  strings part() { return said(table_.next_part(1)); }
-
- private:
-  temp_directory directory_;
-  std::shared_ptr<spill_area> area_ =
-      std::make_shared<spill_area>(directory_.path(), std::uint64_t{1} << 20);
-};
-
-TEST_F(KeylessTable, ItsChangesFollowItsRowsButForThoseThatTheRowsHold) {
-  EXPECT_TRUE(table_.holds_changes());
-  hold("seen", 140);
-  hold("running", 150);
-  bring({{"seen"}}, sees_before(200, {150}));
-  hold("later", 300);
-  EXPECT_EQ(part(), strings{"first"});
-  EXPECT_EQ(part(), strings{"read seen"});
-  EXPECT_EQ(part(), strings{"end of 1"});
-  EXPECT_EQ(part(), strings{}) << "a change that the rows hold";
-  EXPECT_EQ(part(), strings{"insert running"});
-  hold("latest", 301);
-  EXPECT_EQ(part(), strings{"insert later"});
-  EXPECT_EQ(part(), strings{"insert latest"});
-  EXPECT_FALSE(table_.has_part());
-}
-
-TEST_F(KeylessTable, ChangesOfATableThatIsGoneBeforeItsRowsHaveComeGoNowhere) {
-  for (const bool again : {false, true}) {
-    if (again) read_again();
-    hold("update of a row that a target may not have", 140);
-    read_in_chunks({});
-    ASSERT_EQ(number_of_next(), 1U);
-    EXPECT_EQ(read(last_, failed_chunk(chunk_failure::table_gone)), strings{});
-    EXPECT_TRUE(table_.holds_changes());
-    hold("another", 141);
-    EXPECT_FALSE(table_.has_part());
-    table_.probed(probe(200));
-    EXPECT_TRUE(table_.passed(wal_lsn{1000}));
-  }
-}
-
-TEST_F(KeylessTable, OnceEverythingThatWaitedIsSentItsChangesWaitNoMore) {
-  bring({{"seen"}}, sees_before(200, {150}));
-  EXPECT_EQ(part(), strings{"first"});
-  EXPECT_EQ(part(), strings{"read seen"});
-  EXPECT_TRUE(table_.holds_changes());
-  EXPECT_FALSE(table_.passed(wal_lsn{1000}));
-  EXPECT_EQ(part(), strings{"end of 1"});
-  EXPECT_FALSE(table_.has_part());
-  EXPECT_FALSE(table_.holds_changes());
-  EXPECT_TRUE(table_.holds_transaction(logged(140, 140)));
-  EXPECT_FALSE(table_.holds_transaction(logged(150, 150)));
-  EXPECT_TRUE(table_.passed(wal_lsn{1000}));
-  EXPECT_FALSE(table_.holds_transaction(logged(140, 140)));
-}
-
-/// A server that has crashed gives an xid once more that the rows' snapshot saw end.
-TEST_F(KeylessTable, ATransactionThatWasLoggedBehindTheRowsIsNotInThem) {
-  bring({{"seen"}}, sees_before(200));
-  hold("seen", 140, 999);
-  hold("again", 140, 1000);
-  EXPECT_EQ(part(), strings{"first"});
-  EXPECT_EQ(part(), strings{"read seen"});
-  EXPECT_EQ(part(), strings{"end of 1"});
-  EXPECT_EQ(part(), strings{});
-  EXPECT_EQ(part(), strings{"insert again"});
-  EXPECT_TRUE(table_.holds_transaction(logged(140, 999)));
-  EXPECT_FALSE(table_.holds_transaction(logged(140, 1000)));
-}
-
-TEST_F(KeylessTable, IsNotReadOnceMoreWhileItIsSent) {
-  bring({{"seen"}}, sees_before(200));
-  EXPECT_EQ(part(), strings{"first"});
-  EXPECT_EQ(number_of_next(), 0U);
-}
-
-TEST_F(KeylessTable, ARestartBeforeTheLastPartBeginsAgain) {
-  bring({{"seen"}}, sees_before(200));
-  EXPECT_EQ(part(), strings{"first"});
-  EXPECT_EQ(part(), strings{"read seen"});
-  restart();
-  EXPECT_EQ(phase(), snapshot_phase::waiting);
-  EXPECT_EQ(table_.state().generation, 2U);
-  EXPECT_FALSE(table_.has_part());
-  bring({{"seen"}, {"more"}}, sees_before(300));
-  EXPECT_EQ(part(), strings{"first"});
-}
-
-TEST_F(KeylessTable, ARestartBehindTheLastPartGoesOn) {
-  bring({}, sees_before(200));
-  EXPECT_EQ(part(), strings{"first"});
-  EXPECT_EQ(part(), strings{"end of 1"});
-  restart();
-  EXPECT_EQ(phase(), snapshot_phase::passing);
-  EXPECT_EQ(table_.state().generation, 1U);
-  EXPECT_FALSE(table_.holds_changes());
-  EXPECT_TRUE(table_.holds_transaction(logged(140, 140)));
 }
 
 TEST(TakesPart, ASnapshotForNobodyInParticularIsForAll) {

@@ -7,13 +7,18 @@ statements on it stay prepared.
 KEPT = "kept"  # how their names begin
 
 
-def stage_table(name: str) -> str:
-    """The table of a stage, quoted. One that is used again has a name for each use, <table>_<number>."""
-    return f'stage."{name.rpartition("_")[0] if name.startswith(KEPT) else name}"'
-
-
 def is_kept(name: str) -> bool:
     return name.startswith(KEPT)
+
+
+def table_of(name: str) -> str:
+    """Of a stage that is kept."""
+    return name.rpartition("_")[0]
+
+
+def stage_table(name: str) -> str:
+    """The table of a stage, quoted. One that is used again has a name for each use, <table>_<number>."""
+    return f'stage."{table_of(name) if is_kept(name) else name}"'
 
 
 class Stages:
@@ -67,7 +72,7 @@ class Stages:
         if columns is None:
             self.change(f"DROP TABLE {stage_table(name)}")
         else:
-            self.free[columns].append(name.rpartition("_")[0])
+            self.free[columns].append(table_of(name))
 
     def recover(self, needed: set[str]) -> None:
         """After a start: all but these go."""
