@@ -1,4 +1,3 @@
-#include <httplib.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -12,6 +11,8 @@
 #include "bench/sink_hole.hpp"
 #include "bench/steady_load.hpp"
 #include "plugins/starrocks/mysql_client.hpp"
+#include "tests/support/starrocks_double.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace leat::bench {
 
@@ -20,52 +21,30 @@ namespace {
 using namespace std::chrono_literals;
 using enum goal::kind;
 
-test::process_options dying_with_us() {
-  test::process_options o;
-  o.die_with_parent = true;
-  return o;
-}
-
 /// The StarRocks double of the tests.
 class cluster {
  public:
-  cluster()
-      : process_({std::string(LEAT_SOURCE_DIRECTORY) + "/scripts/starrocks-double", "--dir",
-                  (directory_ / "cluster").string()},
-                 dying_with_us()) {
-    wait_until("the StarRocks double", [&] {
-      return !process_.running() || process_.out().find('\n') != std::string::npos;
-    });
-    if (!process_.running()) throw std::runtime_error("the double failed: " + process_.err());
-    ports_ = nlohmann::json::parse(process_.out());
-  }
-
-  int port(const char* name) const { return ports_.at(name).get<int>(); }
+  int port(const char* name) const { return double_.port(name); }
   starrocks::mysql_client session() const {
     starrocks::mysql_settings s;
-    s.servers = {address("mysql")};
+    s.servers = double_.mysql();
     s.user = "root";
     return starrocks::mysql_client(s);
   }
   void order(const std::string& path, const nlohmann::json& what) const {
-    httplib::Client client("127.0.0.1", port("control"));
-    const auto reply = client.Post(path, what.dump(), "application/json");
-    if (!reply || reply->status != 200) throw std::runtime_error("the double refuses " + path);
+    double_.control(path, what);
   }
   /// Lines of a sink into it, through the FE at `http`.
   std::string sink(const std::string& database, int http, const char* format) const {
     return "connector = \"starrocks\"\nhttp = [\"127.0.0.1:" + std::to_string(http)
-           + "\"]\nmysql = [\"" + address("mysql")
+           + "\"]\nmysql = [\"" + double_.mysql().front()
            + "\"]\nuser = \"root\"\npassword = \"\"\ndatabase = \"" + database + "\"\nformat = \""
            + format + "\"\ntable = { properties = { replication_num = \"1\" } }";
   }
 
  private:
-  std::string address(const char* name) const { return "127.0.0.1:" + std::to_string(port(name)); }
-
   test::temp_directory directory_;
-  test::process process_;
-  nlohmann::json ports_;
+  test::starrocks_double double_{directory_.path()};
 };
 
 void snapshots(const settings& s, report& out, const test::pg_server& source,

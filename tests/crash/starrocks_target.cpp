@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
@@ -81,7 +82,7 @@ class starrocks_target : public target {
     cluster_.remove("/fault");
     cluster_.remove("/quirk");
     cluster_.remove("/wire");
-    cluster_.order("/quirk", settings_);
+    cluster_.control("/quirk", settings_);
     drop_database();
   }
 
@@ -152,15 +153,15 @@ class starrocks_target : public target {
 
   void calm() override {
     if (!cluster_.running()) revived();
-    for (const auto& due : due_) cluster_.order(due.path, due.order);
+    for (const auto& due : due_) cluster_.control(due.path, due.order);
     due_.clear();
-    cluster_.order("/quirk", {{"stuck_publish", false}});
+    cluster_.control("/quirk", {{"stuck_publish", false}});
     attend();
   }
 
   void quiet() override {
     if (!cluster_.running()) revived();
-    const auto faults = cluster_.ask("/fault").at("faults");
+    const auto faults = cluster_.control("/fault").at("faults");
     for (const auto& fault : faults) struck_ += fault.at("struck").get<int>();
     cluster_.remove("/fault");
   }
@@ -171,7 +172,7 @@ class starrocks_target : public target {
     for (const char* what : {"wire", "status", "fault", "quirk"}) {
       std::ofstream out(directory / (std::string("starrocks_") + what + ".json"));
       try {
-        out << cluster_.ask("/" + std::string(what)).dump(1);
+        out << cluster_.control("/" + std::string(what)).dump(1);
       } catch (const std::exception& e) {
         out << e.what();
       }
@@ -194,7 +195,7 @@ class starrocks_target : public target {
   /// False while the cluster is down.
   bool give(const std::string& path, const json& order) const {
     try {
-      cluster_.order(path, order);
+      cluster_.control(path, order);
       return true;
     } catch (const std::exception&) {
       return false;
@@ -297,7 +298,7 @@ std::string starrocks_target::fault_of_load(dice& dice) {
     fault["phase"] = dice.pick<std::string>({"headers", "before"});
     fault["action"] = dice.pick(before);
   }
-  cluster_.order("/fault", fault);
+  cluster_.control("/fault", fault);
   return "fault " + fault.dump();
 }
 
@@ -320,7 +321,7 @@ std::string starrocks_target::fault_of_statement(dice& dice) {
                      {"close", "close", "delay:0.3", "restart",
                       "error:1064:Backend node not found. Check if any backend node is down"})},
       {"nth", dice.between(1, 4)}};
-  cluster_.order("/fault", fault);
+  cluster_.control("/fault", fault);
   return "fault " + fault.dump();
 }
 
@@ -335,29 +336,29 @@ std::string starrocks_target::lose_node(dice& dice) {
   const bool crash = dice.chance(0.6);
   const auto time = std::chrono::milliseconds(dice.between(0, 1200));
   if (dice.chance(0.3)) {
-    cluster_.order("/quirk", {{"loss_unnoticed_seconds", 1}});
+    cluster_.control("/quirk", {{"loss_unnoticed_seconds", 1}});
     later(time, "/quirk", {{"loss_unnoticed_seconds", 0}});
   }
-  cluster_.order("/node", {{node, crash ? "crash" : "unreachable"}});
+  cluster_.control("/node", {{node, crash ? "crash" : "unreachable"}});
   later(time, "/node", {{node, crash ? "start" : "reachable"}});
   return fmt::format("{} {} for {} ms", node, crash ? "crashes" : "is unreachable", time.count());
 }
 
 std::string starrocks_target::switch_leader(dice&) {
-  cluster_.order("/node", {{"fe", "switch_leader"}});
+  cluster_.control("/node", {{"fe", "switch_leader"}});
   return "the other FE becomes leader";
 }
 
 std::string starrocks_target::forget(dice& dice) {
   const auto what = dice.pick<std::string>({"labels", "labels", "coordinators", "contexts"});
-  cluster_.order("/forget", {{what, true}});
+  cluster_.control("/forget", {{what, true}});
   return "forgets " + what;
 }
 
 /// Sweeps, time-outs of open and of prepared transactions, labels that are too old.
 std::string starrocks_target::pass_time(dice& dice) {
   const int seconds = dice.pick<int>({31, 31, 15'000, 90'000, 300'000});
-  cluster_.order("/clock", {{"advance", seconds}});
+  cluster_.control("/clock", {{"advance", seconds}});
   return fmt::format("{} s pass", seconds);
 }
 
@@ -365,21 +366,21 @@ std::string starrocks_target::limit(dice& dice) {
   const auto time = std::chrono::milliseconds(dice.between(100, 1200));
   switch (dice.between(0, 3)) {
   case 0:
-    cluster_.order("/quirk", {{"compaction", false}, {"max_versions", 4}});
+    cluster_.control("/quirk", {{"compaction", false}, {"max_versions", 4}});
     later(time, "/quirk", {{"compaction", true}, {"max_versions", 1000}});
     later(time, "/compact", json::object());
     return fmt::format("no compaction for {} ms", time.count());
   case 1:
-    cluster_.order("/quirk", {{"max_running_txn", dice.between(0, 2)}});
+    cluster_.control("/quirk", {{"max_running_txn", dice.between(0, 2)}});
     later(time, "/quirk", {{"max_running_txn", nullptr}});
     return fmt::format("hardly a transaction may run for {} ms", time.count());
   case 2:
-    cluster_.order("/quirk", {{"disk_full", true}});
+    cluster_.control("/quirk", {{"disk_full", true}});
     later(time, "/quirk", {{"disk_full", false}});
     return fmt::format("disk full for {} ms", time.count());
   default:
     const double delay = dice.between(1, 6) / 10.0;
-    cluster_.order("/quirk", {{"publish_delay", delay}});
+    cluster_.control("/quirk", {{"publish_delay", delay}});
     later(time * 2, "/quirk", {{"publish_delay", 0}});
     return fmt::format("publishes {} s late for {} ms", delay, 2 * time.count());
   }

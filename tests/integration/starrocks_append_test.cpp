@@ -1,3 +1,5 @@
+#include <chrono>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/integration/starrocks_fixture.hpp"
@@ -27,13 +29,12 @@ class StarrocksAppendChunks : public starrocks_both {
     keyed.target = "names";
     keyed.id = 1;
     names_ = share(keyed);
-    names_writer_ = &sink_->attach(names_);
+    names_writer_ = &target().attach(names_);
     auto log = route_of(items());
     log.mode = route_mode::append;
     attach(log);
   }
   void restart_log() {
-    sink_.reset();
     reopen();
     attach_log();
   }
@@ -43,9 +44,9 @@ class StarrocksAppendChunks : public starrocks_both {
     names_writer_->write(b, all_changes(*b));
   }
   void write_chunk() { write_log(changes().chunk(100, 1).read({1, "a", "x"}).read({2, "b", "y"})); }
-  void finish_chunk() { writer_->finish_chunk(1, 1); }
+  void finish_chunk() { route_writer().finish_chunk(1, 1); }
   void add_column_to_log() {
-    auto after = *attached_;
+    auto after = *attached();
     auto schema = *items();
     column added;
     added.name = "more";
@@ -55,13 +56,12 @@ class StarrocksAppendChunks : public starrocks_both {
     schema.columns.push_back(added);
     after.schema = std::make_shared<const table_schema>(schema);
     after.columns.push_back({"more", 3});
-    writer_->flush();
-    writer_->change_schema(share(after));
+    change_schema(after);
   }
   std::string reads() {
     return rows_of("SELECT id FROM " + table("items") + " WHERE _leat_op = 'r' ORDER BY id");
   }
-  std::uint64_t held() { return last_.last_chunk["items"]; }
+  std::uint64_t held_chunk() { return held.last_chunk["items"]; }
 
   route_ptr names_;
   writer* names_writer_ = nullptr;
@@ -74,20 +74,20 @@ TEST_P(StarrocksAppendChunks, OneThatACommitAheadOfItsEpochBringsIsNotAskedForAg
   add_column_to_log();
   cluster().control("/forget", {{"labels", true}});
   restart_log();
-  EXPECT_EQ(last_.epoch, 1U);
-  EXPECT_EQ(held(), first_chunk);
+  EXPECT_EQ(held.epoch, 1U);
+  EXPECT_EQ(held_chunk(), first_chunk);
   EXPECT_EQ(reads(), "1 2");
   restart_log();
-  EXPECT_EQ(held(), first_chunk) << "after one more crash";
+  EXPECT_EQ(held_chunk(), first_chunk) << "after one more crash";
 }
 
 TEST_P(StarrocksAppendChunks, OneThatWasNotCommittedIsAskedForAgain) {
   begin_log();
   write_chunk();
   finish_chunk();
-  sink_->prepare();
+  target().prepare();
   restart_log();
-  EXPECT_EQ(held() & 0xffffffff, 0U);
+  EXPECT_EQ(held_chunk() & 0xffffffff, 0U);
   EXPECT_EQ(reads(), "");
 }
 
@@ -97,10 +97,10 @@ TEST_P(StarrocksAppendChunks, OneThatHasNotComeWholeIsNotCommittedAhead) {
   names_writer_->flush();
   write_chunk();
   write_names(changes().begin(97).truncate());
-  writer_->flush();
+  flush();
   names_writer_->flush();
   restart_log();
-  EXPECT_EQ(held() & 0xffffffff, 0U);
+  EXPECT_EQ(held_chunk() & 0xffffffff, 0U);
   EXPECT_EQ(reads(), "");
 }
 
@@ -127,7 +127,7 @@ TEST_P(StarrocksLostLoad, BesideTheChunkOfALogDoesNotBringTheChunkTwice) {
   write_chunk();
   finish_chunk();
   write_names(changes().begin(97).insert({7, "g", "x"}));
-  sink_->prepare();
+  target().prepare();
   cluster().control("/fault", {{"node", "*"},
                                {"op", "commit"},
                                {"table", "names"},
@@ -141,11 +141,11 @@ TEST_P(StarrocksLostLoad, BesideTheChunkOfALogDoesNotBringTheChunkTwice) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     cluster().control("/clock", {{"advance", 90'000}});
   });
-  EXPECT_THROW(sink_->commit(progress(2, false)), leat::error);
+  EXPECT_THROW(target().commit(progress(2, false)), leat::error);
   late.join();
   restart_log();
-  EXPECT_EQ(last_.epoch, 1U);
-  EXPECT_EQ(held(), first_chunk);
+  EXPECT_EQ(held.epoch, 1U);
+  EXPECT_EQ(held_chunk(), first_chunk);
   EXPECT_EQ(reads(), "1 2");
   EXPECT_EQ(rows_of("SELECT id FROM " + table("names")), "");
 }

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/integration/starrocks_repeat_fixture.hpp"
@@ -94,18 +96,18 @@ TEST_P(StarrocksBeLoss, AmidTheBodyOfALoadRepeatsTheEpoch) {
 
 TEST_P(StarrocksBeLoss, WithALoadThatIsNotPreparedRepeatsTheEpoch) {
   open_epoch();
-  writer_->flush();
+  flush();
   crash(be_of_load());
   expect_repeat();
 }
 
 TEST_P(StarrocksBeLoss, OutlivedByAPreparedLoadWhereThereIsOne) {
   open_epoch();
-  writer_->flush();
-  sink_->prepare();
+  flush();
+  target().prepare();
   crash(be_of_load());
   if (!prepares()) return expect_repeat();
-  sink_->commit(progress(2));
+  target().commit(progress(2));
   bring_back();
   expect_both_rows();
 }
@@ -130,12 +132,12 @@ TEST_P(StarrocksBeLoss, WithACommitThatIsNotPublishedDoesNotKeepACancelledSink) 
   std::thread trouble([&] {
     wait_for_state("COMMITTED");
     crash_all();
-    sink_->cancel();
+    target().cancel();
   });
-  writer_->flush();
-  sink_->prepare();
+  flush();
+  target().prepare();
   const auto begun = std::chrono::steady_clock::now();
-  EXPECT_TRUE(error_of([&] { sink_->commit(progress(2)); }).transient());
+  EXPECT_TRUE(error_of([&] { target().commit(progress(2)); }).transient());
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
   trouble.join();
 }

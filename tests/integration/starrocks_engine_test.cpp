@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/integration/starrocks_pipeline_fixture.hpp"
 
 namespace leat::test {

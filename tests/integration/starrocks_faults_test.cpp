@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "plugins/starrocks/load_api.hpp"
@@ -29,9 +32,9 @@ class StarrocksFault : public starrocks_repeat_fixture {
     return {{"op", op}, {"phase", "before"}, {"action", "close"}};
   }
   /// Waits until a BE has what is flushed.
-  void flush() {
+  void flush_until_taken() {
     cluster().remove("/wire");
-    writer_->flush();
+    flush();
     const auto taken = [] {
       const auto wire = cluster().control("/wire?since=0").at("wire");
       return std::any_of(wire.begin(), wire.end(), [](const auto& w) {
@@ -93,7 +96,7 @@ TEST_P(StarrocksFault, ALostAnswerToABeginLeavesNothingBehind) {
 TEST_P(StarrocksFault, BesThatForgetTheirLoadsRepeatTheEpoch) {
   first_row();
   second_row();
-  flush();
+  flush_until_taken();
   cluster().control("/node", {{"be0", "restart"}});
   cluster().control("/node", {{"be1", "restart"}});
   expect_repeat();
@@ -102,14 +105,14 @@ TEST_P(StarrocksFault, BesThatForgetTheirLoadsRepeatTheEpoch) {
 TEST_P(StarrocksFault, AnFeThatRestartsLosesNothing) {
   first_row();
   second_row();
-  flush();
+  flush_until_taken();
   cluster().control("/node", {{"fe", "restart"}});
   try {
     commit(2);
   } catch (const leat::error& e) {
     EXPECT_TRUE(e.transient()) << e.brief();
     restart();
-    if (last_.epoch == 1) {
+    if (held.epoch == 1) {
       second_row();
       commit(2);
     }
@@ -213,8 +216,7 @@ TEST_P(StarrocksFault, ABeIsReachedWhereTheFileSays) {
   o.starrocks.be_address = {
       {"10.255.0.1:8040", "127.0.0.1:" + std::to_string(ports.at("be0").get<int>())},
       {"10.255.0.2:8040", "127.0.0.1:" + std::to_string(ports.at("be1").get<int>())}};
-  sink_ = starrocks::make_sink("shop", o);
-  sink_->open();
+  open(o);
   attach_items();
   write(changes().insert({1, "a", "x"}));
   commit(1);
@@ -235,15 +237,15 @@ class StarrocksTableMode : public starrocks_fixture {
 TEST_F(StarrocksTableMode, AnEpochThatWasDecidedIsCommittedAfterACrash) {
   begin();
   write(changes().insert({1, "a", "x"}));
-  sink_->prepare();
+  target().prepare();
   starrocks::mysql_client sql(sql_settings());
   starrocks::progress_record record(sql, "shop", database_);
   auto next = progress(4);
   next.last_chunk["items"] = 9;
   record.write_pending({next, {{first_label(), "items"}}});
   restart();
-  EXPECT_EQ(last_.epoch, 4u);
-  EXPECT_EQ(last_.last_chunk.at("items"), 9u);
+  EXPECT_EQ(held.epoch, 4u);
+  EXPECT_EQ(held.last_chunk.at("items"), 9u);
   EXPECT_EQ(items_rows(), "1|a|x");
 }
 
@@ -253,7 +255,7 @@ TEST_F(StarrocksTableMode, ADecidedEpochWhoseLoadIsLostIsRepeated) {
   starrocks::progress_record record(sql, "shop", database_);
   record.write_pending({progress(4), {{first_label(), "items"}}});
   restart();
-  EXPECT_EQ(last_.epoch, 0u);
+  EXPECT_EQ(held.epoch, 0u);
   write(changes().insert({1, "a", "x"}));
   commit(1);
   EXPECT_EQ(items_rows(), "1|a|x");

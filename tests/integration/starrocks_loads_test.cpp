@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <set>
 
@@ -56,7 +57,7 @@ class StarrocksLoads : public starrocks_both {
       r.target = name;
       r.id = id++;
       attach(r);
-      writers[name] = writer_;
+      writers[name] = &route_writer();
     }
     return writers;
   }
@@ -72,10 +73,10 @@ TEST_P(StarrocksLoads, LeaveTheSameRowsInEveryCompression) {
       format_ = format;
       compression_ = codec;
       begin();
-      const auto epoch = last_.epoch;
+      const auto epoch = held.epoch;
       // Two requests of one transaction, each compressed by itself.
       write(changes().insert({1, "a", std::string(100'000, 'x')}));
-      writer_->flush();
+      flush();
       write(changes().insert({2, "it's \"Таблица\" \\", "y"}));
       commit(epoch + 1);
       EXPECT_EQ(rows_of("SELECT id, name, length(body) FROM " + table("items") + " ORDER BY id"),
@@ -122,7 +123,7 @@ TEST_P(StarrocksLoads, TheRowsOfOneTableArriveInOrder) {
   begin();
   for (int i = 0; i < 20; ++i) {
     write(changes().insert({1, std::to_string(i), "x"}));
-    writer_->flush();
+    flush();
   }
   commit(1);
   EXPECT_EQ(items_rows(), "1|19|x");
@@ -149,7 +150,7 @@ TEST_P(StarrocksLoads, HaveNoDeleteAheadOfAnUpsertOfItsKey) {
         there[id] = std::to_string(i);
         write(changes().update({id, there[id], "x"}));
       }
-      if (random() % 3 == 0) writer_->flush();
+      if (random() % 3 == 0) flush();
     }
     EXPECT_EQ(commit(epoch), (std::vector<std::vector<std::string>>{}));
     std::string all;

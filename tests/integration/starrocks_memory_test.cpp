@@ -1,4 +1,6 @@
+#include <chrono>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/integration/starrocks_pipeline_fixture.hpp"

@@ -2,6 +2,7 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/integration/starrocks_fixture.hpp"
@@ -36,7 +37,7 @@ class StarrocksReaction : public starrocks_both {
   void expect_repeat() {
     cluster().remove("/quirk");
     restart();
-    EXPECT_EQ(last_.epoch, 1u);
+    EXPECT_EQ(held.epoch, 1u);
     write(changes().insert({2, "b", "y"}));
     commit(2);
     EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
@@ -94,11 +95,11 @@ TEST_P(StarrocksReaction, AReadOnlyTableEndsThePipeline) {
 
 TEST_P(StarrocksReaction, ATransactionThatTimedOutIsRepeated) {
   first_row();
-  writer_->flush();
-  sink_->prepare();
+  flush();
+  target().prepare();
   // A day and more: what is prepared is given up too.
   cluster().control("/clock", {{"advance", 90'000}});
-  const auto e = error_of([&] { sink_->commit(progress(2)); });
+  const auto e = error_of([&] { target().commit(progress(2)); });
   EXPECT_TRUE(e.transient()) << e.brief();
   expect_repeat();
 }
@@ -144,7 +145,7 @@ TEST_P(StarrocksReaction, ADatabaseThatIsDroppedMeanwhileEndsThePipeline) {
 
 TEST_P(StarrocksReaction, TooManyVersionsMakeEpochsLonger) {
   first_row();
-  EXPECT_EQ(sink_->pace().count(), 0);
+  EXPECT_EQ(target().pace().count(), 0);
   cluster().control("/quirk", {{"compaction", false}, {"max_versions", 2}});
   error_of([&] {
     for (epoch_id e = 2; e < 9; ++e) {
@@ -153,7 +154,7 @@ TEST_P(StarrocksReaction, TooManyVersionsMakeEpochsLonger) {
     }
   });
   reopen();
-  EXPECT_GE(sink_->pace().count(), 2000);
+  EXPECT_GE(target().pace().count(), 2000);
 }
 
 TEST_P(StarrocksReaction, AnErrorLogElsewhereIsNotFetched) {
@@ -181,7 +182,7 @@ TEST_P(StarrocksReaction, AnErrorLogElsewhereIsNotFetched) {
 
 TEST_P(StarrocksReaction, ForgettingLeavesTheRowsAndNothingElse) {
   first_row();
-  writer_->flush();
+  flush();
   close();
   auto other = starrocks::make_sink("shop", options());
   other->forget();

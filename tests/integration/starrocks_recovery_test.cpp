@@ -1,3 +1,7 @@
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
 #include "tests/integration/starrocks_fixture.hpp"
 
 namespace leat::test {
@@ -19,9 +23,9 @@ class StarrocksSoftDeletes : public starrocks_both {
 TEST_P(StarrocksSoftDeletes, MarkARowThatTheOpenEpochHasWritten) {
   begin_soft();
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
-  writer_->flush();
+  flush();
   write(changes().remove({1, absent, absent}));
-  writer_->flush();
+  flush();
   commit(1);
   EXPECT_EQ(flags(), "1|a|1 2|b|0");
 }
@@ -31,9 +35,9 @@ TEST_P(StarrocksSoftDeletes, MarkARowThatCameBackAndWentAgainInOneEpoch) {
   write(changes().insert({1, "a", "x"}));
   commit(1);
   write(changes().remove({1, absent, absent}));
-  writer_->flush();
+  flush();
   write(changes().insert({1, "again", "x"}));
-  writer_->flush();
+  flush();
   write(changes().remove({1, absent, absent}));
   commit(2);
   EXPECT_EQ(flags(), "1|again|1");
@@ -44,10 +48,10 @@ TEST_P(StarrocksSoftDeletes, MarkRowsOfAnEpochThatMemoryDoesNotHold) {
   const std::string large(900'000, 'x');
   for (int id = 1; id <= 8; ++id) {
     write(changes().insert({id, "a", large}));
-    writer_->flush();
+    flush();
   }
   write(changes().remove({1, absent, absent}).remove({8, absent, absent}));
-  writer_->flush();
+  flush();
   write(changes().insert({8, "again", "y"}));
   commit(1);
   EXPECT_EQ(flags(), "1|a|1 2|a|0 3|a|0 4|a|0 5|a|0 6|a|0 7|a|0 8|again|0");
@@ -76,8 +80,8 @@ TEST_P(StarrocksLabels, AnOpenLoadIsEndedThoughTheServerHasForgottenTheOnesBefor
   begin();
   for (int restarts = 0; restarts < 6; ++restarts) {
     write(changes().insert({1, "a", "x"}));
-    writer_->flush();
-    sink_->prepare();
+    flush();
+    target().prepare();
     cluster().control("/forget", {{"labels", true}});
     // Loads are under way when a flush returns.
     for (int tried = 0; tried < 500 && open_transactions() == 0; ++tried)
@@ -95,7 +99,7 @@ TEST_P(StarrocksLabels, ARecordThatWasDroppedDoesNotStopTheLabelsOfItsSuccessor)
   begin();
   write(changes().insert({1, "a", "x"}));
   commit(1);
-  sink_->forget();
+  target().forget();
   execute("DROP TABLE " + table("items"));
   begin();
   write(changes().insert({2, "b", "y"}));

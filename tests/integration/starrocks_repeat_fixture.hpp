@@ -22,7 +22,7 @@ class starrocks_repeat_fixture : public starrocks_both {
     EXPECT_TRUE(e.transient()) << e.brief();
     trouble_ends();
     restart();
-    EXPECT_EQ(last_.epoch, 1u);
+    EXPECT_EQ(held.epoch, 1u);
     EXPECT_EQ(items_rows(), "1|a|x");
     second_row();
     commit(2);

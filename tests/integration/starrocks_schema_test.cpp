@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "dataflow/table_columns.hpp"
 #include "tests/integration/starrocks_fixture.hpp"
 
@@ -22,10 +24,7 @@ class StarrocksSchema : public starrocks_fixture,
     cluster().control("/quirk", std::get<1>(GetParam()).quirk);
   }
   void change(const table_schema& after) {
-    auto r = route_of(std::make_shared<const table_schema>(after));
-    attached_ = share(r);
-    writer_->flush();
-    writer_->change_schema(attached_);
+    change_schema(route_of(std::make_shared<const table_schema>(after)));
   }
 };
 
@@ -58,7 +57,7 @@ TEST_P(StarrocksSchema, NamesThatTwoColumnsExchangeKeepTheirValuesThroughCrashes
   begin();
   write(changes().insert({1, "a", "x"}));
   commit(1);
-  const auto known = attached_;
+  const auto known = attached();
   const auto original = *items();
   auto exchanged = original;
   std::swap(exchanged.columns[1].name, exchanged.columns[2].name);
@@ -96,8 +95,8 @@ TEST_F(StarrocksOldSchema, ARenamedColumnEndsThePipelineWhereTheServerRenamesNon
   begin();
   auto schema = *items();
   schema.columns[1].name = "title";
-  const auto after = share(route_of(std::make_shared<const table_schema>(schema)));
-  const auto e = error_of([&] { writer_->change_schema(after); });
+  const auto after = route_of(std::make_shared<const table_schema>(schema));
+  const auto e = error_of([&] { change_schema(after); });
   EXPECT_FALSE(e.transient());
   EXPECT_NE(e.remedy().find("leat resnapshot"), std::string::npos) << e.what();
 }

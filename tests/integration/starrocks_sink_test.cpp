@@ -20,7 +20,7 @@ TEST_P(StarrocksSink, KeepsWhatAnEpochBrought) {
 TEST_P(StarrocksSink, RemembersItsProgress) {
   begin();
   write(changes().insert({1, "a", "x"}));
-  last_.last_chunk["items"] = (std::uint64_t{1} << 32) | 7;
+  held.last_chunk["items"] = (std::uint64_t{1} << 32) | 7;
   commit(5);
   const auto found = reopen();
   ASSERT_TRUE(found);
@@ -41,10 +41,10 @@ TEST_P(StarrocksSink, ForgetsWhatWasNotCommitted) {
   write(changes().insert({1, "a", "x"}));
   commit(1);
   write(changes().insert({2, "b", "y"}));
-  writer_->flush();
-  sink_->prepare();
+  flush();
+  target().prepare();
   restart();
-  EXPECT_EQ(last_.epoch, 1u);
+  EXPECT_EQ(held.epoch, 1u);
   EXPECT_EQ(items_rows(), "1|a|x");
   write(changes().insert({3, "c", "z"}));
   commit(2);
@@ -82,7 +82,7 @@ TEST_P(StarrocksSink, ReportsRowsThatItCannotComplete) {
 TEST_P(StarrocksSink, ReportsARowThatTheOpenEpochHasWrittenAlready) {
   begin();
   write(changes().insert({1, "a", "x"}));
-  writer_->flush();
+  flush();
   write(changes().update({1, "b", unchanged}));
   EXPECT_EQ(commit(1), (keys{{"1"}}));
   EXPECT_EQ(items_rows(), "1|a|x");
@@ -93,9 +93,9 @@ TEST_P(StarrocksSink, ADeleteAndAnInsertInSeveralFlushesEndAsTheLast) {
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
   commit(1);
   write(changes().remove({1, absent, absent}));
-  writer_->flush();
+  flush();
   write(changes().insert({1, "c", "z"}).remove({2, absent, absent}));
-  writer_->flush();
+  flush();
   commit(2);
   EXPECT_EQ(items_rows(), "1|c|z");
 }
@@ -105,7 +105,7 @@ TEST_P(StarrocksSink, TruncatesAndGoesOn) {
   write(changes().insert({1, "a", "x"}));
   commit(1);
   write(changes().insert({2, "b", "y"}));
-  writer_->flush();
+  flush();
   write(changes().truncate().insert({3, "c", "z"}));
   commit(2);
   EXPECT_EQ(items_rows(), "3|c|z");
@@ -148,17 +148,17 @@ TEST_P(StarrocksSink, AResnapshotRemovesWhatItDidNotBring) {
   begin();
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}).insert({3, "c", "z"}));
   commit(1);
-  writer_->begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().chunk(500, 1).read({1, "A", "x"}));
   commit(2, false);
   restart();
-  writer_->begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().begin(600).insert({4, "d", "w"}));
-  writer_->flush();
-  writer_->finish_snapshot(2);
+  flush();
+  route_writer().finish_snapshot(2);
   commit(3);
   EXPECT_EQ(items_rows(), "1|A|x 4|d|w");
-  writer_->finish_snapshot(2);
+  route_writer().finish_snapshot(2);
   EXPECT_EQ(items_rows(), "1|A|x 4|d|w");
 }
 
@@ -168,24 +168,24 @@ TEST_P(StarrocksSink, ATableThatIsDroppedWhileItIsReadAgainKeepsItsRows) {
   begin();
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
   commit(1);
-  writer_->begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   write(changes().chunk(500, 1).read({1, "A", "x"}));
   commit(2, false);
   EXPECT_NE(rows_of(side_tables), "");
-  writer_->flush();
-  writer_->give_up_snapshot(2);
+  flush();
+  route_writer().give_up_snapshot(2);
   // Before its epoch is committed the process dies, and the stream tells of the end once more.
   restart();
-  writer_->flush();
-  writer_->give_up_snapshot(2);
+  flush();
+  route_writer().give_up_snapshot(2);
   commit(3);
   EXPECT_EQ(items_rows(), "1|A|x 2|b|y");
   EXPECT_EQ(rows_of(side_tables), "");
   // Made again at the source, it is read again, and what it does not have goes.
-  writer_->begin_snapshot(3);
+  route_writer().begin_snapshot(3);
   write(changes().chunk(700, 1).read({3, "c", "z"}));
-  writer_->flush();
-  writer_->finish_snapshot(3);
+  flush();
+  route_writer().finish_snapshot(3);
   commit(4);
   EXPECT_EQ(items_rows(), "3|c|z");
 }
@@ -193,7 +193,7 @@ TEST_P(StarrocksSink, ATableThatIsDroppedWhileItIsReadAgainKeepsItsRows) {
 TEST_P(StarrocksSink, FollowsColumnsThatComeGoAndChangeTheirNames) {
   begin();
   write(changes().insert({1, "a", "x"}));
-  writer_->flush();
+  flush();
   auto after = *items();
   after.columns[1].name = "title";
   after.columns.erase(after.columns.begin() + 2);
@@ -203,8 +203,7 @@ TEST_P(StarrocksSink, FollowsColumnsThatComeGoAndChangeTheirNames) {
   added.type_name = "bigint";
   added.number = 9;
   after.columns.push_back(added);
-  attached_ = share(route_of(std::make_shared<const table_schema>(after)));
-  writer_->change_schema(attached_);
+  change_schema(route_of(std::make_shared<const table_schema>(after)));
   write(changes().insert({2, "b", 7}));
   commit(1);
   EXPECT_EQ(rows_of("SELECT * FROM " + table("items") + " ORDER BY id"), "1|a|NULL 2|b|7");
@@ -236,9 +235,7 @@ TEST_P(StarrocksSink, CsvAndJsonLeaveTheSameRows) {
   for (const auto format : {load_format::json, load_format::csv}) {
     auto o = options();
     o.starrocks.format = format;
-    sink_ = starrocks::make_sink(format == load_format::csv ? "csv" : "json", o);
-    sink_->open();
-    last_ = {};
+    open(starrocks::make_sink(format == load_format::csv ? "csv" : "json", o));
     auto r = route_of(starrocks_source("t", {{"id", value_class::int4, "integer"},
                                              {"b", value_class::bytea, "bytea"},
                                              {"t", value_class::text, "text"},

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "dataflow/table_columns.hpp"
 #include "tests/integration/starrocks_fixture.hpp"
 
@@ -29,10 +31,7 @@ class StarrocksTables : public starrocks_fixture {
     return rows_of("SELECT TABLE_COMMENT FROM information_schema.tables WHERE TABLE_SCHEMA = '"
                    + database_ + "' AND TABLE_NAME = 'items'");
   }
-  void evolve(const schema_ptr& after) {
-    attached_ = share(route_of(after));
-    writer_->change_schema(attached_);
-  }
+  void evolve(const schema_ptr& after) { change_schema(route_of(after)); }
 };
 
 TEST_F(StarrocksTables, HaveTheCommentsOfTheSource) {
@@ -45,7 +44,7 @@ TEST_F(StarrocksTables, HaveTheCommentsOfTheSource) {
 TEST_F(StarrocksTables, FollowCommentsWhereTheSourceTellsItsColumns) {
   begin();
   write(changes().insert({1, "a", "x"}));
-  writer_->flush();
+  flush();
   auto after = commented();
   column added;
   added.name = "extra";
@@ -141,7 +140,7 @@ TEST_F(StarrocksTables, HaveBucketsWhereTheServerChoosesNone) {
   EXPECT_THAT(shown(), HasSubstr("BUCKETS 10"));
   write(changes().insert({1, "a", "x"}));
   commit(1);
-  writer_->begin_snapshot(2);
+  route_writer().begin_snapshot(2);
   EXPECT_EQ(items_rows(), "1|a|x");
 }
 
@@ -179,8 +178,8 @@ TEST_F(StarrocksTables, NamesThatWouldBreakOutOfAHeaderAreRefusedWhereTheyStandI
     o.starrocks.format = columns.size() == 2 ? load_format::csv : load_format::json;
     open(o);
     const auto route = share(route_of(starrocks_source("items", columns)));
-    ASSERT_EQ(sink_->check({route}).size(), 1U);
-    EXPECT_THAT(error_of([&] { sink_->attach(route); }).what(), HasSubstr("HTTP header"));
+    ASSERT_EQ(target().check({route}).size(), 1U);
+    EXPECT_THAT(error_of([&] { target().attach(route); }).what(), HasSubstr("HTTP header"));
     EXPECT_EQ(rows_of("SHOW TABLES FROM `" + database_ + "` LIKE 'items'"), "");
   }
 }

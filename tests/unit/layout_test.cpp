@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
                     home{"zlib.h", {"plugins/starrocks/compress"}},
                     home{"toml++/", {"dataflow/pipeline_file", "tests/"}},
                     home{"dlfcn.h", {"plugins/shared_objects/", "tests/"}},
-                    home{"httplib.h", {"actors/status_server", "bench/", "tests/"}}),
+                    home{"httplib.h", {"actors/status_server", "tests/"}}),
     [](const auto& test) {
       std::string name = test.param.header;
       std::erase_if(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
