@@ -19,58 +19,24 @@ class sink_driver {
 
   /// As after a crash: the sink before is thrown away. Gives the progress record that it found.
   const std::optional<target_progress>& open(std::unique_ptr<sink> fresh,
-                                             const sink_resources* resources = nullptr) {
-    close();
-    opened_with.reset();
-    held = {};
-    sink_ = std::move(fresh);
-    opened_with = sink_->open();
-    if (resources != nullptr) sink_->use(*resources);
-    if (opened_with) held = *opened_with;
-    return opened_with;
-  }
-  void close() {
-    writer_ = nullptr;
-    sink_.reset();
-  }
+                                             const sink_resources* resources = nullptr);
+  void close();
 
-  void attach(route_ptr r) {
-    attached_ = std::move(r);
-    writer_ = &sink_->attach(attached_);
-  }
+  void attach(route_ptr r);
   void attach(route r) { attach(share(std::move(r))); }
-  void change_schema(route_ptr after) {
-    writer_->flush();
-    attached_ = std::move(after);
-    writer_->change_schema(attached_);
-  }
+  void change_schema(route_ptr after);
   void change_schema(route after) { change_schema(share(std::move(after))); }
 
   /// Changes of the attached route's table.
   batch_builder changes() const { return batch_builder(attached_->schema); }
-  void write(const batch_ptr& rows) { writer_->write(rows, all_changes(*rows)); }
+  void write(const batch_ptr& rows);
   void write(batch_builder builder) { write(builder.build()); }
   void flush() { writer_->flush(); }
 
   /// The record to commit as `epoch`, up to commit `epoch` * 100.
-  target_progress progress(epoch_id epoch, bool consistent = true) const {
-    auto p = held;
-    p.pipeline_id = "id-of-shop";
-    p.epoch = epoch;
-    p.position = commit_lsn{epoch * 100};
-    p.consistent = consistent;
-    return p;
-  }
+  target_progress progress(epoch_id epoch, bool consistent = true) const;
   /// Ends an epoch; gives the keys of the missing rows.
-  std::vector<std::vector<std::string>> commit(epoch_id epoch, bool consistent = true) {
-    std::vector<std::vector<std::string>> keys;
-    for (auto& [id, lost] : sink_->prepare())
-      keys.insert(keys.end(), lost.keys.begin(), lost.keys.end());
-    const auto next = progress(epoch, consistent);
-    sink_->commit(next);
-    held = next;
-    return keys;
-  }
+  std::vector<std::vector<std::string>> commit(epoch_id epoch, bool consistent = true);
   std::vector<std::vector<std::string>> commit_next(bool consistent = true) {
     return commit(held.epoch + 1, consistent);
   }
