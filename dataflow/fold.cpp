@@ -16,6 +16,16 @@ constexpr std::size_t smallest_table = 1024;
 
 } // namespace
 
+void split_key(std::string_view encoded, std::vector<std::string_view>& texts) {
+  texts.clear();
+  while (!encoded.empty()) {
+    std::uint32_t size = 0;
+    std::memcpy(&size, encoded.data(), sizeof size);
+    texts.push_back(encoded.substr(sizeof size, size));
+    encoded.remove_prefix(sizeof size + size);
+  }
+}
+
 /// A new row on its way in.
 struct fold::incoming {
   const batch& rows;
@@ -310,14 +320,13 @@ std::string_view fold::key_text(std::uint32_t number, std::size_t i) const {
 
 std::vector<std::string_view> fold::key(std::uint32_t number) const {
   std::vector<std::string_view> texts;
-  auto rest = key_bytes(number);
-  while (!rest.empty()) {
-    std::uint32_t size = 0;
-    std::memcpy(&size, rest.data(), sizeof size);
-    texts.push_back(rest.substr(sizeof size, size));
-    rest.remove_prefix(sizeof size + size);
-  }
+  split_key(key_bytes(number), texts);
   return texts;
+}
+
+std::vector<std::string> fold::key_texts(std::uint32_t number) const {
+  const auto texts = key(number);
+  return {texts.begin(), texts.end()};
 }
 
 std::size_t fold::retained() const {

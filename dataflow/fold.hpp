@@ -23,6 +23,9 @@ enum class fold_kind : std::uint8_t {
   lost,    ///< the key goes away and is reported as missing: its unchanged cells are known nowhere
 };
 
+/// The texts of a key's encoding (append_key), in key order; views into it.
+void split_key(std::string_view encoded, std::vector<std::string_view>& texts);
+
 /// One key's entry; valid until fold::clear().
 struct fold_entry {
   static constexpr std::uint32_t none = 0xffffffff;
@@ -78,6 +81,7 @@ class fold {
 
   /// The key's texts in the order of route->key. `number`: an entry's `key` or `base`.
   std::vector<std::string_view> key(std::uint32_t number) const;
+  std::vector<std::string> key_texts(std::uint32_t number) const; ///< the same, as values
   /// The i-th text of it.
   std::string_view key_text(std::uint32_t number, std::size_t i) const;
   /// Its encoding (append_key).

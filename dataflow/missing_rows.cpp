@@ -1,6 +1,7 @@
 #include "dataflow/missing_rows.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace leat {
@@ -11,41 +12,6 @@ std::size_t memory_of(const std::vector<std::string>& key) {
   for (const auto& text : key)
     if (text.size() >= sizeof(std::string) / 2) bytes += text.size() + of_allocation;
   return bytes;
-}
-
-void missing_gatherer::add(std::uint32_t table, std::vector<std::string> key) {
-  auto& of_table = tables_[table];
-  if (of_table.rows.whole) return;
-  const auto bytes = memory_of(key);
-  of_table.rows.keys.push_back(std::move(key));
-  of_table.bytes += bytes;
-  bytes_ += bytes;
-  if (bytes_ > most_) give_up_largest();
-}
-
-void missing_gatherer::add(std::uint32_t table, missing_rows rows) {
-  if (!rows.whole) {
-    for (auto& key : rows.keys) add(table, std::move(key));
-    return;
-  }
-  auto& of_table = tables_[table];
-  bytes_ -= of_table.bytes;
-  of_table = {std::move(rows), 0};
-}
-
-void missing_gatherer::give_up_largest() {
-  auto& largest =
-      std::ranges::max_element(tables_, {}, [](const auto& t) { return t.second.bytes; })->second;
-  bytes_ -= largest.bytes;
-  largest = {{true, {}}, 0};
-}
-
-std::map<std::uint32_t, missing_rows> missing_gatherer::take() {
-  std::map<std::uint32_t, missing_rows> out;
-  for (auto& [table, of_table] : tables_) out.emplace(table, std::move(of_table.rows));
-  tables_.clear();
-  bytes_ = 0;
-  return out;
 }
 
 void missing_queue::add(missing_rows more) {
@@ -75,6 +41,45 @@ void missing_queue::give_up() {
   whole_ = true;
   keys_.clear();
   bytes_ = 0;
+}
+
+missing_rows missing_queue::take() {
+  missing_rows all{whole_, {}};
+  all.keys.assign(std::make_move_iterator(keys_.begin()), std::make_move_iterator(keys_.end()));
+  *this = {};
+  return all;
+}
+
+template <class Change>
+void missing_gatherer::change(std::uint32_t table, const Change& make) {
+  auto& changed = tables_[table];
+  bytes_ -= changed.bytes();
+  make(changed);
+  bytes_ += changed.bytes();
+  while (bytes_ > most_) {
+    auto& largest = std::ranges::max_element(tables_, {}, [](const auto& t) {
+                      return t.second.bytes();
+                    })->second;
+    bytes_ -= largest.bytes();
+    largest.give_up();
+  }
+}
+
+void missing_gatherer::add(std::uint32_t table, std::vector<std::string> key) {
+  change(table, [&](missing_queue& rows) { rows.push(std::move(key)); });
+}
+
+void missing_gatherer::add(std::uint32_t table, missing_rows more) {
+  if (!more.whole && more.keys.empty()) return;
+  change(table, [&](missing_queue& rows) { rows.add(std::move(more)); });
+}
+
+std::map<std::uint32_t, missing_rows> missing_gatherer::take() {
+  std::map<std::uint32_t, missing_rows> out;
+  for (auto& [table, rows] : tables_) out.emplace(table, rows.take());
+  tables_.clear();
+  bytes_ = 0;
+  return out;
 }
 
 } // namespace leat

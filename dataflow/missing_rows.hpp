@@ -20,6 +20,29 @@ struct missing_rows {
 /// What a key takes in memory, about.
 std::size_t memory_of(const std::vector<std::string>& key);
 
+/// The missing rows of one table at one sink.
+class missing_queue {
+ public:
+  void add(missing_rows more);
+  void push(std::vector<std::string> key);
+  /// The first `most` keys, or all.
+  std::vector<std::vector<std::string>> front(std::size_t most) const;
+  void pop(std::size_t count);
+  /// There is no room for the keys.
+  void give_up();
+
+  bool whole() const { return whole_; }
+  bool has_keys() const { return !keys_.empty(); }
+  std::size_t bytes() const { return bytes_; }
+  missing_rows rows() const { return {whole_, {keys_.begin(), keys_.end()}}; }
+  missing_rows take(); ///< rows(), and forgets them
+
+ private:
+  bool whole_ = false;
+  std::deque<std::vector<std::string>> keys_;
+  std::size_t bytes_ = 0;
+};
+
 /// Rows of several tables, whose keys take at most `most` bytes together: beyond that the table
 /// with the longest list is missing as a whole.
 class missing_gatherer {
@@ -36,37 +59,12 @@ class missing_gatherer {
   std::map<std::uint32_t, missing_rows> take();
 
  private:
-  struct gathered {
-    missing_rows rows;
-    std::size_t bytes = 0;
-  };
-  void give_up_largest();
+  template <class Change>
+  void change(std::uint32_t table, const Change&);
 
   std::size_t most_;
   std::size_t bytes_ = 0;
-  std::map<std::uint32_t, gathered> tables_;
-};
-
-/// The missing rows of one table at one sink that wait to be read.
-class missing_queue {
- public:
-  void add(missing_rows more);
-  void push(std::vector<std::string> key);
-  /// The first `most` keys, or all.
-  std::vector<std::vector<std::string>> front(std::size_t most) const;
-  void pop(std::size_t count);
-  /// There is no room for the keys.
-  void give_up();
-
-  bool whole() const { return whole_; }
-  bool has_keys() const { return !keys_.empty(); }
-  std::size_t bytes() const { return bytes_; }
-  missing_rows rows() const { return {whole_, {keys_.begin(), keys_.end()}}; }
-
- private:
-  bool whole_ = false;
-  std::deque<std::vector<std::string>> keys_;
-  std::size_t bytes_ = 0;
+  std::map<std::uint32_t, missing_queue> tables_;
 };
 
 } // namespace leat

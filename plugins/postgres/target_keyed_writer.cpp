@@ -98,17 +98,12 @@ void target_keyed_writer::write(const batch_ptr& rows, std::span<const std::uint
   if (fold_.mostly_new() && fold_.retained() >= bytes_worth_sending) flush();
 }
 
-std::vector<std::string> target_keyed_writer::key_texts(std::uint32_t key) const {
-  const auto views = fold_.key(key);
-  return {views.begin(), views.end()};
-}
-
 void target_keyed_writer::add_key(std::span<text_array> arrays, std::uint32_t key) const {
   for (std::size_t i = 0; i < arrays.size(); ++i) arrays[i].add(fold_.key_text(key, i));
 }
 
 void target_keyed_writer::miss(std::uint32_t key) {
-  missing().add(target_route().id, key_texts(key));
+  missing().add(target_route().id, fold_.key_texts(key));
 }
 
 /// The texts of the target's rows that moved rows take their unchanged cells from.
@@ -312,7 +307,7 @@ void target_keyed_writer::update(const std::vector<std::size_t>& columns,
       text ? arrays[1 + keys + i].add(*text) : arrays[1 + keys + i].add_null();
     }
     if (shape().soft) arrays.back().add(e->deleted ? "t" : "f");
-    sent->push_back(e->deleted ? std::nullopt : std::optional(key_texts(e->key)));
+    sent->push_back(e->deleted ? std::nullopt : std::optional(fold_.key_texts(e->key)));
   };
   const auto send = [&] {
     session().send(statement, arrays, [this, sent](const result& found) {

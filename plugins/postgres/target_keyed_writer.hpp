@@ -60,7 +60,6 @@ class target_keyed_writer : public target_writer {
   std::optional<std::string_view> cell_of(const fold&, const fold_entry&, std::size_t column) const;
   std::vector<std::size_t> columns_that_came(const fold_entry&) const;
   void add_key(std::span<text_array>, std::uint32_t key) const;
-  std::vector<std::string> key_texts(std::uint32_t key) const;
   bool worth_copying(std::size_t rows);
 
   fold fold_;

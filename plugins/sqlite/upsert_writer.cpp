@@ -160,10 +160,7 @@ class upsert_writer final : public table_writer {
     }
   }
 
-  void report_missing(std::uint32_t key) {
-    const auto texts = fold_.key(key);
-    session_.missing.add(route_->id, std::vector<std::string>(texts.begin(), texts.end()));
-  }
+  void report_missing(std::uint32_t key) { session_.missing.add(route_->id, fold_.key_texts(key)); }
 
   /// Upserts in key order: neighbours share pages of the B-tree.
   void put_rows(const std::vector<std::uint32_t>& found) {
