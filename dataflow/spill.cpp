@@ -61,7 +61,8 @@ void spill_area::reserve(std::uint64_t size) {
               used, limit_, size),
           directory_.string(),
           "raise limits.spill in the pipeline file: it has to hold what large transactions in "
-          "progress have written, and a table without a key while it is read");
+          "progress have written, what an epoch changes beyond memory where the target is "
+          "StarRocks, and a table without a key while it is read");
   } while (!bytes_.compare_exchange_weak(used, used + size, std::memory_order_relaxed));
 }
 
@@ -204,14 +205,29 @@ void spill_file::fill(std::size_t size) {
     buffer_.erase(0, begin_);
   begin_ = 0;
   buffer_.resize(have + want);
-  while (have < buffer_.size()) {
-    const auto done = ::pread(descriptor_, buffer_.data() + have, buffer_.size() - have,
-                              static_cast<off_t>(read_));
+  read(read_, buffer_.data() + have, want);
+  read_ += want;
+}
+
+void spill_file::read_at(std::uint64_t offset, char* to, std::size_t size) {
+  if (offset + size > appended_)
+    throw error(error_kind::bug, "a file of the spill area is read beyond its end", path_.string(),
+                "report this");
+  const auto there = offset < written_ ? std::min<std::uint64_t>(size, written_ - offset) : 0;
+  read(offset, to, there);
+  if (there < size)
+    std::memcpy(to + there, pending_.data() + (offset + there - written_), size - there);
+}
+
+void spill_file::read(std::uint64_t offset, char* to, std::size_t size) const {
+  while (size > 0) {
+    const auto done = ::pread(descriptor_, to, size, static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) area_->fail(path_, "read", errno);
     if (done == 0) area_->fail(path_, "read", EIO);
-    have += static_cast<std::size_t>(done);
-    read_ += static_cast<std::uint64_t>(done);
+    to += done;
+    size -= static_cast<std::size_t>(done);
+    offset += static_cast<std::uint64_t>(done);
   }
 }
 

@@ -64,6 +64,11 @@ class spill_file {
   /// The next record; nothing when all that was appended has been read. Valid until the next call.
   std::optional<std::string_view> next();
 
+  /// Reads `size` bytes from `offset` on, as append() laid them down since the last clear(): each
+  /// record with its length, 4 bytes of this machine's order, before it. For files that next() does
+  /// not read.
+  void read_at(std::uint64_t offset, char* to, std::size_t size);
+
   /// Bytes of all records appended since the last clear(), each with its length of 4 bytes.
   std::uint64_t bytes() const noexcept { return appended_; }
   /// Those of them that next() has not given yet.
@@ -80,6 +85,7 @@ class spill_file {
   void close() noexcept;
   void flush();
   void write(const char* from, std::size_t size);
+  void read(std::uint64_t offset, char* to, std::size_t size) const;
   /// Makes at least `size` unread bytes available at buffer_[begin_].
   void fill(std::size_t size);
 

@@ -49,7 +49,6 @@ class append_writer final : public table_writer {
 
   void finish_chunk(std::uint32_t generation, std::uint64_t number) override {
     send(rows_);
-    context_.open_chunks.erase(route_->id);
     ended_ = number;
     context_.loads->end_chunk({table_, route_->progress_name(),
                                std::uint64_t{generation} << 32 | number, std::exchange(high_, {}),
@@ -58,6 +57,7 @@ class append_writer final : public table_writer {
 
   std::size_t buffered() const override { return rows_.bytes(); }
   void flush() override { send(rows_); }
+  void finish_epoch() override { send(rows_); }
 
   void begin_snapshot(std::uint32_t) override { ended_ = 0; }
   void finish_snapshot(std::uint32_t) override {}
@@ -69,9 +69,6 @@ class append_writer final : public table_writer {
   void note_chunk(const batch& rows, const change& c) {
     if (c.kind != change_kind::read || c.index >> 32 <= ended_) return;
     high_ = rows.transaction_of(c).commit;
-    // The rows of a table without a key come in parts, between other frames; a crash begins its
-    // snapshot anew, under another generation.
-    if (!route_->source()->key.empty()) context_.open_chunks.insert(route_->id);
   }
 
   void put(const batch& rows, const change& c) {

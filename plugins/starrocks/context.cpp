@@ -75,7 +75,7 @@ target_context::~target_context() {
 void target_context::use(const sink_resources& given) {
   services.spill = given.spill;
   services.bytes = given.load_bytes;
-  held.most = given.load_bytes / 4;
+  runs = run_file(given.spill);
   missing = missing_gatherer(given.missing_bytes);
 }
 

@@ -1,18 +1,17 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "dataflow/missing_rows.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
 #include "plugins/starrocks/epoch_pace.hpp"
-#include "plugins/starrocks/held_deletes.hpp"
 #include "plugins/starrocks/http_client.hpp"
 #include "plugins/starrocks/load_api.hpp"
 #include "plugins/starrocks/mysql_client.hpp"
 #include "plugins/starrocks/progress.hpp"
+#include "plugins/starrocks/spilled_keys.hpp"
 #include "plugins/starrocks/types.hpp"
 
 namespace leat::starrocks {
@@ -45,13 +44,11 @@ struct target_context {
   server_traits traits;
   atomicity mode = atomicity::epoch;
   load_services services;
-  held_bytes held;          ///< of the deletes of all tables
   missing_gatherer missing; ///< of the open epoch
+  key_budget spilled_keys;
+  run_file runs;
   std::shared_ptr<epoch_pace> pace;
-  std::size_t remembered_keys = 0; ///< of all tables, that the open epoch has written
   std::unique_ptr<epoch_loads> loads;
-  /// Routes of mode append whose chunk has not come whole: nothing is committed ahead meanwhile.
-  std::set<route_id> open_chunks;
 
   const std::string& database() const { return options.starrocks.database; }
   std::string server() const { return options.starrocks.mysql.front(); }

@@ -1,42 +1,29 @@
+#include <algorithm>
 #include <utility>
-
-#include <xxhash.h>
 
 #include "dataflow/dead_letter.hpp"
 #include "dataflow/fold.hpp"
-#include "dataflow/key_set.hpp"
-#include "plugins/starrocks/held_deletes.hpp"
-#include "plugins/starrocks/kept_rows.hpp"
+#include "plugins/starrocks/key_operation.hpp"
 #include "plugins/starrocks/read_back.hpp"
 #include "plugins/starrocks/seen_rows.hpp"
+#include "plugins/starrocks/spilled_keys.hpp"
 #include "plugins/starrocks/table_writer.hpp"
 
 namespace leat::starrocks {
 
 namespace {
 
-/// Keys of one epoch, in all tables, that are remembered one by one; beyond, any key of the table
-/// may have been written.
-constexpr std::size_t most_keys = 1U << 20;
-constexpr std::size_t keys_marked_at_once = 500;
+using key_view = std::span<const std::string_view>;
 
-key_hash hash_of(std::string_view key) {
-  const auto h = XXH3_128bits(key.data(), key.size());
-  return {h.low64, h.high64};
-}
-
-/// Mode upsert: folds changes by key, and completes rows that did not come whole.
-///
-/// An epoch may flush several times into one transaction. Then deletes wait for its end, because a
-/// server may apply them after all upserts; and rows that the epoch has written already cannot be
-/// read back, so that what would need them is read from the source instead (R6).
+/// Mode upsert: folds changes by key, and completes rows that did not come whole. A transaction of
+/// the target is given each key once (docs/starrocks-exactly-once.md): an epoch's changes wait for
+/// its end, those that memory does not hold in the spill area.
 class keyed_writer final : public table_writer {
  public:
   keyed_writer(target_context& context, const route_ptr& r)
       : table_writer(context, r), fold_(r), rows_(make_encoder()),
         target_(context.sql, quoted_, columns_), seen_(context, route_, columns_),
-        removed_(context.services.spill, context.held),
-        marked_(context.services.spill, context.held), kept_(context.held) {
+        spilled_(context.runs, context.spilled_keys, [this](std::string_view key) { miss(key); }) {
     fold_.set_settled(false);
   }
 
@@ -48,40 +35,24 @@ class keyed_writer final : public table_writer {
 
   void flush() override {
     if (fold_.empty()) return;
-    // A TRUNCATE commits ahead, and must not tear a chunk apart: the rest of that is what comes
-    // next.
-    if (fold_.truncated() && !context_.open_chunks.empty()) return;
     check_fit();
-    if (fold_.truncated()) truncate();
-    read_rows();
-    for (const auto& e : fold_.entries()) take(e);
-    for (const auto& e : fold_.entries()) note_written(e);
-    send(rows_);
-    seen_.send();
-    target_.clear();
+    note_truncate();
+    std::vector<const fold_entry*> all;
+    for (const auto& e : fold_.entries()) all.push_back(&e);
+    spill(std::move(all));
     fold_.clear();
   }
 
-  void finish_epoch() override {
-    removed_.take([&](const std::vector<std::string>& texts) {
-      const auto letter = [&] { return letter_of_key(texts); };
-      rows_.begin(row_op::remove);
-      for (std::size_t i = 0; i < texts.size(); ++i) {
-        const auto problem = rows_.value(i, texts[i]);
-        if (!problem.empty()) return reject(rows_, i, problem, describe(texts), letter);
-      }
-      for (std::size_t i = texts.size(); i < columns_.size(); ++i) rows_.placeholder(i);
-      end(rows_, letter);
-    });
-    send(rows_);
-    mark_unkept();
+  void commit_ahead() override {
+    note_truncate();
+    if (truncating_) truncate();
   }
 
-  void committed() override {
-    context_.remembered_keys -= written_.size();
-    written_.clear();
-    any_written_ = false;
-    kept_.clear();
+  void finish_epoch() override {
+    if (!fold_.empty()) send_fold();
+    if (!spilled_.empty()) send_spilled();
+    send(rows_);
+    seen_.send();
   }
 
   void became_consistent() override { fold_.set_settled(true); }
@@ -100,29 +71,24 @@ class keyed_writer final : public table_writer {
 
  protected:
   void reshaped() override {
-    if (!fold_.empty())
+    if (!fold_.empty() || !spilled_.empty())
       throw error(error_kind::bug, "changes are left where columns change", quoted_, "report this");
     const bool settled = fold_.settled();
     fold_ = fold(route_);
     fold_.set_settled(settled);
     rows_ = make_encoder();
     seen_.use(route_);
-    committed();
   }
 
  private:
-  /// Drained: what the chunks have brought is seen by a statement.
   void end_snapshot(std::uint32_t generation, bool whole) {
     fold_.set_settled(true);
     if (context_.progress.table(route_->progress_name()).snapshot != generation) return;
     const bool collected = seen_.collecting();
-    if (collected) {
-      finish_epoch();
-      drain();
-      seen_.drain();
-      committed();
-      if (whole) seen_.remove_unseen();
-    }
+    // What the chunks have brought is seen by a statement.
+    if (collected && whole) send_all();
+    if (collected) drain_rows();
+    if (collected && whole) seen_.remove_unseen();
     auto record = context_.progress.table(route_->progress_name()); // draining may have changed it
     record.finish(generation);
     context_.progress.note_for_later(std::move(record));
@@ -133,215 +99,323 @@ class keyed_writer final : public table_writer {
 
   bool soft() const { return route_->removal == delete_mode::soft; }
 
-  std::vector<std::string> key_texts(std::uint32_t number) const {
-    const auto views = fold_.key(number);
-    return {views.begin(), views.end()};
+  key_hash hash_of(std::uint32_t key) const {
+    return remembered_keys::hash_of(fold_.key_bytes(key));
   }
 
-  std::string describe(const std::vector<std::string>& texts) const {
-    std::string all;
-    for (std::size_t i = 0; i < texts.size(); ++i)
-      all += (i == 0 ? "" : ", ") + columns_[i].name + " = " + texts[i];
-    return all;
+  /// The rows of a table without its epoch's own: drained, then read by statements.
+  void drain_rows() {
+    drain();
+    if (seen_.collecting()) seen_.drain();
+    context_.progress.went_ahead();
   }
 
+  void miss(std::string_view key) {
+    std::vector<std::string_view> texts;
+    split_key(key, texts);
+    context_.missing.add(route_->id, {texts.begin(), texts.end()});
+  }
   void miss(const fold_entry& e) {
-    if (!e.deleted) context_.missing.add(route_->id, key_texts(e.key));
+    if (!e.deleted) miss(fold_.key_bytes(e.key));
   }
 
-  bool is_written(std::uint32_t key) const {
-    return any_written_ || written_.contains(hash_of(fold_.key_bytes(key)));
+  // ---- what is folded
+
+  /// What waits for the same keys already goes with them.
+  void send_fold() {
+    check_fit();
+    std::vector<const fold_entry*> now;
+    std::vector<const fold_entry*> later;
+    for (const auto& e : fold_.entries())
+      (spilled_.may_hold(hash_of(e.key)) ? later : now).push_back(&e);
+    // Rows that are to be completed are looked for among what waits so far.
+    send_entries(now);
+    spill(std::move(later));
+    fold_.clear();
   }
 
-  void note_written(const fold_entry& e) {
-    if (any_written_) return;
-    if (written_.insert(hash_of(fold_.key_bytes(e.key)))) ++context_.remembered_keys;
-    if (context_.remembered_keys <= most_keys) return;
-    context_.remembered_keys -= written_.size();
-    written_.clear();
-    any_written_ = true;
-  }
-
-  /// Key at the target that the entry needs the row of; none when it needs none.
+  /// The key of the row at the target that the entry needs; none when it needs none.
   std::uint32_t needed(const fold_entry& e) const {
     if (e.kind == fold_kind::moved) return e.base;
     if (e.kind == fold_kind::partial) return e.key;
     return e.kind == fold_kind::removed && soft() ? e.key : fold_entry::none;
   }
 
-  void read_rows() {
-    std::vector<std::vector<std::string_view>> keys;
-    for (const auto& e : fold_.entries()) {
-      const auto key = needed(e);
-      if (key != fold_entry::none && !is_written(key)) keys.push_back(fold_.key(key));
+  /// Gives the entries with the rows that they need, some at a time; null: there is none.
+  /// `group_done` is called before the rows are forgotten.
+  template <class Take, class Done>
+  void with_rows(const std::vector<const fold_entry*>& entries, const Take& take,
+                 const Done& group_done) {
+    for (std::size_t begin = 0; begin < entries.size();) {
+      const auto end = std::min(entries.size(), begin + target_.group());
+      std::vector<std::vector<std::string_view>> keys;
+      for (auto i = begin; i < end; ++i) keys.push_back(fold_.key(needed(*entries[i])));
+      fetch(keys);
+      for (auto i = begin; i < end; ++i) take(*entries[i], row_of(needed(*entries[i])));
+      group_done();
+      target_.clear();
+      begin = end;
     }
+  }
+
+  /// The target has the row that the entry's cells are to come from. (A row under its own key that
+  /// this epoch has changed waits, and is completed later.)
+  bool can_be_completed(const fold_entry& e) {
+    if (e.kind != fold_kind::moved) return true;
+    const auto h = hash_of(e.base);
+    return !truncating_ && !spilled_.may_hold(h);
+  }
+
+  void fetch(const std::vector<std::vector<std::string_view>>& keys) {
     if (keys.empty()) return;
     context_.progress.await_fresh();
     target_.fetch(keys);
   }
 
   const read_back::row* row_of(std::uint32_t key) const {
-    if (key == fold_entry::none || is_written(key)) return nullptr;
-    const auto texts = fold_.key(key);
-    return target_.find(read_back::key_of(columns_, texts));
+    return target_.find(read_back::key_of(columns_, fold_.key(key)));
   }
 
-  void take(const fold_entry& e) {
-    switch (e.kind) {
-    case fold_kind::upsert:
-      return put(e, nullptr);
-    case fold_kind::removed:
-      return soft() ? mark(e) : remove(e);
-    case fold_kind::lost:
-      remove(e);
-      return miss(e);
-    case fold_kind::moved:
-      if (const auto* base = row_of(e.base)) return put(e, base);
-      remove(e);
-      return miss(e);
-    case fold_kind::partial:
-      if (const auto* there = row_of(e.key)) return put(e, there);
-      return miss(e);
+  void send_entries(const std::vector<const fold_entry*>& entries) {
+    std::vector<const fold_entry*> incomplete;
+    for (const auto* e : entries) {
+      if (needed(*e) != fold_entry::none && can_be_completed(*e))
+        incomplete.push_back(e);
+      else if (e->kind == fold_kind::upsert)
+        put(*e, nullptr);
+      else
+        go(*e);
     }
+    with_rows(
+        incomplete,
+        [this](const fold_entry& e, const read_back::row* there) { put_completed(e, there); },
+        [] {});
   }
 
-  void remove(const fold_entry& e) { removed_.hold(fold_.key_bytes(e.key), key_texts(e.key)); }
-
-  dead_letter letter_of_key(const std::vector<std::string>& texts) const {
-    row_json key;
-    for (std::size_t i = 0; i < texts.size(); ++i) key.add(columns_[i].name, texts[i]);
-    return {table_, key.text(), "{}", {}, std::nullopt};
+  void go(const fold_entry& e) {
+    remove(fold_.key(e.key));
+    if (e.kind != fold_kind::removed) miss(e);
   }
 
-  /// delete = "soft" where only the key came.
-  void mark(const fold_entry& e) {
-    const auto key = fold_.key_bytes(e.key);
-    if (const auto* written = kept_.find(key)) return mark(*written, key_texts(e.key));
-    if (is_written(e.key)) {
-      if (any_written_ || !kept_.all()) marked_.hold(key, key_texts(e.key));
-      return;
-    }
-    const auto* there = row_of(e.key);
-    if (there == nullptr) return;
-    auto cells = cells_of(*there);
-    mark(cells, key_texts(e.key));
-    kept_.keep(key, std::move(cells));
+  void put_completed(const fold_entry& e, const read_back::row* there) {
+    if (there != nullptr) return put(e, there);
+    if (e.kind == fold_kind::removed) return; // marked as deleted, where it is
+    if (e.kind == fold_kind::moved) remove(fold_.key(e.key));
+    miss(e);
   }
 
-  void mark(const kept_rows::row& cells, const std::vector<std::string>& key) {
-    rows_.begin(row_op::upsert);
-    for (std::size_t i = 0; i + 1 < columns_.size(); ++i) put_sent(i, cells[i]);
-    rows_.value(columns_.size() - 1, "t");
-    end(rows_, [&] { return letter_of_key(key); });
+  /// `base`: has what the entry lacks.
+  void put(const fold_entry& e, const read_back::row* base) {
+    const bool marks = e.kind == fold_kind::removed;
+    put_row(
+        e.deleted || marks, [&] { return fold_.key(e.key); },
+        [&](std::size_t i) { return marks ? printed(base, i) : cell_of(e, base, i); },
+        [&] { return marks ? letter_of_key(fold_.key(e.key)) : letter_of(*route_, fold_, e); });
+    if (seen_.collecting()) seen_.add(fold_.key(e.key));
   }
 
-  /// What the epoch has written and could not keep is read back once it is committed, ahead of the
-  /// epoch.
-  void mark_unkept() {
-    bool drained = false;
-    std::vector<std::vector<std::string>> keys;
-    const auto mark_all = [&] {
-      if (!std::exchange(drained, true)) {
-        drain();
-        committed();
-      }
-      mark_there(keys);
-      keys.clear();
-    };
-    marked_.take([&](const std::vector<std::string>& texts) {
-      keys.push_back(texts);
-      if (keys.size() == keys_marked_at_once) mark_all();
+  row_cell cell_of(const fold_entry& e, const read_back::row* base, std::size_t column) const {
+    const auto source = *columns_[column].source;
+    const auto state = fold_.state(e, source);
+    if (state == cell_state::value) return {row_cell::kind::source, fold_.text(e, source)};
+    return state == cell_state::null ? row_cell{row_cell::kind::null} : printed(base, column);
+  }
+
+  static row_cell printed(const read_back::row* base, std::size_t column) {
+    if (base == nullptr) return {};
+    const auto& text = (*base)[column];
+    return text ? row_cell{row_cell::kind::printed, *text} : row_cell{row_cell::kind::null};
+  }
+
+  // ---- what waits for the epoch's end
+
+  void spill(std::vector<const fold_entry*> entries) {
+    const auto moved =
+        std::stable_partition(entries.begin(), entries.end(), [this](const fold_entry* e) {
+          return e->kind != fold_kind::moved || !can_be_completed(*e);
+        });
+    spill_moved({moved, entries.end()});
+    entries.erase(moved, entries.end());
+    for (const auto* e : entries)
+      if (e->kind == fold_kind::lost || e->kind == fold_kind::moved) miss(*e);
+    spilled_.add(
+        entries.size(), [&](std::size_t i) { return fold_.key_bytes(entries[i]->key); },
+        [&](std::size_t i, std::string& record) {
+          pack(operation_of(*entries[i], nullptr), record);
+        });
+  }
+
+  void spill_moved(const std::vector<const fold_entry*>& moved) {
+    std::vector<std::string_view> keys;
+    std::vector<std::string> records;
+    with_rows(
+        moved,
+        [&](const fold_entry& e, const read_back::row* base) {
+          if (base == nullptr) miss(e);
+          keys.push_back(fold_.key_bytes(e.key));
+          pack(operation_of(e, base), records.emplace_back());
+        },
+        [&] {
+          spilled_.add(
+              keys.size(), [&](std::size_t i) { return keys[i]; },
+              [&](std::size_t i, std::string& record) { record = std::move(records[i]); });
+          keys.clear();
+          records.clear();
+        });
+  }
+
+  const key_operation& operation_of(const fold_entry& e, const read_back::row* base) {
+    auto& o = operation_;
+    o.act = key_act::remove;
+    o.deleted = false;
+    o.seen = seen_.collecting();
+    o.at.reset();
+    o.cells.clear();
+    const bool marks = e.kind == fold_kind::removed && soft();
+    if (e.kind == fold_kind::lost || (e.kind == fold_kind::removed && !marks)
+        || (e.kind == fold_kind::moved && base == nullptr))
+      return o;
+    o.act = marks || e.kind == fold_kind::partial ? key_act::part : key_act::row;
+    o.deleted = marks || e.deleted;
+    if (context_.keeps_letters() && !marks) o.at = fold_.position_of(e);
+    for (auto i = route_->key.size(); i < columns_.size() && columns_[i].source; ++i)
+      o.cells.push_back(marks ? row_cell{} : cell_of(e, base, i));
+    return o;
+  }
+
+  struct spilled_row {
+    std::string key;
+    std::string operation;
+  };
+
+  void send_spilled() {
+    std::vector<spilled_row> incomplete;
+    std::size_t bytes = 0;
+    spilled_.take([&](std::string_view key, std::string_view record) {
+      unpack(record, operation_);
+      if (operation_.act != key_act::part) return put_spilled(key, nullptr);
+      incomplete.push_back({std::string(key), std::string(record)});
+      bytes += key.size() + record.size();
+      if (incomplete.size() < target_.group() && bytes < context_.piece_bytes()) return;
+      complete(std::exchange(incomplete, {}));
+      bytes = 0;
     });
-    if (!keys.empty()) mark_all();
-    send(rows_);
+    complete(incomplete);
   }
 
-  void mark_there(const std::vector<std::vector<std::string>>& keys) {
-    std::vector<std::vector<std::string_view>> views;
-    for (const auto& texts : keys) views.emplace_back(texts.begin(), texts.end());
-    context_.progress.await_fresh();
-    target_.fetch(views);
-    for (std::size_t i = 0; i < keys.size(); ++i)
-      if (const auto* there = target_.find(read_back::key_of(columns_, views[i])))
-        mark(cells_of(*there), keys[i]);
+  void complete(const std::vector<spilled_row>& incomplete) {
+    std::vector<std::vector<std::string_view>> keys(incomplete.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) split_key(incomplete[i].key, keys[i]);
+    fetch(keys);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      unpack(incomplete[i].operation, operation_);
+      if (const auto* there = target_.find(read_back::key_of(columns_, keys[i])))
+        put_spilled(incomplete[i].key, there);
+      else if (!operation_.deleted)
+        miss(incomplete[i].key);
+    }
     target_.clear();
   }
 
-  static kept_rows::row cells_of(const read_back::row& texts) {
-    kept_rows::row cells;
-    for (const auto& text : texts)
-      cells.push_back(text ? sent_cell{sent_cell::kind::printed, *text} : sent_cell{});
-    return cells;
+  /// Of operation_.
+  void put_spilled(std::string_view key, const read_back::row* base) {
+    split_key(key, key_);
+    if (operation_.act == key_act::remove) return remove(key_);
+    const auto first = key_.size();
+    put_row(
+        operation_.deleted, [&] { return key_; },
+        [&](std::size_t i) {
+          if (i < first) return row_cell{row_cell::kind::source, key_[i]};
+          const auto& c = operation_.cells[i - first];
+          return c.is == row_cell::kind::absent ? printed(base, i) : c;
+        },
+        [&] { return letter_of_operation(); });
+    if (operation_.seen && seen_.collecting()) seen_.add(key_);
   }
 
-  void put_sent(std::size_t column, const sent_cell& c) {
-    switch (c.is) {
-    case sent_cell::kind::null:
-      return rows_.null(column);
-    case sent_cell::kind::printed:
-      return rows_.printed(column, c.text);
-    case sent_cell::kind::source:
-      rows_.value(column, c.text);
+  // ---- rows of a load
+
+  std::string describe(key_view key) const {
+    std::string all;
+    for (std::size_t i = 0; i < key.size(); ++i)
+      all += (i == 0 ? "" : ", ") + columns_[i].name + " = " + std::string(key[i]);
+    return all;
+  }
+
+  dead_letter letter_of_key(key_view key) const {
+    row_json texts;
+    for (std::size_t i = 0; i < key.size(); ++i) texts.add(columns_[i].name, key[i]);
+    return {table_, texts.text(), "{}", {}, std::nullopt};
+  }
+
+  /// As the one of an entry: of key_ and operation_.
+  dead_letter letter_of_operation() const {
+    auto letter = letter_of_key(key_);
+    row_json row;
+    for (const auto& c : route_->columns)
+      for (std::size_t i = 0; i < key_.size() + operation_.cells.size(); ++i) {
+        if (columns_[i].name != c.name) continue;
+        const auto cell = i < key_.size() ? row_cell{row_cell::kind::source, key_[i]}
+                                          : operation_.cells[i - key_.size()];
+        if (cell.is == row_cell::kind::source) row.add(c.name, cell.text);
+        if (cell.is == row_cell::kind::null) row.add(c.name, std::nullopt);
+      }
+    letter.row = row.text();
+    letter.at = operation_.at;
+    return letter;
+  }
+
+  void remove(key_view key) {
+    const auto letter = [&] { return letter_of_key(key); };
+    rows_.begin(row_op::remove);
+    for (std::size_t i = 0; i < key.size(); ++i) {
+      const auto problem = rows_.value(i, key[i]);
+      if (!problem.empty()) return reject(rows_, i, problem, describe(key), letter);
     }
+    for (std::size_t i = key.size(); i < columns_.size(); ++i) rows_.placeholder(i);
+    end(rows_, letter);
   }
 
-  void keep(const fold_entry& e, const read_back::row* base) {
-    if (!soft()) return;
-    kept_rows::row cells(columns_.size());
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (!columns_[i].source) continue;
-      const auto state = fold_.state(e, *columns_[i].source);
-      if (state == cell_state::value)
-        cells[i] = {sent_cell::kind::source, std::string(fold_.text(e, *columns_[i].source))};
-      else if (state != cell_state::null && base != nullptr && (*base)[i])
-        cells[i] = {sent_cell::kind::printed, *(*base)[i]};
-    }
-    kept_.keep(fold_.key_bytes(e.key), std::move(cells));
-  }
-
-  void put_printed(std::size_t column, const std::optional<std::string>& text) {
-    text ? rows_.printed(column, *text) : rows_.null(column);
-  }
-
-  void put(const fold_entry& e, const read_back::row* base) {
-    const auto letter = [&] { return letter_of(*route_, fold_, e); };
-    removed_.release(fold_.key_bytes(e.key));
-    if (soft()) marked_.release(fold_.key_bytes(e.key));
+  /// `cell`: of each column that has a source. `key`: its texts, should the row be refused.
+  template <class Key, class Cell, class Letter>
+  void put_row(bool deleted, const Key& key, const Cell& cell, const Letter& letter) {
     rows_.begin(row_op::upsert);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (!columns_[i].source) {
-        rows_.value(i, e.deleted ? "t" : "f");
+        rows_.value(i, deleted ? "t" : "f");
         continue;
       }
-      const auto source = *columns_[i].source;
-      const auto state = fold_.state(e, source);
-      if (state == cell_state::null) {
+      const row_cell c = cell(i);
+      std::string_view problem;
+      switch (c.is) {
+      case row_cell::kind::null:
         rows_.null(i);
-      } else if (came(state)) {
-        const auto problem = rows_.value(i, fold_.text(e, source));
-        if (problem.empty()) continue;
-        if (!columns_[i].key) seen_.add(fold_, e.key);
-        kept_.lose();
-        return reject(rows_, i, problem, describe(key_texts(e.key)), letter);
-      } else if (base != nullptr) {
-        put_printed(i, (*base)[i]);
-      } else {
-        fail_value(i, "no value though its row is whole", describe(key_texts(e.key)));
+        break;
+      case row_cell::kind::printed:
+        rows_.printed(i, c.text);
+        break;
+      case row_cell::kind::source:
+        problem = rows_.value(i, c.text);
+        break;
+      case row_cell::kind::absent:
+        fail_value(i, "no value though its row is whole", describe(key()));
       }
+      if (!problem.empty()) return reject(rows_, i, problem, describe(key()), letter);
     }
-    seen_.add(fold_, e.key);
-    keep(e, base);
     end(rows_, letter);
+  }
+
+  // ---- TRUNCATE
+
+  void note_truncate() {
+    if (!fold_.truncated()) return;
+    truncating_ = true;
+    soft() ? spilled_.mark_all() : spilled_.clear();
   }
 
   /// Not atomic with its epoch: what is under way is committed, and the statement stands by itself.
   void truncate() {
-    if (route_->removal == delete_mode::ignore) return;
-    removed_.clear();
-    marked_.clear();
-    forget(rows_);
-    drain();
-    committed();
+    drain_rows();
     const auto own = own_rows(*route_);
     if (soft())
       context_.sql.query("UPDATE " + quoted_ + " SET " + quote_identifier(deleted_column)
@@ -352,17 +426,17 @@ class keyed_writer final : public table_writer {
       context_.sql.query("DELETE FROM " + quoted_ + " WHERE " + own, quoted_);
     else
       context_.sql.query("TRUNCATE TABLE " + quoted_, quoted_);
+    truncating_ = false;
   }
 
   fold fold_;
   row_encoder rows_;
   read_back target_;
   seen_rows seen_;
-  held_deletes removed_;
-  held_deletes marked_; ///< of removed rows that are written and could not be kept; soft only
-  kept_rows kept_;      ///< soft only
-  key_set written_;     ///< keys that flushes of the open epoch have taken
-  bool any_written_ = false;
+  spilled_keys spilled_;
+  bool truncating_ = false; ///< by the epoch's end: the rows that are sent after it are later
+  key_operation operation_; ///< at work
+  std::vector<std::string_view> key_;
 };
 
 } // namespace

@@ -22,6 +22,7 @@ class multi_table_loads final : public epoch_loads {
     // A commit that came through moves the row, and others may continue from there.
     while (lane_.labels().end_all()) {
       const auto before = record_.base();
+      record_.see_commits();
       found = record_.read();
       if (record_.base() == before) break;
     }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -29,6 +30,7 @@ constexpr const char* every_target = "*";
 constexpr const char* next_target = "*next";
 constexpr const char* session_target = "*session";
 constexpr const char* labels_target = "*labels";
+constexpr const char* ahead_target = "*ahead";
 constexpr std::chrono::seconds replay_patience{60};
 
 std::vector<wanted_column> progress_columns() {
@@ -95,15 +97,17 @@ void progress_record::claim(const starrocks_table_options& options) {
   }
   sql_.query(create_table_sql(database_, tables_table, tables_columns(), own), tables_table_);
   add_missing_columns();
-  claim_session();
+  write_word(session_target);
 }
 
-void progress_record::claim_session() {
+void progress_record::see_commits() { write_word(session_target); }
+
+void progress_record::write_word(const char* target) {
   sql_.query("INSERT INTO " + table_
                  + " (pipeline, target, pipeline_id, committed_at, format) VALUES ("
-                 + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(session_target)
-                 + ", " + mysql_client::quote(nonce_) + ", " + mysql_client::quote(now_text())
-                 + ", " + std::to_string(format_version) + ")",
+                 + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(target) + ", "
+                 + mysql_client::quote(nonce_) + ", " + mysql_client::quote(now_text()) + ", "
+                 + std::to_string(format_version) + ")",
              table_);
 }
 
@@ -246,6 +250,9 @@ void progress_record::check_fence() {
 }
 
 void progress_record::await_fresh() {
+  // No row of the record tells: but where a statement is done at the leader, the follower has
+  // caught up when it answers.
+  if (std::exchange(ahead_, false)) write_word(ahead_target);
   if (!fresh_) check_fence();
 }
 
@@ -380,8 +387,7 @@ bool progress_record::is_there(const ended_chunk& c) {
 
 bool progress_record::find_pending_chunks() {
   if (pending_chunks_.empty()) return false;
-  // What was committed through another server than this session's is seen after a write.
-  claim_session();
+  see_commits();
   std::vector<ended_chunk> there;
   for (const auto& c : pending_chunks_)
     if (c.chunk > table(c.target).last_chunk && is_there(c)) there.push_back(c);

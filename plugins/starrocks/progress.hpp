@@ -60,6 +60,9 @@ class progress_record {
   std::optional<target_progress> read();
   /// As read(), without making anything; nothing, too, when the tables are not there.
   std::optional<target_progress> look();
+  /// After claim(), before read(): what was committed through another server than this session's is
+  /// seen from then on.
+  void see_commits();
   /// An epoch that a crash has left half committed.
   std::optional<pending_epoch> pending() const { return pending_; }
 
@@ -67,6 +70,8 @@ class progress_record {
   void check_fence();
   /// Waits until this session sees the last commit, before rows are read back.
   void await_fresh();
+  /// Rows were committed ahead of their epoch.
+  void went_ahead() { ahead_ = true; }
 
   /// Rows of the record for a load, and for SQL.
   struct record_rows {
@@ -127,7 +132,8 @@ class progress_record {
 
  private:
   bool exists(const std::string& table);
-  void claim_session();
+  /// The row `target`, with the word of this process.
+  void write_word(const char* target);
   bool is_there(const ended_chunk&);
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();
@@ -148,6 +154,7 @@ class progress_record {
   std::string nonce_;        ///< of this process
   bool known_ = false;       ///< something is committed
   bool fresh_ = true;
+  bool ahead_ = false;
   std::string expected_id_;
   epoch_id expected_epoch_ = 0;
   epoch_id labels_base_ = 0; ///< that labels_ is of

@@ -27,6 +27,9 @@ class read_back {
 
   /// Reads the rows with these keys.
   void fetch(const std::vector<std::vector<std::string_view>>& keys);
+  /// How many keys to ask for at a time, so that their rows take few MiB, as far as the rows that
+  /// were read tell.
+  std::size_t group() const;
   const row* find(const std::string& key) const;
   void clear() { rows_.clear(); }
 
@@ -37,6 +40,7 @@ class read_back {
   std::string table_;
   const std::vector<wanted_column>& columns_;
   std::unordered_map<std::string, row> rows_;
+  std::size_t row_bytes_; ///< of the rows that were fetched last, the average
 };
 
 } // namespace leat::starrocks

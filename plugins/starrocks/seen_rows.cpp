@@ -33,11 +33,10 @@ void seen_rows::start() {
   collect();
 }
 
-void seen_rows::add(const fold& from, std::uint32_t key) {
-  if (!rows_) return;
+void seen_rows::add(std::span<const std::string_view> texts) {
   rows_->begin(row_op::upsert);
-  const auto texts = from.key(key);
-  for (std::size_t i = 0; i < texts.size(); ++i) rows_->value(i, texts[i]);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    if (!rows_->value(i, texts[i]).empty()) return rows_->drop();
   rows_->end();
   if (rows_->bytes() >= context_.piece_bytes()) send();
 }

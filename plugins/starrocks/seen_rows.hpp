@@ -1,10 +1,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "dataflow/fold.hpp"
 #include "plugins/starrocks/context.hpp"
 #include "plugins/starrocks/table.hpp"
 
@@ -18,8 +19,9 @@ class seen_rows {
 
   bool collecting() const { return rows_.has_value(); }
   void start();
-  /// Adds a key of the fold's; nothing when no snapshot collects.
-  void add(const fold&, std::uint32_t key);
+  /// Adds a key, its texts in key order; nothing when the side table cannot hold it. While it
+  /// collects.
+  void add(std::span<const std::string_view> texts);
   void send();
   void drain();
   /// Removes the rows whose keys are not there, as the route deletes. Everything is drained.

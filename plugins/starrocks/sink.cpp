@@ -48,11 +48,8 @@ class starrocks_sink final : public sink {
 
   std::map<route_id, missing_rows> prepare() override {
     context_.progress.settle();
-    context_.open_chunks.clear(); // no barrier is within a chunk
-    for (auto& [id, w] : writers_) {
-      w->flush();
-      w->finish_epoch();
-    }
+    for (auto& [id, w] : writers_) w->commit_ahead();
+    for (auto& [id, w] : writers_) w->finish_epoch();
     context_.loads->prepare();
     return context_.missing.take();
   }
@@ -65,10 +62,8 @@ class starrocks_sink final : public sink {
     context_.pace->committed(end,
                              std::chrono::duration_cast<std::chrono::milliseconds>(end - begin));
     consistent_ = next.consistent;
-    for (auto& [id, w] : writers_) {
-      w->committed();
-      if (consistent_) w->became_consistent();
-    }
+    if (!next.consistent) return;
+    for (auto& [id, w] : writers_) w->became_consistent();
   }
 
   void cancel() noexcept override {
@@ -140,8 +135,8 @@ class starrocks_sink final : public sink {
   }
 
   target_context context_;
+  bool consistent_ = false; ///< what the target's record says by now
   std::map<route_id, std::unique_ptr<table_writer>> writers_;
-  bool consistent_ = false;
 };
 
 } // namespace

@@ -78,6 +78,7 @@ void table_writer::change_schema(const route_ptr& after) {
   // A source tells its columns again for many reasons.
   const bool same = same_table(*route_, *after);
   if (!same) {
+    send_all();
     drain();
     const auto step = between(context_, table_, *route_, *after);
     if (step) become(*route_, *step);
@@ -116,12 +117,6 @@ void table_writer::send(row_encoder& rows) {
   context_.loads->load(table_, std::move(piece));
 }
 
-void table_writer::forget(row_encoder& rows) {
-  rows.take();
-  rows.take_ends();
-  letters_.clear();
-}
-
 void table_writer::send_if_large(row_encoder& rows) {
   if (rows.bytes() >= context_.piece_bytes()) send(rows);
 }
@@ -130,7 +125,8 @@ void table_writer::fail_value(std::size_t column, std::string_view problem,
                               const std::string& row) const {
   refuse("column " + columns_[column].name + " has " + std::string(problem) + ", in the row with "
              + row,
-         quoted_, "change the column at the target, or set on_value to null or clamp where that will do");
+         quoted_,
+         "change the column at the target, or set on_value to null or clamp where that will do");
 }
 
 } // namespace leat::starrocks

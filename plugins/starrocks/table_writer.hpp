@@ -23,10 +23,11 @@ class table_writer : public writer {
 
   /// The target is a cut of the source (target_progress::consistent).
   virtual void became_consistent() {}
-  /// Ends the epoch's rows: what was kept back goes into the load.
-  virtual void finish_epoch() {}
-  /// The epoch is committed.
-  virtual void committed() {}
+  /// The end of an epoch begins: what cannot be in its transaction is done ahead of it, before any
+  /// writer's finish_epoch(), so that no row goes ahead that need not.
+  virtual void commit_ahead() {}
+  /// Ends the epoch's rows: all that is kept goes into the load.
+  virtual void finish_epoch() = 0;
 
  protected:
   /// Rows have other columns from now on.
@@ -52,8 +53,6 @@ class table_writer : public writer {
     context_.loads->bury(dead_letters::note(letter()),
                          "column " + columns_[column].name + " has " + std::string(problem));
   }
-  /// Forgets what is encoded.
-  void forget(row_encoder&);
   /// Sends it when it is large.
   void send_if_large(row_encoder&);
   /// Fails for a value that the column does not hold.
@@ -61,6 +60,11 @@ class table_writer : public writer {
                                const std::string& row) const;
   /// Throws when the table does not fit the route.
   void check_fit() const;
+  /// As at the end of an epoch.
+  void send_all() {
+    commit_ahead();
+    finish_epoch();
+  }
   /// Commits what is under way for the table, so that a statement may follow.
   void drain() { context_.loads->drain(table_); }
 

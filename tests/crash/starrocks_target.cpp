@@ -77,11 +77,13 @@ class starrocks_target : public target {
     if (!version.empty()) settings_["version"] = version;
     if (dice.chance(0.2)) settings_["shared_data"] = settings_["deletes_after_upserts"] = true;
     if (mode == starrocks_mode::epoch && dice.chance(0.2)) settings_["multi_4_0_early"] = true;
+    settings_["one_op_per_key"] = true;
     format_ = dice.pick<std::string>({"json", "json", "csv"});
     max_load_ = dice.pick<std::string>({"90MiB", "90MiB", "64KiB"});
     cluster_.remove("/fault");
     cluster_.remove("/quirk");
     cluster_.remove("/wire");
+    cluster_.remove("/repeated");
     cluster_.control("/quirk", settings_);
     drop_database();
   }
@@ -164,6 +166,9 @@ class starrocks_target : public target {
     const auto faults = cluster_.control("/fault").at("faults");
     for (const auto& fault : faults) struck_ += fault.at("struck").get<int>();
     cluster_.remove("/fault");
+    const auto repeated = cluster_.control("/repeated").at("repeated");
+    if (!repeated.empty())
+      throw std::runtime_error("a transaction had several operations on a key: " + repeated.dump());
   }
 
   int struck() const override { return struck_; }

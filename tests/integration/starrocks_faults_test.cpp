@@ -31,19 +31,6 @@ class StarrocksFault : public starrocks_repeat_fixture {
   static json lost_request(const char* op) {
     return {{"op", op}, {"phase", "before"}, {"action", "close"}};
   }
-  /// Waits until a BE has what is flushed.
-  void flush_until_taken() {
-    cluster().remove("/wire");
-    flush();
-    const auto taken = [] {
-      const auto wire = cluster().control("/wire?since=0").at("wire");
-      return std::any_of(wire.begin(), wire.end(), [](const auto& w) {
-        return w.at("op") == "load" && w.at("node").template get<std::string>().starts_with("be")
-               && w.at("status") == 200;
-      });
-    };
-    while (!taken()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
   void expect_repeat() {
     starrocks_repeat_fixture::expect_repeat([] { cluster().remove("/fault"); });
   }
@@ -96,16 +83,20 @@ TEST_P(StarrocksFault, ALostAnswerToABeginLeavesNothingBehind) {
 TEST_P(StarrocksFault, BesThatForgetTheirLoadsRepeatTheEpoch) {
   first_row();
   second_row();
-  flush_until_taken();
-  cluster().control("/node", {{"be0", "restart"}});
-  cluster().control("/node", {{"be1", "restart"}});
+  if (GetParam() == atomicity::table) {
+    // What is prepared they would know.
+    order({{"node", "be*"}, {"op", "prepare"}, {"phase", "headers"}, {"action", "restart"}});
+  } else {
+    target().prepare();
+    cluster().control("/node", {{"be0", "restart"}, {"be1", "restart"}});
+  }
   expect_repeat();
 }
 
 TEST_P(StarrocksFault, AnFeThatRestartsLosesNothing) {
   first_row();
   second_row();
-  flush_until_taken();
+  target().prepare();
   cluster().control("/node", {{"fe", "restart"}});
   try {
     commit(2);

@@ -1,5 +1,7 @@
 #include "tests/integration/starrocks_fixture.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace leat::test {
 
 schema_ptr starrocks_source(const std::string& name, const std::vector<starrocks_column>& columns,
@@ -21,9 +23,15 @@ schema_ptr starrocks_source(const std::string& name, const std::vector<starrocks
   return std::make_shared<const table_schema>(std::move(schema));
 }
 
+starrocks_fixture::starrocks_fixture() {
+  if (cluster().is_double()) cluster().control("/quirk", {{"one_op_per_key", true}});
+}
+
 starrocks_fixture::~starrocks_fixture() {
   close();
   if (!cluster().is_double()) return;
+  EXPECT_EQ(cluster().control("/repeated").at("repeated").dump(), "[]");
+  cluster().remove("/repeated");
   cluster().remove("/fault");
   cluster().remove("/quirk");
 }

@@ -29,6 +29,8 @@ class starrocks_fixture : public ::testing::Test,
                           protected starrocks_database,
                           protected sink_driver {
  protected:
+  starrocks_fixture();
+  /// Whatever a test does, no transaction has two operations on a key.
   ~starrocks_fixture() override;
 
   virtual sink_options options() const;

@@ -95,7 +95,6 @@ TEST_P(StarrocksReaction, AReadOnlyTableEndsThePipeline) {
 
 TEST_P(StarrocksReaction, ATransactionThatTimedOutIsRepeated) {
   first_row();
-  flush();
   target().prepare();
   // A day and more: what is prepared is given up too.
   cluster().control("/clock", {{"advance", 90'000}});
@@ -182,7 +181,7 @@ TEST_P(StarrocksReaction, AnErrorLogElsewhereIsNotFetched) {
 
 TEST_P(StarrocksReaction, ForgettingLeavesTheRowsAndNothingElse) {
   first_row();
-  flush();
+  target().prepare();
   close();
   auto other = starrocks::make_sink("shop", options());
   other->forget();

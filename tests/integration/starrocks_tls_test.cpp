@@ -71,7 +71,6 @@ class StarrocksTls : public ::testing::Test {
     auto& writer = sink->attach(share(route_of(schema)));
     const auto rows = batch_builder(schema).insert({1}).build();
     writer.write(rows, all_changes(*rows));
-    writer.flush();
     sink->prepare();
     target_progress next;
     next.pipeline_id = "id";

@@ -43,6 +43,30 @@ TEST_F(spill, GivesRecordsBackInOrder) {
   EXPECT_EQ(file.next(), std::nullopt);
 }
 
+TEST_F(spill, ReadsAnyPlaceWhetherItIsOnTheDiskOrNot) {
+  spill_area area(directory, 64 * mib);
+  auto file = area.create();
+  std::string all;
+  for (std::size_t i = 0; i < 3000; ++i) {
+    const auto r = record(i, i % 200);
+    const auto size = static_cast<std::uint32_t>(r.size());
+    all.append(reinterpret_cast<const char*>(&size), sizeof size);
+    all += r;
+    file.append(r);
+  }
+  ASSERT_EQ(file.bytes(), all.size());
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    const auto from = random() % all.size();
+    std::string part(random() % (all.size() - from + 1), ' ');
+    file.read_at(from, part.data(), part.size());
+    ASSERT_EQ(part, all.substr(from, part.size()));
+  }
+  char one = 0;
+  EXPECT_THAT(error_of([&] { file.read_at(all.size(), &one, 1); }).what(),
+              HasSubstr("beyond its end"));
+}
+
 TEST_F(spill, KeepsEmptyHugeAndBinaryRecords) {
   spill_area area(directory, 64 * mib);
   auto file = area.create();

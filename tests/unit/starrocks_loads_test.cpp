@@ -9,7 +9,6 @@
 #include "plugins/starrocks/compress.hpp"
 #include "plugins/starrocks/encode.hpp"
 #include "plugins/starrocks/epoch_pace.hpp"
-#include "plugins/starrocks/held_deletes.hpp"
 #include "plugins/starrocks/load_piece.hpp"
 #include "plugins/starrocks/row_errors.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -86,51 +85,6 @@ TEST(StarrocksCompression, IsAFormatOfCsvAndAHeaderOfJson) {
             (lines{{"format", "json"}, {"compression", "LZ4_FRAME"}}));
   EXPECT_EQ(compressed_headers(json, load_compression::gzip),
             (lines{{"format", "json"}, {"compression", "GZIP"}}));
-}
-
-std::vector<std::string> held(held_deletes& deletes) {
-  std::vector<std::string> keys;
-  deletes.take([&](const std::vector<std::string>& texts) { keys.push_back(texts.at(0)); });
-  std::sort(keys.begin(), keys.end());
-  return keys;
-}
-
-TEST(StarrocksHeldDeletes, AreThoseThatDidNotComeBack) {
-  held_bytes bytes;
-  held_deletes deletes(nullptr, bytes);
-  deletes.hold("a", {"a"});
-  deletes.hold("b", {"b"});
-  deletes.release("a");
-  deletes.release("never held");
-  deletes.hold("b", {"b"});
-  EXPECT_THAT(held(deletes), ElementsAre("b"));
-  EXPECT_THAT(held(deletes), ElementsAre());
-  EXPECT_EQ(bytes.now, 0u);
-}
-
-TEST(StarrocksHeldDeletes, StayWithinTheirBytesWhateverTheirNumber) {
-  test::temp_directory directory;
-  auto area = std::make_shared<spill_area>(directory / "spill", 1U << 30);
-  held_bytes bytes{0, 64U << 10};
-  held_deletes deletes(area, bytes);
-  std::vector<std::string> expected;
-  std::size_t most = 0;
-  for (int i = 0; i < 20'000; ++i) {
-    const auto key = std::to_string(i);
-    deletes.hold(key, {key});
-    most = std::max(most, bytes.now);
-  }
-  // Later than what was spilled, and spilled themselves.
-  for (int i = 0; i < 20'000; i += 2) deletes.release(std::to_string(i));
-  for (int i = 0; i < 20'000; i += 4) deletes.hold(std::to_string(i), {std::to_string(i)});
-  for (int i = 0; i < 20'000; ++i)
-    if (i % 2 == 1 || i % 4 == 0) expected.push_back(std::to_string(i));
-  std::sort(expected.begin(), expected.end());
-  EXPECT_LE(most, bytes.most + 1024);
-  EXPECT_GT(area->bytes(), 0u);
-  EXPECT_EQ(held(deletes), expected);
-  EXPECT_EQ(bytes.now, 0u);
-  EXPECT_EQ(area->bytes(), 0u);
 }
 
 class StarrocksEpochPace : public testing::Test {

@@ -381,3 +381,19 @@ def test_commits_can_be_looked_at(two):
     last = two.control("GET", "/commits?table=t")["commits"][-1]
     assert last["label"] == "seen"
     assert json.dumps(last["tables"]["u"]) == '[{"__op": "0", "id": "2", "v": "b"}]'
+
+
+def test_keys_that_a_transaction_brings_twice_are_told(two):
+    two.control("DELETE", "/repeated")
+    two.quirk(one_op_per_key=True)
+    two.multi("begin", "once", timeout=60)
+    two.multi("load", "once", [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}], "t")
+    two.multi("load", "once", [{"id": 1, "v": "a"}], "u")
+    two.multi("commit", "once")
+    assert two.control("GET", "/repeated") == {"repeated": []}
+    two.multi("begin", "twice", timeout=60)
+    two.multi("load", "twice", [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}], "t")
+    two.multi("load", "twice", [{"id": 2, "__op": 1}], "t")
+    two.multi("commit", "twice")
+    assert two.control("GET", "/repeated")["repeated"] == [{"label": "twice", "table": "t", "key": ["2"], "operations": 2, "kinds": 2}]
+    assert two.control("DELETE", "/repeated") == {"repeated": []}

@@ -123,6 +123,14 @@ class Control:
         self.cluster.wire.clear()
         return {"wire": []}
 
+    async def get_repeated(self, request: Request, order: dict) -> dict:
+        """Needs the quirk one_op_per_key."""
+        return {"repeated": self.cluster.transactions.repeated}
+
+    async def delete_repeated(self, request: Request, order: dict) -> dict:
+        await self.cluster.transactions.forget_repeated()
+        return {"repeated": []}
+
     async def get_commits(self, request: Request, order: dict) -> dict:
         """Needs the quirk record_commits."""
         table = request.query.get("table")

@@ -35,6 +35,7 @@ class Settings:
     expect_required: bool = True
     slow_fe: float = 0.0
     record_commits: bool = False
+    one_op_per_key: bool = False
     advertise: dict = field(default_factory=dict)
 
     @property

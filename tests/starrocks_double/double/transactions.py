@@ -10,6 +10,7 @@ from .clock import Clock
 from .settings import Settings
 from .stages import stage_table
 from .storage import Storage
+from .values import quote_name
 
 RUNNING = ("PREPARE", "PREPARED", "COMMITTED")
 FINAL = ("VISIBLE", "ABORTED")
@@ -86,6 +87,7 @@ class Transactions:
         self.known = {number: Transaction.restore(record) for number, record in storage.records("transaction").items()}
         self.next_id = max([1000, *self.known]) + 1
         self.commits: list[dict] = []
+        self.repeated = list(storage.records("repeated").values())
         self.version = 0
         self._lock = asyncio.Lock()
         self._published = asyncio.Condition()
@@ -250,6 +252,8 @@ class Transactions:
         columns = [name for name in stage.columns if table.find(name) is not None]
         if self.settings.record_commits:
             record["tables"][table.name] = self._rows_of(stage, columns)
+        if self.settings.one_op_per_key and table.is_primary:
+            self._note_repeated(stage, table, record["label"])
         bug = self.settings.deletes_after_upserts and self.settings.shared_data
         publish(self.storage, table, stage.name, columns, stage.merge_condition, stage.partial, bug)
         if stage.rows:
@@ -257,6 +261,20 @@ class Transactions:
             if versions != table.versions:
                 table.versions = versions
                 self.catalog.save(table)
+
+    def _note_repeated(self, stage: StageRef, table, label: str) -> None:
+        keys = ", ".join(quote_name(column.name) for column in table.key_columns)
+        found = self.storage.prepared.execute(f"SELECT {keys}, count(*), count(DISTINCT __op) FROM {stage_table(stage.name)} "
+                                              f"GROUP BY {keys} HAVING count(*) > 1 LIMIT 10")
+        for *key, operations, kinds in found.fetchall():
+            self.repeated.append({"label": label, "table": table.name, "key": [str(part) for part in key],
+                                  "operations": operations, "kinds": kinds})
+            self.storage.put("repeated", len(self.repeated), self.repeated[-1])
+
+    async def forget_repeated(self) -> None:
+        while self.repeated:
+            await self.storage.write(self.storage.remove, "repeated", len(self.repeated))
+            self.repeated.pop()
 
     def _rows_of(self, stage: StageRef, columns: list[str]) -> list[dict]:
         names = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in ["__op", *columns])
