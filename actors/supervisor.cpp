@@ -248,16 +248,24 @@ class supervisor_impl : public stage<supervisor_actor> {
       return end();
     }
     if (!failure_ || !failure_->transient() || stopping_) return end();
+    const auto backoff = next_backoff();
     const auto& remedy = failure_->remedy();
     setup_.log(log_level::warn, failure_->brief() + "; beginning again in "
-                                    + std::to_string(backoff_.count()) + " ms"
+                                    + std::to_string(backoff.count()) + " ms"
                                     + (remedy.empty() ? "" : "; remedy: " + remedy));
     show("restarting", failure_->brief());
-    post_after(backoff_, handle(), begin{});
+    post_after(backoff, handle(), begin{});
+  }
+
+  /// Doubles until all targets have come further, or nothing has failed for a minute.
+  milliseconds next_backoff() {
     const auto now = std::chrono::steady_clock::now();
-    const bool ran_well = now - last_failure_ > std::chrono::minutes(1);
-    backoff_ = ran_well ? first_backoff * 2 : std::min(backoff_ * 2, last_backoff);
+    const auto confirmed = setup_.board->read().confirmed;
+    const bool ran_well = confirmed > confirmed_ || now - last_failure_ > std::chrono::minutes(1);
+    confirmed_ = confirmed;
     last_failure_ = now;
+    if (ran_well) backoff_ = first_backoff;
+    return std::exchange(backoff_, std::min(backoff_ * 2, last_backoff));
   }
 
   /// What failed while the epoch was finished, or with tables that are left out now, is past.
@@ -308,6 +316,7 @@ class supervisor_impl : public stage<supervisor_actor> {
   bool stopping_ = false;
   bool ending_ = false;
   milliseconds backoff_ = first_backoff;
+  wal_lsn confirmed_{}; ///< at the last failure
   std::chrono::steady_clock::time_point last_failure_{};
 };
 

@@ -75,6 +75,20 @@ TEST_F(ServerCase, AKilledWalsenderIsFollowedByAnother) {
   finish();
 }
 
+TEST_F(ServerCase, ATargetThatIsLostNowAndThenIsTriedAgainAtOnce) {
+  start();
+  for (int round = 1; round <= 5; ++round) {
+    wait_until_caught_up();
+    server().execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'target'");
+    write(round);
+  }
+  wait_until_caught_up();
+  EXPECT_NE(log().find("beginning again in 100 ms"), std::string::npos) << log();
+  EXPECT_EQ(log().find("beginning again in 400 ms"), std::string::npos) << log();
+  finish();
+}
+
 TEST_F(ServerCase, TheServerShutsDownWhileATargetIsStuck) {
   pg_server target;
   text.sinks["pg"] = "connector = \"postgres\"\nurl = \"" + target.url() + "\"";
