@@ -33,6 +33,12 @@ constexpr const char* labels_target = "*labels";
 constexpr const char* ahead_target = "*ahead";
 constexpr std::chrono::seconds replay_patience{60};
 
+const char* const progress_insert = " (pipeline, target, pipeline_id, epoch, commit_lsn, "
+                                    "consistent, committed_at, format, pending) "
+                                    "VALUES ";
+const char* const tables_insert =
+    " (pipeline, target, table_name, last_chunk, snapshot, finished, `columns`, becoming) VALUES ";
+
 std::vector<wanted_column> progress_columns() {
   return {own_column("pipeline", "VARCHAR(40)", true), own_column("target", "VARCHAR(80)", true),
           own_column("pipeline_id", "VARCHAR(64)"),    own_column("epoch", "BIGINT"),
@@ -142,6 +148,7 @@ std::optional<target_progress> progress_record::read() {
   found_.reset();
   pending_.reset();
   pending_chunks_.clear();
+  ahead_epoch_.reset();
   read_tables();
   const auto rows = sql_.query(
       "SELECT target, pipeline_id, epoch, commit_lsn, consistent, format, pending FROM " + table_
@@ -163,6 +170,7 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
     if (!span.is_object()) return;
     labels_ = {span.at("ended").get<std::uint32_t>(), span.at("used").get<std::uint32_t>()};
   }
+  if (target == ahead_target) ahead_epoch_ = number(rows.text(i, "epoch"));
   if (target != every_target && target != next_target) return;
   target_progress p;
   p.pipeline_id = rows.text(i, "pipeline_id");
@@ -252,8 +260,21 @@ void progress_record::check_fence() {
 void progress_record::await_fresh() {
   // No row of the record tells: but where a statement is done at the leader, the follower has
   // caught up when it answers.
-  if (std::exchange(ahead_, false)) write_word(ahead_target);
+  if (std::exchange(went_ahead_, false)) write_ahead();
   if (!fresh_) check_fence();
+}
+
+void progress_record::go_ahead() {
+  ahead_epoch_ = expected_epoch_;
+  write_ahead();
+  went_ahead_ = true;
+}
+
+void progress_record::write_ahead() {
+  target_progress at;
+  at.pipeline_id = expected_id_;
+  at.epoch = expected_epoch_;
+  sql_.query("INSERT INTO " + table_ + progress_insert + row_values(at, ahead_target, {}), table_);
 }
 
 std::vector<table_record>
@@ -329,16 +350,6 @@ std::string progress_record::table_values(const table_record& t) const {
          + std::to_string(t.snapshot) + ", " + std::to_string(t.finished) + ", "
          + mysql_client::quote(t.columns) + ", " + mysql_client::quote(t.becoming) + ")";
 }
-
-namespace {
-
-const char* const progress_insert = " (pipeline, target, pipeline_id, epoch, commit_lsn, "
-                                    "consistent, committed_at, format, pending) "
-                                    "VALUES ";
-const char* const tables_insert =
-    " (pipeline, target, table_name, last_chunk, snapshot, finished, `columns`, becoming) VALUES ";
-
-} // namespace
 
 void progress_record::write(const target_progress& next) {
   // The chunks first: the row that follows says that they are there.

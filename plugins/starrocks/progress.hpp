@@ -70,8 +70,11 @@ class progress_record {
   void check_fence();
   /// Waits until this session sees the last commit, before rows are read back.
   void await_fresh();
-  /// Rows were committed ahead of their epoch.
-  void went_ahead() { ahead_ = true; }
+  /// Before rows are committed ahead of their epoch, or when some of it turn out to be: writes that
+  /// down.
+  void go_ahead();
+  /// By read() and go_ahead(): what follows base() is repeated over rows that may be later.
+  bool is_ahead() const { return known_ && ahead_epoch_ == expected_epoch_; }
 
   /// Rows of the record for a load, and for SQL.
   struct record_rows {
@@ -134,6 +137,7 @@ class progress_record {
   bool exists(const std::string& table);
   /// The row `target`, with the word of this process.
   void write_word(const char* target);
+  void write_ahead();
   bool is_there(const ended_chunk&);
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();
@@ -154,7 +158,8 @@ class progress_record {
   std::string nonce_;        ///< of this process
   bool known_ = false;       ///< something is committed
   bool fresh_ = true;
-  bool ahead_ = false;
+  bool went_ahead_ = false;
+  std::optional<epoch_id> ahead_epoch_; ///< rows of the one behind it were committed ahead
   std::string expected_id_;
   epoch_id expected_epoch_ = 0;
   epoch_id labels_base_ = 0; ///< that labels_ is of

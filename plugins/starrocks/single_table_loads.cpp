@@ -53,6 +53,7 @@ class single_table_loads final : public epoch_loads {
     auto& lane = *lanes_.at(table);
     prepare(lane);
     if (!lane.is_open()) return lane.close();
+    record_.go_ahead();
     const bool ends = std::any_of(chunks_.begin(), chunks_.end(),
                                   [&](const ended_chunk& c) { return c.table == table; });
     if (ends) record_.write_pending(chunks_);
@@ -129,7 +130,10 @@ class single_table_loads final : public epoch_loads {
       load_transaction load(services_.api, name, name.table);
       whole = load.finish() == commit_outcome::visible && whole;
     }
-    if (!whole) return std::nullopt;
+    if (!whole) {
+      record_.go_ahead();
+      return std::nullopt;
+    }
     record_.write(pending->next);
     return record_.read();
   }

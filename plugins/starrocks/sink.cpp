@@ -25,7 +25,7 @@ class starrocks_sink final : public sink {
       letters->make(context_.sql, context_.database(), context_.options.starrocks.table);
     auto found = context_.progress.read();
     if (auto moved = context_.loads->recover()) found = std::move(moved);
-    consistent_ = found && found->consistent;
+    consistent_ = found && found->consistent && !context_.progress.is_ahead();
     return found;
   }
 

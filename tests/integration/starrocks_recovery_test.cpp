@@ -140,6 +140,46 @@ TEST_P(StarrocksLabels, ARecordThatWasDroppedDoesNotStopTheLabelsOfItsSuccessor)
   EXPECT_EQ(items_rows(), "2|b|y");
 }
 
+/// An epoch that a crash repeats, over rows of it that were committed ahead.
+class StarrocksRepeatedEpoch : public starrocks_both {
+ protected:
+  void move_and_use_the_key_again() {
+    write(changes().update({1, absent, absent}, {2, "a", unchanged}).insert({1, "b", "other"}));
+  }
+  void add_column() {
+    auto after = *items();
+    column added;
+    added.name = "n";
+    added.kind = value_class::int4;
+    added.type_name = "integer";
+    added.number = 9;
+    after.columns.push_back(added);
+    change_schema(route_of(std::make_shared<const table_schema>(after)));
+  }
+};
+
+TEST_P(StarrocksRepeatedEpoch, TakesNoCellFromARowThatIsLater) {
+  begin();
+  write(changes().insert({1, "a", "one"}));
+  commit(1);
+  move_and_use_the_key_again();
+  add_column();
+  EXPECT_EQ(items_rows(), "1|b|other 2|a|one");
+  restart();
+  EXPECT_EQ(held.epoch, 1u);
+  write(changes()
+            .update({1, absent, absent, absent}, {2, "a", unchanged, nullptr})
+            .insert({1, "b", "other", nullptr}));
+  EXPECT_EQ(commit(2), (std::vector<std::vector<std::string>>{{"2"}}));
+  EXPECT_EQ(items_rows(), "1|b|other");
+  // Once it is committed, rows are what the stream says again.
+  write(changes().update({1, absent, absent, absent}, {3, "b", unchanged, nullptr}));
+  EXPECT_EQ(commit(3), (std::vector<std::vector<std::string>>{}));
+  EXPECT_EQ(items_rows(), "3|b|other");
+}
+
+INSTANTIATE_TEST_SUITE_P(Mode, StarrocksRepeatedEpoch,
+                         testing::Values(atomicity::epoch, atomicity::table), mode_name);
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksLabels, testing::Values(atomicity::epoch, atomicity::table),
                          mode_name);
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksSoftDeletes,
