@@ -65,8 +65,8 @@ option_section limits_section() {
                .least = 64 * mib},
               {.name = "spill",
                .kind = kind::size,
-               .sentence = "What transactions in progress, and a source that must not wait, may "
-                           "take on disk.",
+               .sentence = "What transactions in progress, a source that must not wait, and epochs "
+                           "beyond memory at StarRocks may take on disk.",
                .store = into_file<&pipeline_file::spill>,
                .fallback = "10GiB",
                .least = mib},
@@ -99,9 +99,10 @@ option_section source_section() {
            .check = wrong_identifier},
           {.name = "tables",
            .kind = kind::list,
-           .sentence = "Tables to read, as schema.table with * and ?; a leading ! excludes, the "
-                       "last match wins; names with dots stand in double quotes. Tables that are made "
-                       "while the pipeline runs join it.",
+           .sentence =
+               "Tables to read, as schema.table with * and ?; a leading ! excludes, the "
+               "last match wins; names with dots stand in double quotes. Tables that are made "
+               "while the pipeline runs join it.",
            .store = into_source<&source_options::tables>,
            .check = wrong_table_pattern,
            .required = true,

@@ -245,7 +245,9 @@ void spill_queue::push(std::initializer_list<std::string_view> pieces) {
 
 bool spill_queue::has_room(std::size_t record) const noexcept {
   const std::uint64_t size = record + sizeof(length);
-  return area_.room() >= size + 2 * piece_bytes_ + std::max(empty() ? 0 : largest_, size);
+  const auto of_others = area_.limit() / 4;
+  return area_.room()
+         >= of_others + size + 2 * piece_bytes_ + std::max(empty() ? 0 : largest_, size);
 }
 
 std::string_view spill_queue::pop() {

@@ -117,7 +117,8 @@ class spill_queue {
   void clear() noexcept;
 
   /// A record of this size fits into the area, and all of the queue can still be moved to another
-  /// file of it: a piece gives its space back when it has been read.
+  /// file of it: a piece gives its space back when it has been read. A quarter of the area is left
+  /// to what cannot wait until others give back.
   bool has_room(std::size_t record) const noexcept;
   bool empty() const noexcept { return unread_ == 0; }
   /// Bytes not popped yet, 4 per record included.

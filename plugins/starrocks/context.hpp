@@ -45,7 +45,7 @@ struct target_context {
   atomicity mode = atomicity::epoch;
   load_services services;
   missing_gatherer missing; ///< of the open epoch
-  key_budget spilled_keys;
+  key_budget remembered;    ///< of what waits in the spill area
   run_file runs;
   std::shared_ptr<epoch_pace> pace;
   std::unique_ptr<epoch_loads> loads;

@@ -27,7 +27,7 @@ class epoch_loads {
   /// Whether the epoch has rows of the table under way.
   virtual bool has(const std::string& table) const = 0;
   /// Commits what is under way for the table, ahead of its epoch, so that a statement may follow. A
-  /// crash before the epoch's own commit repeats these rows, which changes nothing; chunks that
+  /// crash before the epoch's own commit repeats them over themselves (go_ahead()); chunks that
   /// have ended are not repeated.
   virtual void drain(const std::string& table) = 0;
   /// Rows are durable, where the way of committing has that.

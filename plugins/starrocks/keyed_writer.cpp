@@ -23,11 +23,13 @@ class keyed_writer final : public table_writer {
   keyed_writer(target_context& context, const route_ptr& r)
       : table_writer(context, r), fold_(r), rows_(make_encoder()),
         target_(context.sql, quoted_, columns_), seen_(context, route_, columns_),
-        spilled_(context.runs, context.spilled_keys, [this](std::string_view key) { miss(key); }) {
+        spilled_(context.runs, context.remembered, [this](std::string_view key) { miss(key); }) {
     fold_.set_settled(false);
   }
 
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
+    if (!changes.empty() && rows->changes[changes.front()].kind != change_kind::read)
+      context_.progress.note_newest(rows->transactions.back().commit);
     fold_.add(rows, changes);
   }
 
@@ -82,7 +84,7 @@ class keyed_writer final : public table_writer {
 
  private:
   void end_snapshot(std::uint32_t generation, bool whole) {
-    fold_.set_settled(true);
+    fold_.set_settled(!context_.progress.is_ahead());
     if (context_.progress.table(route_->progress_name()).snapshot != generation) return;
     const bool collected = seen_.collecting();
     // What the chunks have brought is seen by a statement.
@@ -126,8 +128,7 @@ class keyed_writer final : public table_writer {
     std::vector<const fold_entry*> now;
     std::vector<const fold_entry*> later;
     for (const auto& e : fold_.entries())
-      (spilled_.may_hold(hash_of(e.key)) ? later : now).push_back(&e);
-    // Rows that are to be completed are looked for among what waits so far.
+      (!spilled_.empty() && spilled_.may_hold(hash_of(e.key)) ? later : now).push_back(&e);
     send_entries(now);
     spill(std::move(later));
     fold_.clear();

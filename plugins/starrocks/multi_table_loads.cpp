@@ -50,6 +50,7 @@ class multi_table_loads final : public epoch_loads {
 
   void drain(const std::string& table) override {
     if (!has(table)) return;
+    record_.check_fence();
     record_.go_ahead();
     send_letters();
     auto outcome = commit_outcome::visible;

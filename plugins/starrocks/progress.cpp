@@ -148,7 +148,7 @@ std::optional<target_progress> progress_record::read() {
   found_.reset();
   pending_.reset();
   pending_chunks_.clear();
-  ahead_epoch_.reset();
+  ahead_ = position_ = {};
   read_tables();
   const auto rows = sql_.query(
       "SELECT target, pipeline_id, epoch, commit_lsn, consistent, format, pending FROM " + table_
@@ -170,12 +170,13 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
     if (!span.is_object()) return;
     labels_ = {span.at("ended").get<std::uint32_t>(), span.at("used").get<std::uint32_t>()};
   }
-  if (target == ahead_target) ahead_epoch_ = number(rows.text(i, "epoch"));
+  const commit_lsn position{parse_lsn(rows.text(i, "commit_lsn")).value_or(0)};
+  if (target == ahead_target) ahead_ = position;
   if (target != every_target && target != next_target) return;
   target_progress p;
   p.pipeline_id = rows.text(i, "pipeline_id");
   p.epoch = number(rows.text(i, "epoch"));
-  p.position = commit_lsn{parse_lsn(rows.text(i, "commit_lsn")).value_or(0)};
+  p.position = position;
   p.consistent = truth(rows.text(i, "consistent"));
   for (const auto& [name, record] : tables_) {
     // The table's writer ends what is under way.
@@ -188,6 +189,7 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
     known_ = true;
     expected_id_ = p.pipeline_id;
     expected_epoch_ = p.epoch;
+    position_ = p.position;
     found_ = std::move(p);
     return;
   }
@@ -264,8 +266,8 @@ void progress_record::await_fresh() {
   if (!fresh_) check_fence();
 }
 
-void progress_record::go_ahead() {
-  ahead_epoch_ = expected_epoch_;
+void progress_record::go_ahead(commit_lsn until) {
+  ahead_ = std::max(ahead_, until);
   write_ahead();
   went_ahead_ = true;
 }
@@ -274,6 +276,7 @@ void progress_record::write_ahead() {
   target_progress at;
   at.pipeline_id = expected_id_;
   at.epoch = expected_epoch_;
+  at.position = ahead_;
   sql_.query("INSERT INTO " + table_ + progress_insert + row_values(at, ahead_target, {}), table_);
 }
 
@@ -431,6 +434,7 @@ void progress_record::labels_ended() {
 void progress_record::written(const target_progress& next) {
   expected_id_ = next.pipeline_id;
   expected_epoch_ = next.epoch;
+  position_ = next.position;
   known_ = true;
   fresh_ = false;
   for (const auto& t : changed_tables(next.last_chunk)) tables_[t.table] = t;

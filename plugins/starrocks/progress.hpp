@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -70,11 +71,15 @@ class progress_record {
   void check_fence();
   /// Waits until this session sees the last commit, before rows are read back.
   void await_fresh();
-  /// Before rows are committed ahead of their epoch, or when some of it turn out to be: writes that
-  /// down.
-  void go_ahead();
-  /// By read() and go_ahead(): what follows base() is repeated over rows that may be later.
-  bool is_ahead() const { return known_ && ahead_epoch_ == expected_epoch_; }
+  /// The writers were given changes of the stream up to this commit.
+  void note_newest(commit_lsn commit) { newest_ = std::max(newest_, commit); }
+  /// Before rows are committed ahead of their epoch: writes down up to where they may reach.
+  void go_ahead() { go_ahead(newest_); }
+  void go_ahead(commit_lsn until);
+  /// Rows of the target may be later than `position`.
+  bool is_ahead_of(commit_lsn position) const { return position < ahead_; }
+  /// The same of what is committed.
+  bool is_ahead() const { return is_ahead_of(position_); }
 
   /// Rows of the record for a load, and for SQL.
   struct record_rows {
@@ -159,7 +164,9 @@ class progress_record {
   bool known_ = false;       ///< something is committed
   bool fresh_ = true;
   bool went_ahead_ = false;
-  std::optional<epoch_id> ahead_epoch_; ///< rows of the one behind it were committed ahead
+  commit_lsn newest_{};   ///< note_newest()
+  commit_lsn ahead_{};    ///< go_ahead()
+  commit_lsn position_{}; ///< of what is committed
   std::string expected_id_;
   epoch_id expected_epoch_ = 0;
   epoch_id labels_base_ = 0; ///< that labels_ is of

@@ -131,7 +131,7 @@ class single_table_loads final : public epoch_loads {
       whole = load.finish() == commit_outcome::visible && whole;
     }
     if (!whole) {
-      record_.go_ahead();
+      record_.go_ahead(pending->next.position);
       return std::nullopt;
     }
     record_.write(pending->next);

@@ -25,7 +25,8 @@ class starrocks_sink final : public sink {
       letters->make(context_.sql, context_.database(), context_.options.starrocks.table);
     auto found = context_.progress.read();
     if (auto moved = context_.loads->recover()) found = std::move(moved);
-    consistent_ = found && found->consistent && !context_.progress.is_ahead();
+    if (found && context_.progress.is_ahead()) found->consistent = false;
+    consistent_ = found && found->consistent;
     return found;
   }
 
@@ -56,13 +57,15 @@ class starrocks_sink final : public sink {
 
   void commit(const target_progress& next) override {
     using clock = std::chrono::steady_clock;
+    auto told = next;
+    if (context_.progress.is_ahead_of(next.position)) told.consistent = false;
     const auto begin = clock::now();
-    context_.loads->commit(next);
+    context_.loads->commit(told);
     const auto end = clock::now();
     context_.pace->committed(end,
                              std::chrono::duration_cast<std::chrono::milliseconds>(end - begin));
-    consistent_ = next.consistent;
-    if (!next.consistent) return;
+    consistent_ = told.consistent;
+    if (!consistent_) return;
     for (auto& [id, w] : writers_) w->became_consistent();
   }
 
