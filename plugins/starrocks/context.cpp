@@ -75,6 +75,8 @@ target_context::~target_context() {
 void target_context::use(const sink_resources& given) {
   services.spill = given.spill;
   services.bytes = given.load_bytes;
+  // 16 bytes each, and four times that while a table of them grows.
+  remembered.most = given.load_bytes / 64;
   runs = run_file(given.spill);
   missing = missing_gatherer(given.missing_bytes);
 }

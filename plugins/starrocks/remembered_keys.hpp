@@ -10,7 +10,7 @@ namespace leat::starrocks {
 /// Keys that all sets of a sink remember together.
 struct key_budget {
   std::size_t now = 0;
-  std::size_t most = 1U << 20;
+  std::size_t most = 0;
 };
 
 /// Keys (append_key) that were noted. When the budget has no room for one, any key may be among

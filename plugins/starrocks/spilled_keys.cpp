@@ -44,7 +44,7 @@ class spilled_keys::cursor {
   /// False: the run is at its end.
   bool advance() {
     if (next_ == end_) return false;
-    if (buffer_.size() > 4 * block_) std::string().swap(buffer_);
+    if (buffer_.size() > block_) std::string().swap(buffer_);
     record_ = next_;
     std::uint32_t size = 0;
     const auto head = view(record_, sizeof size + record_head::bytes);

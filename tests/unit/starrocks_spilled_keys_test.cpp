@@ -165,7 +165,7 @@ class StarrocksSpilledKeys : public testing::Test {
   test::temp_directory directory_;
   std::shared_ptr<spill_area> area_ = std::make_shared<spill_area>(directory_ / "s", 1U << 30);
   run_file files_{area_};
-  key_budget budget_;
+  key_budget budget_{.most = 1U << 20};
   std::vector<std::string> lost_;
 };
 
