@@ -103,17 +103,17 @@ void progress_record::claim(const starrocks_table_options& options) {
   }
   sql_.query(create_table_sql(database_, tables_table, tables_columns(), own), tables_table_);
   add_missing_columns();
-  write_word(session_target);
+  write_session();
 }
 
-void progress_record::see_commits() { write_word(session_target); }
+void progress_record::see_commits() { write_session(); }
 
-void progress_record::write_word(const char* target) {
+void progress_record::write_session() {
   sql_.query("INSERT INTO " + table_
                  + " (pipeline, target, pipeline_id, committed_at, format) VALUES ("
-                 + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(target) + ", "
-                 + mysql_client::quote(nonce_) + ", " + mysql_client::quote(now_text()) + ", "
-                 + std::to_string(format_version) + ")",
+                 + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(session_target)
+                 + ", " + mysql_client::quote(nonce_) + ", " + mysql_client::quote(now_text())
+                 + ", " + std::to_string(format_version) + ")",
              table_);
 }
 
@@ -273,11 +273,9 @@ void progress_record::go_ahead(commit_lsn until) {
 }
 
 void progress_record::write_ahead() {
-  target_progress at;
-  at.pipeline_id = expected_id_;
-  at.epoch = expected_epoch_;
+  auto at = at_base();
   at.position = ahead_;
-  sql_.query("INSERT INTO " + table_ + progress_insert + row_values(at, ahead_target, {}), table_);
+  insert_row(at, ahead_target, {});
 }
 
 std::vector<table_record>
@@ -354,6 +352,18 @@ std::string progress_record::table_values(const table_record& t) const {
          + mysql_client::quote(t.columns) + ", " + mysql_client::quote(t.becoming) + ")";
 }
 
+target_progress progress_record::at_base() const {
+  target_progress at;
+  at.pipeline_id = expected_id_;
+  at.epoch = expected_epoch_;
+  return at;
+}
+
+void progress_record::insert_row(const target_progress& at, const char* target,
+                                 const std::string& pending) {
+  sql_.query("INSERT INTO " + table_ + progress_insert + row_values(at, target, pending), table_);
+}
+
 void progress_record::write(const target_progress& next) {
   // The chunks first: the row that follows says that they are there.
   insert_tables(changed_tables(next.last_chunk));
@@ -371,16 +381,11 @@ void progress_record::write_pending(const pending_epoch& epoch) {
   for (const auto& c : epoch.chunks)
     ended.push_back({c.table, c.target, c.chunk, static_cast<std::uint64_t>(c.high), c.first_seq});
   const json text{{"loads", loads}, {"chunks", chunks}, {"ended", ended}};
-  sql_.query("INSERT INTO " + table_ + progress_insert
-                 + row_values(epoch.next, next_target, text.dump()),
-             table_);
+  insert_row(epoch.next, next_target, text.dump());
 }
 
 void progress_record::write_pending(const std::vector<ended_chunk>& chunks) {
-  pending_epoch ahead{{}, {}, chunks};
-  ahead.next.pipeline_id = expected_id_;
-  ahead.next.epoch = expected_epoch_;
-  write_pending(ahead);
+  write_pending(pending_epoch{at_base(), {}, chunks});
 }
 
 void progress_record::chunks_written(const std::vector<ended_chunk>& chunks) {
@@ -418,11 +423,7 @@ void progress_record::use_labels(std::uint32_t used) {
   labels_ = {labels().ended, used};
   labels_base_ = expected_epoch_;
   const json text{{"ended", labels_.ended}, {"used", labels_.used}};
-  target_progress at;
-  at.pipeline_id = expected_id_;
-  at.epoch = expected_epoch_;
-  sql_.query("INSERT INTO " + table_ + progress_insert + row_values(at, labels_target, text.dump()),
-             table_);
+  insert_row(at_base(), labels_target, text.dump());
 }
 
 void progress_record::labels_ended() {

@@ -140,9 +140,12 @@ class progress_record {
 
  private:
   bool exists(const std::string& table);
-  /// The row `target`, with the word of this process.
-  void write_word(const char* target);
+  /// The row *session, with the word of this process.
+  void write_session();
   void write_ahead();
+  /// For rows that are no progress themselves.
+  target_progress at_base() const;
+  void insert_row(const target_progress&, const char* target, const std::string& pending);
   bool is_there(const ended_chunk&);
   void read_row(const sql_rows&, std::size_t row);
   void read_tables();

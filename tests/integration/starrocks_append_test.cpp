@@ -48,12 +48,7 @@ class StarrocksAppendChunks : public starrocks_both {
   void add_column_to_log() {
     auto after = *attached();
     auto schema = *items();
-    column added;
-    added.name = "more";
-    added.kind = value_class::int8;
-    added.type_name = "bigint";
-    added.number = 9;
-    schema.columns.push_back(added);
+    add_column(schema, {"more", value_class::int8, "bigint"});
     after.schema = std::make_shared<const table_schema>(schema);
     after.columns.push_back({"more", 3});
     change_schema(after);

@@ -4,6 +4,19 @@
 
 namespace leat::test {
 
+namespace {
+
+column column_of(const starrocks_column& like, std::size_t number) {
+  column c;
+  c.name = like.name;
+  c.kind = like.kind;
+  c.type_name = like.type_name;
+  c.number = static_cast<std::int16_t>(number);
+  return c;
+}
+
+} // namespace
+
 schema_ptr starrocks_source(const std::string& name, const std::vector<starrocks_column>& columns,
                             std::size_t key) {
   table_schema schema;
@@ -11,16 +24,17 @@ schema_ptr starrocks_source(const std::string& name, const std::vector<starrocks
   schema.schema = "public";
   schema.name = name;
   for (const auto& each : columns) {
-    column c;
-    c.name = each.name;
-    c.kind = each.kind;
-    c.type_name = each.type_name;
-    c.number = static_cast<std::int16_t>(schema.columns.size() + 1);
+    auto c = column_of(each, schema.columns.size() + 1);
     c.identity = schema.columns.size() < key;
     if (c.identity) schema.key.push_back(static_cast<std::uint16_t>(schema.columns.size()));
     schema.columns.push_back(std::move(c));
   }
   return std::make_shared<const table_schema>(std::move(schema));
+}
+
+void add_column(table_schema& to, const starrocks_column& added) {
+  constexpr std::size_t free_number = 9; // no table of these tests has so many columns
+  to.columns.push_back(column_of(added, free_number));
 }
 
 starrocks_fixture::starrocks_fixture() {

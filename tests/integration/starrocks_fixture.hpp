@@ -23,6 +23,8 @@ struct starrocks_column {
 /// A source table; the first `key` columns are its key.
 schema_ptr starrocks_source(const std::string& name, const std::vector<starrocks_column>& columns,
                             std::size_t key = 1);
+/// A column that came later.
+void add_column(table_schema& to, const starrocks_column& added);
 
 /// A sink with one route over `items`, in a database of its own, driven as the engine drives it.
 class starrocks_fixture : public ::testing::Test,

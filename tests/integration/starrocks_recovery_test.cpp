@@ -143,14 +143,9 @@ TEST_P(StarrocksLabels, ARecordThatWasDroppedDoesNotStopTheLabelsOfItsSuccessor)
 /// An epoch that a crash repeats, over rows of it that were committed ahead.
 class StarrocksRepeatedEpoch : public starrocks_both {
  protected:
-  void add_column() {
+  void change_columns() {
     auto after = *items();
-    column added;
-    added.name = "n";
-    added.kind = value_class::int4;
-    added.type_name = "integer";
-    added.number = 9;
-    after.columns.push_back(added);
+    add_column(after, {"n", value_class::int4, "integer"});
     change_schema(route_of(std::make_shared<const table_schema>(after)));
   }
   std::string told() {
@@ -165,7 +160,7 @@ TEST_P(StarrocksRepeatedEpoch, TakesNoCellFromARowThatIsLaterHoweverItIsCut) {
   write(changes().begin(140).insert({7, "x", "y"}));
   write(changes().begin(250).update({1, absent, absent}, {2, "a", unchanged}));
   write(changes().begin(260).insert({1, "b", "other"}));
-  add_column();
+  change_columns();
   EXPECT_EQ(items_rows(), "1|b|other 2|a|one 7|x|y");
   restart();
   EXPECT_EQ(held.epoch, 1u);

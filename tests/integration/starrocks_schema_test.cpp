@@ -32,12 +32,7 @@ TEST_P(StarrocksSchema, FollowsWhileRowsAreUnderWay) {
   begin();
   write(changes().insert({1, "a", "x"}));
   auto schema = *items();
-  column added;
-  added.name = "n";
-  added.kind = value_class::int4;
-  added.type_name = "integer";
-  added.number = 9;
-  schema.columns.push_back(added);
+  add_column(schema, {"n", value_class::int4, "integer"});
   change(schema);
   write(changes().insert({2, "b", "y", 7}));
   schema.columns[3].kind = value_class::int8;

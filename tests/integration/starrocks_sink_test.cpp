@@ -196,12 +196,7 @@ TEST_P(StarrocksSink, FollowsColumnsThatComeGoAndChangeTheirNames) {
   auto after = *items();
   after.columns[1].name = "title";
   after.columns.erase(after.columns.begin() + 2);
-  column added;
-  added.name = "We\"ird Таблица";
-  added.kind = value_class::int8;
-  added.type_name = "bigint";
-  added.number = 9;
-  after.columns.push_back(added);
+  add_column(after, {"We\"ird Таблица", value_class::int8, "bigint"});
   change_schema(route_of(std::make_shared<const table_schema>(after)));
   write(changes().insert({2, "b", 7}));
   commit(1);

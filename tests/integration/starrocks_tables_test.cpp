@@ -46,13 +46,8 @@ TEST_F(StarrocksTables, FollowCommentsWhereTheSourceTellsItsColumns) {
   write(changes().insert({1, "a", "x"}));
   flush();
   auto after = commented();
-  column added;
-  added.name = "extra";
-  added.kind = value_class::text;
-  added.type_name = "text";
-  added.comment = "came later";
-  added.number = 9;
-  after->columns.push_back(added);
+  add_column(*after, {"extra", value_class::text, "text"});
+  after->columns.back().comment = "came later";
   evolve(after);
   // A key cannot be altered.
   EXPECT_EQ(comments(), "id| name|Таблица's name body| extra|came later");
