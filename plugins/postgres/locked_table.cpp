@@ -53,7 +53,7 @@ locked_column column_of(const result& rows, int row) {
 }
 
 /// Nothing when the name is not this table's any more; no transaction is open then.
-std::optional<locked_table> try_lock(connection& c, const table_name& name, oid id) {
+std::optional<locked_table> lock_named(connection& c, const table_name& name, oid id) {
   try {
     const auto rows = c.query(lock_and_look(name.first, name.second));
     locked_table table;
@@ -172,7 +172,7 @@ void prepare_locking(connection& c) {
 std::optional<locked_table> lock_table(connection& c, const table_schema& wanted) {
   table_name name{wanted.schema, wanted.name};
   for (int i = 0; i < attempts; ++i) {
-    if (auto table = try_lock(c, name, wanted.id)) return table;
+    if (auto table = lock_named(c, name, wanted.id)) return table;
     const auto now = current_name(c, wanted.id);
     if (!now) return std::nullopt;
     name = *now;

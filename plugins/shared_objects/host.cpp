@@ -231,10 +231,10 @@ void plugin_calls::run(call_context& c, phase p, const char* name, Call&& call) 
     fail("in " + std::string(name) + "(), " + wrong, correct_the_plugin);
   }
   if (code == 0) return;
-  fail(std::string(name) + "() failed"
-           + (c.message.empty() ? " with the code " + std::to_string(code) : ": " + c.message),
-       p == phase::describe || p == phase::create ? "correct the transform's options, or the plugin"
-                                                  : correct_the_plugin);
+  const auto why = c.message.empty() ? " with the code " + std::to_string(code) : ": " + c.message;
+  fail(name + ("() failed" + why), p == phase::describe || p == phase::create
+                                       ? "correct the transform's options, or the plugin"
+                                       : correct_the_plugin);
 }
 
 void plugin_calls::describe(call_context& c) {
