@@ -1,13 +1,17 @@
 #include "plugins/postgres/catalog_resolver.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "plugins/postgres/catalog.hpp"
 
 namespace leat::postgres {
 
 namespace {
+
+constexpr std::chrono::seconds longest_wait{3};
 
 using name_set = std::set<std::string_view>;
 
@@ -90,12 +94,13 @@ void catalog_resolver::remember(schema_ptr table) {
   versions_[table->id] = {table_schema{}, table};
 }
 
-schema_ptr catalog_resolver::complete(table_schema from_stream) {
+schema_ptr catalog_resolver::complete(table_schema from_stream, std::uint32_t xid) {
   const auto known = versions_.find(from_stream.id);
   if (known != versions_.end() && known->second.from_stream == from_stream)
     return known->second.complete;
   const auto before = known == versions_.end() ? nullptr : known->second.complete;
   try {
+    await_end_of(xid);
     auto resolved = resolve(from_stream, before.get());
     versions_[from_stream.id] = {std::move(from_stream), resolved};
     return resolved;
@@ -118,6 +123,21 @@ schema_ptr catalog_resolver::resolve(table_schema table, const table_schema* bef
 connection& catalog_resolver::server() {
   if (!connection_) connection_ = std::make_unique<connection>(parameters_, connection_use::query);
   return *connection_;
+}
+
+/// A transaction keeps the lock of its number until others see what it did.
+void catalog_resolver::await_end_of(std::uint32_t xid) {
+  using namespace std::chrono_literals;
+  const auto deadline = std::chrono::steady_clock::now() + longest_wait;
+  for (auto pause = 1ms; std::chrono::steady_clock::now() < deadline;
+       pause = std::min(2 * pause, 50ms)) {
+    const auto held =
+        server().query("SELECT FROM pg_catalog.pg_locks WHERE locktype = 'transactionid' AND"
+                       " transactionid = $1::pg_catalog.xid AND granted AND mode = 'ExclusiveLock'",
+                       {std::to_string(xid)});
+    if (held.rows() == 0) return;
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 void catalog_resolver::describe_types(table_schema& table, const table_schema* before) {

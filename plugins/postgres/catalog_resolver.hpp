@@ -11,8 +11,9 @@ namespace leat::postgres {
 
 /// Completes Relation messages from the catalog, over a connection of its own that is made when
 /// first needed and again after it was lost. The catalog may be ahead of the stream: what the
-/// stream says of names, types and identity holds, and the catalog only adds to it. One thread at a
-/// time.
+/// stream says of names, types and identity holds, and the catalog only adds to it. It may be
+/// behind as well, since a commit is streamed before other sessions see it: the transaction's end
+/// is waited for, but a few seconds at most (a standby may hold it up). One thread at a time.
 ///
 /// The key is that of the version before, else the catalog's, in its order, as long as the identity
 /// columns are those of the stream; else the flagged columns in the stream's order. Identity FULL
@@ -24,7 +25,7 @@ class catalog_resolver : public relation_resolver {
   explicit catalog_resolver(connection_parameters);
 
   /// Throws server_error, transient for a lost connection: the next call connects again.
-  schema_ptr complete(table_schema from_stream) override;
+  schema_ptr complete(table_schema from_stream, std::uint32_t xid) override;
 
   /// The version of a table that a checkpoint or a plan holds: what the stream had before.
   void remember(schema_ptr);
@@ -35,6 +36,7 @@ class catalog_resolver : public relation_resolver {
     schema_ptr complete;
   };
   connection& server();
+  void await_end_of(std::uint32_t xid);
   schema_ptr resolve(table_schema, const table_schema* before);
   void describe_types(table_schema&, const table_schema* before);
   std::string modified_name(const column&);

@@ -275,7 +275,7 @@ void stream_decoder::finish(commit_lsn commit, wal_lsn end, char kind) {
 }
 
 void stream_decoder::learn(const relation_message& m, std::uint64_t place) {
-  if (relations_.learn(m, place) && builder_.uses(m.id)) builder_.must_take();
+  if (relations_.learn(m, place, transaction_.xid) && builder_.uses(m.id)) builder_.must_take();
 }
 
 stream_relation& stream_decoder::relation_of_row(oid id, std::size_t columns, char kind) {

@@ -13,11 +13,12 @@ void stream_relations::clear() {
   last_ = nullptr;
 }
 
-bool stream_relations::learn(const relation_message& message, std::uint64_t place) {
+bool stream_relations::learn(const relation_message& message, std::uint64_t place,
+                             std::uint32_t xid) {
   last_ = nullptr;
   const auto* known = find(message.id);
   const bool changed = known != nullptr && known->definition != message.definition;
-  auto version = known != nullptr && !changed ? *known : make(message);
+  auto version = known != nullptr && !changed ? *known : make(message, xid);
   version.place = place;
   (replaying_ ? replayed_ : session_).insert_or_assign(message.id, std::move(version));
   return changed;
@@ -57,14 +58,14 @@ stream_relation* stream_relations::find(oid id) {
   return i == session_.end() ? nullptr : &i->second;
 }
 
-stream_relation stream_relations::make(const relation_message& message) {
+stream_relation stream_relations::make(const relation_message& message, std::uint32_t xid) {
   stream_relation r;
   r.id = message.id;
   r.definition = message.definition;
   auto table = message.to_schema();
   for (const auto& c : table.columns) r.identity.push_back(c.identity);
   const auto name = table.qualified_name();
-  r.schema = resolver_.complete(std::move(table));
+  r.schema = resolver_.complete(std::move(table), xid);
   if (!r.schema || r.schema->columns.size() != r.identity.size())
     throw error(error_kind::bug, "a table's columns got lost when its types were looked up", name,
                 "report this");

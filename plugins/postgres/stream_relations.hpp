@@ -12,10 +12,11 @@ namespace leat::postgres {
 
 /// Completes what a Relation message tells of a table with what only the catalog knows: type names,
 /// value classes, the key in key order. Columns, their order and their identity flags stay.
+/// `xid`: of the committed transaction that brought the message.
 class relation_resolver {
  public:
   virtual ~relation_resolver() = default;
-  virtual schema_ptr complete(table_schema from_stream) = 0;
+  virtual schema_ptr complete(table_schema from_stream, std::uint32_t xid) = 0;
 };
 
 /// A table in the version that the stream uses now.
@@ -41,8 +42,9 @@ class stream_relations {
   /// Numbers Relation messages in the order they are received.
   std::uint64_t next_place() { return ++places_; }
 
-  /// Takes a Relation message in. True when the table was known with another definition.
-  bool learn(const relation_message&, std::uint64_t place);
+  /// Takes a Relation message of a transaction in. True when the table was known with another
+  /// definition.
+  bool learn(const relation_message&, std::uint64_t place, std::uint32_t xid);
 
   /// Throws leat::error of kind source, naming a message of this kind, when the table was never
   /// described. The reference is valid until the next call of another member.
@@ -55,7 +57,7 @@ class stream_relations {
  private:
   using relation_map = std::unordered_map<oid, stream_relation>;
   stream_relation* find(oid id);
-  stream_relation make(const relation_message&);
+  stream_relation make(const relation_message&, std::uint32_t xid);
 
   relation_resolver& resolver_;
   relation_map session_;

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+
 #include "plugins/postgres/catalog.hpp"
 #include "plugins/postgres/pgoutput.hpp"
 #include "tests/support/pg_server.hpp"
@@ -14,8 +17,8 @@ using leat::test::pg_server;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const pg_server& server() {
-  static const pg_server instance;
+pg_server& server() {
+  static pg_server instance;
   return instance;
 }
 
@@ -37,21 +40,33 @@ class CatalogResolver : public testing::Test {
   void run(const std::string& sql) { server().execute(sql, "resolver"); }
   connection_parameters parameters() const { return server().parameters("resolver"); }
 
+  struct told {
+    table_schema table;
+    std::uint32_t xid = 0;
+  };
   /// What the stream said of tables since the last call, as pgoutput sent it.
   std::vector<table_schema> relations() const {
     std::vector<table_schema> result;
+    for (auto& r : relations_with_xid()) result.push_back(std::move(r.table));
+    return result;
+  }
+  std::vector<told> relations_with_xid() const {
+    std::vector<told> result;
+    std::uint32_t xid = 0;
     const auto rows =
         server().query("SELECT data FROM pg_logical_slot_get_binary_changes("
                        "'s', NULL, NULL, 'proto_version', '1', 'publication_names', 'p')",
                        "resolver");
     for (const auto& row : rows) {
-      const auto message = bytes_of(row[0].value());
-      if (message[0] == 'R')
-        result.push_back(std::get<relation_message>(parse_pgoutput(message, false)).to_schema());
+      const auto bytes = bytes_of(row[0].value());
+      const auto message = parse_pgoutput(bytes, false);
+      if (const auto* begin = std::get_if<begin_message>(&message)) xid = begin->xid;
+      if (const auto* relation = std::get_if<relation_message>(&message))
+        result.push_back({relation->to_schema(), xid});
     }
     return result;
   }
-  schema_ptr resolve(const table_schema& table) { return resolver_.complete(table); }
+  schema_ptr resolve(const table_schema& table) { return resolver_.complete(table, 0); }
   table_schema listed() const {
     connection db(parameters(), connection_use::query);
     return *list_tables(db, type_catalog::load(db)).at(0).schema;
@@ -101,7 +116,7 @@ TEST_F(CatalogResolver, StreamAndCatalogDescribeATableAlike) {
     run("INSERT INTO public.t VALUES (" + row + ")");
     const auto streamed = relations();
     ASSERT_FALSE(streamed.empty());
-    EXPECT_EQ(*catalog_resolver(parameters()).complete(streamed.front()), listed());
+    EXPECT_EQ(*catalog_resolver(parameters()).complete(streamed.front(), 0), listed());
   }
 }
 
@@ -121,6 +136,42 @@ TEST_F(CatalogResolver, TheStreamsNamesAndTypesWinOverALaterCatalog) {
   EXPECT_EQ(table->columns[3].number, 0) << "a column of another type need not be the same";
   EXPECT_TRUE(table->columns[3].nullable);
   EXPECT_THAT(key(*table), ElementsAre("id"));
+}
+
+TEST_F(CatalogResolver, ACommitThatOthersDoNotSeeYetIsWaitedFor) {
+  run("CREATE TABLE public.t (id int PRIMARY KEY, v int)");
+  server().set("synchronous_standby_names", "ghost");
+  auto commit = std::async(std::launch::async, [this] {
+    run("CREATE TYPE public.mood AS ENUM ('good'); ALTER TABLE public.t DROP v, ADD v public.mood;"
+        "INSERT INTO public.t VALUES (1, 'good')");
+  });
+  std::vector<told> streamed;
+  while (streamed.empty()) streamed = relations_with_xid();
+  auto resolved = std::async(std::launch::async, [&] {
+    return resolver_.complete(streamed.at(0).table, streamed.at(0).xid);
+  });
+  EXPECT_EQ(resolved.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  server().set("synchronous_standby_names", "");
+  const auto table = resolved.get();
+  commit.get();
+  EXPECT_EQ(table->columns[1].number, 3);
+  EXPECT_EQ(table->columns[1].type_name, "public.mood");
+  EXPECT_THAT(table->columns[1].labels, ElementsAre("good"));
+}
+
+TEST_F(CatalogResolver, ACommitThatHangsIsNotWaitedForLong) {
+  run("CREATE TABLE public.t (id int PRIMARY KEY)");
+  server().set("synchronous_standby_names", "ghost");
+  auto commit = std::async(std::launch::async, [this] {
+    run("ALTER TABLE public.t ADD v int; INSERT INTO public.t VALUES (1, 2)");
+  });
+  std::vector<told> streamed;
+  while (streamed.empty()) streamed = relations_with_xid();
+  const auto table = resolver_.complete(streamed.at(0).table, streamed.at(0).xid);
+  EXPECT_EQ(table->columns[1].name, "v");
+  EXPECT_TRUE(table->columns[1].filled) << "nobody knows what it showed";
+  server().set("synchronous_standby_names", "");
+  commit.get();
 }
 
 TEST_F(CatalogResolver, AKeyThatTheCatalogHasChangedSinceIsTheStreams) {
@@ -160,7 +211,7 @@ TEST_F(CatalogResolver, FullIdentityKeepsTheKeyOfTheVersionBefore) {
   EXPECT_THAT(key(*resolve(streamed)), IsEmpty());
   catalog_resolver other(parameters());
   other.remember(known);
-  EXPECT_THAT(key(*other.complete(streamed)), ElementsAre("id"));
+  EXPECT_THAT(key(*other.complete(streamed, 0)), ElementsAre("id"));
 }
 
 TEST_F(CatalogResolver, FullIdentityHasNoKeyOnceAColumnOfItIsGone) {

@@ -43,7 +43,7 @@ TEST_F(SchemaChange, FollowsAddedColumns) {
   change("BEGIN; INSERT INTO item VALUES (1001, 'n', 1, 'red'); ALTER TABLE item ADD COLUMN a int;"
          "INSERT INTO item VALUES (1002, 'n', 1, 'red', 5); ALTER TABLE item ADD COLUMN b int;"
          "INSERT INTO item VALUES (1003, 'n', 1, 'red', 5, 6); COMMIT");
-  EXPECT_FALSE(was_read_anew());
+  EXPECT_FALSE(was_read_anew()) << log();
   end();
 }
 
@@ -52,7 +52,7 @@ TEST_F(SchemaChange, FollowsDroppedColumns) {
   change("ALTER TABLE item DROP COLUMN name; UPDATE item SET price = 7 WHERE id < 10");
   change("ALTER TABLE item DROP COLUMN price, ADD COLUMN price text;"
          "UPDATE item SET price = 'much' WHERE id = 4");
-  EXPECT_FALSE(was_read_anew());
+  EXPECT_FALSE(was_read_anew()) << log();
   end();
 }
 
@@ -63,7 +63,7 @@ TEST_F(SchemaChange, FollowsRenamedColumns) {
          "ALTER TABLE item RENAME COLUMN x TO price; DELETE FROM item WHERE id = 6");
   change("ALTER TABLE item RENAME COLUMN id TO \"We\"\"ird Ключ\"; DELETE FROM item WHERE price = "
          "'item 7'");
-  EXPECT_FALSE(was_read_anew());
+  EXPECT_FALSE(was_read_anew()) << log();
   end();
 }
 
@@ -73,7 +73,7 @@ TEST_F(SchemaChange, FollowsWidenedTypesWithoutReadingAnew) {
   change("ALTER TABLE item ALTER id TYPE bigint, ALTER price TYPE numeric(12,2),"
          "ALTER short TYPE text, ALTER small TYPE int;"
          "INSERT INTO item VALUES (3000000000, 'far', 1234567890.12, 'longer than ten', 100000)");
-  EXPECT_FALSE(was_read_anew());
+  EXPECT_FALSE(was_read_anew()) << log();
   end();
 }
 
@@ -132,7 +132,7 @@ TEST_F(SchemaChange, ExcludedColumnsDoNotCount) {
   source("ALTER TABLE item DROP COLUMN secret; ALTER TABLE item ADD COLUMN secret text DEFAULT 'x';"
          "INSERT INTO item VALUES (300, 'n', 1, 'y')");
   wait_until_caught_up();
-  EXPECT_FALSE(was_read_anew());
+  EXPECT_FALSE(was_read_anew()) << log();
   EXPECT_EQ(lite_columns("item"), (std::vector<std::string>{"id", "name", "price"}));
   EXPECT_EQ(pg_columns("item"), (std::vector<std::string>{"id", "name", "price"}));
   EXPECT_EQ(lite("SELECT count(*) FROM item")[0][0], "201");
@@ -239,7 +239,7 @@ TEST_F(SchemaChange, RenamedAndMovedTableGoesOnAtItsTarget) {
   EXPECT_EQ(lite("SELECT name FROM item WHERE id IN (2, 3, 4)"), (text_rows{{"x"}, {"y"}, {"z"}}));
   EXPECT_EQ(pg("SELECT name FROM item WHERE id IN (2, 3, 4)"), (text_rows{{"x"}, {"y"}, {"z"}}));
   EXPECT_NE(log().find("renamed public.item to public.goods"), std::string::npos) << log();
-  EXPECT_FALSE(was_read_anew());
+  EXPECT_FALSE(was_read_anew()) << log();
   stop();
   // By its new name it is no table of the file, so its target is let go.
   source("CREATE TABLE item (id int PRIMARY KEY)");

@@ -53,7 +53,7 @@ inline std::vector<std::string> describe(const batch& rows) {
 /// Knows no catalog: the identity columns are the key.
 class plain_resolver : public postgres::relation_resolver {
  public:
-  schema_ptr complete(table_schema table) override {
+  schema_ptr complete(table_schema table, std::uint32_t /*xid*/) override {
     ++calls;
     if (fail)
       throw error(error_kind::source, "the catalog is away", "", "", error_retry::transient);
