@@ -13,6 +13,16 @@ namespace leat {
 namespace {
 
 constexpr std::size_t smallest_table = 1024;
+constexpr std::size_t kept_bytes = 256U << 10;
+
+/// A route that was busy once does not cost its size for ever: there may be a thousand (R9).
+template <class Container>
+void reset(Container& c) {
+  if (c.capacity() * sizeof(typename Container::value_type) > kept_bytes)
+    c = Container();
+  else
+    c.clear();
+}
 
 } // namespace
 
@@ -335,20 +345,18 @@ std::size_t fold::retained() const {
 }
 
 void fold::clear() {
-  // A table that one large transaction made huge would cost every later, small round its size.
-  if (table_.size() > smallest_table && keys_.size() * 16 < table_.size())
-    table_ = std::vector<std::uint32_t>(table_.size() / 4, fold_entry::none);
-  else
-    std::fill(table_.begin(), table_.end(), fold_entry::none);
+  if (table_.size() * sizeof table_.front() > kept_bytes)
+    table_ = std::vector<std::uint32_t>(smallest_table);
+  std::fill(table_.begin(), table_.end(), fold_entry::none);
   taken_ = 0;
   fresh_ = 0;
   truncated_ = false;
-  batches_.clear();
   batch_bytes_ = 0;
-  entries_.clear();
-  mixed_.clear();
-  keys_.clear();
-  key_bytes_.clear();
+  reset(batches_);
+  reset(entries_);
+  reset(mixed_);
+  reset(keys_);
+  reset(key_bytes_);
 }
 
 void fold::hand_over(fold& other) {

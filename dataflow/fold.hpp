@@ -94,7 +94,7 @@ class fold {
   /// again, so that waiting for more folds nothing.
   bool mostly_new() const { return fresh_ > 0 && fresh_ * 8 >= taken_ * 7; }
 
-  /// Forgets everything; keeps the memory of its tables for the next round.
+  /// Forgets everything. Keeps a little memory for the next round.
   void clear();
 
   /// Hands what was taken so far to `other`, a fold of the same route that is empty, and goes on
