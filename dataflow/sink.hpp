@@ -67,8 +67,8 @@ class writer {
   /// Bytes that the writer keeps alive, for the sink's bound.
   virtual std::size_t buffered() const = 0;
 
-  /// Moves what is folded into the open target transaction: memory is short, or what follows wants
-  /// it there. sink::prepare() flushes all writers itself.
+  /// Memory is short, or what follows wants it: what is folded goes into the open transaction,
+  /// or where it waits for the epoch's end. sink::prepare() flushes all writers itself.
   virtual void flush() = 0;
 
   /// Applies the DDL from the columns that the table has, those of the last change or else of

@@ -72,6 +72,11 @@ class keyed_writer final : public table_writer {
   void give_up_snapshot(std::uint32_t generation) override { end_snapshot(generation, false); }
 
  protected:
+  void drain() override {
+    table_writer::drain();
+    if (seen_.collecting()) seen_.drain();
+  }
+
   void reshaped() override {
     if (!fold_.empty() || !spilled_.empty())
       throw error(error_kind::bug, "changes are left where columns change", quoted_, "report this");
@@ -89,7 +94,7 @@ class keyed_writer final : public table_writer {
     const bool collected = seen_.collecting();
     // What the chunks have brought is seen by a statement.
     if (collected && whole) send_all();
-    if (collected) drain_rows();
+    if (collected) drain();
     if (collected && whole) seen_.remove_unseen();
     auto record = context_.progress.table(route_->progress_name()); // draining may have changed it
     record.finish(generation);
@@ -103,12 +108,6 @@ class keyed_writer final : public table_writer {
 
   key_hash hash_of(std::uint32_t key) const {
     return remembered_keys::hash_of(fold_.key_bytes(key));
-  }
-
-  /// The rows of a table without its epoch's own: drained, then read by statements.
-  void drain_rows() {
-    drain();
-    if (seen_.collecting()) seen_.drain();
   }
 
   void miss(std::string_view key) {
@@ -415,7 +414,7 @@ class keyed_writer final : public table_writer {
 
   /// Not atomic with its epoch: what is under way is committed, and the statement stands by itself.
   void truncate() {
-    drain_rows();
+    drain();
     const auto own = own_rows(*route_);
     if (soft())
       context_.sql.query("UPDATE " + quoted_ + " SET " + quote_identifier(deleted_column)

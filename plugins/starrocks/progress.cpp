@@ -493,6 +493,20 @@ std::string progress_record::seen_table(const std::string& target) const {
   return fmt::format("leat_seen_{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
+void progress_record::drop_left_tables() {
+  const auto found =
+      sql_.query("SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = "
+                     + mysql_client::quote(database_) + " AND TABLE_NAME LIKE 'leat_seen%'",
+                 "information_schema.tables");
+  std::set<std::string> there;
+  for (const auto& row : found.rows) there.insert(row[0].value_or(""));
+  for (const auto& [target, record] : tables_) {
+    const auto side = seen_table(target);
+    if (record.snapshot == 0 && there.contains(side))
+      sql_.query("DROP TABLE IF EXISTS " + quoted_table(database_, side), side);
+  }
+}
+
 void progress_record::forget() {
   const bool progress = exists(progress_table);
   const bool tables = exists(tables_table);

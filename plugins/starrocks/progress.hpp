@@ -135,6 +135,8 @@ class progress_record {
 
   /// Name of the side table of a resnapshot (R12).
   std::string seen_table(const std::string& target) const;
+  /// Drops side tables of resnapshots that have ended: a process may have died before it did.
+  void drop_left_tables();
 
   void forget();
 

@@ -25,6 +25,7 @@ class starrocks_sink final : public sink {
       letters->make(context_.sql, context_.database(), context_.options.starrocks.table);
     auto found = context_.progress.read();
     if (auto moved = context_.loads->recover()) found = std::move(moved);
+    context_.progress.drop_left_tables();
     if (found && context_.progress.is_ahead()) found->consistent = false;
     consistent_ = found && found->consistent;
     return found;

@@ -66,7 +66,7 @@ class table_writer : public writer {
     finish_epoch();
   }
   /// Commits what is under way for the table, so that a statement may follow.
-  void drain() { context_.loads->drain(table_); }
+  virtual void drain() { context_.loads->drain(table_); }
 
   target_context& context_;
   route_ptr route_;

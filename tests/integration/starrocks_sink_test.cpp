@@ -8,7 +8,14 @@ namespace {
 using testing::HasSubstr;
 using keys = std::vector<std::vector<std::string>>;
 
-using StarrocksSink = starrocks_both;
+class StarrocksSink : public starrocks_both {
+ protected:
+  /// Names of the resnapshots' side tables.
+  std::string side_tables() {
+    return rows_of("SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = '"
+                   + database_ + "' AND TABLE_NAME LIKE 'leat_seen%'");
+  }
+};
 
 TEST_P(StarrocksSink, KeepsWhatAnEpochBrought) {
   begin();
@@ -161,16 +168,50 @@ TEST_P(StarrocksSink, AResnapshotRemovesWhatItDidNotBring) {
   EXPECT_EQ(items_rows(), "1|A|x 4|d|w");
 }
 
+TEST_P(StarrocksSink, ColumnsChangeWhileATableIsReadAgain) {
+  begin();
+  write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
+  commit(1);
+  route_writer().begin_snapshot(2);
+  write(changes().chunk(500, 1).read({1, "A", "x"}));
+  flush();
+  auto after = *items();
+  add_column(after, {"more", value_class::int8, "bigint"});
+  change_schema(route_of(std::make_shared<const table_schema>(after)));
+  write(changes().begin(600).insert({3, "c", "z", 7}));
+  flush();
+  route_writer().finish_snapshot(2);
+  commit(2);
+  EXPECT_EQ(rows_of("SELECT * FROM " + table("items") + " ORDER BY id"), "1|A|x|NULL 3|c|z|7");
+}
+
+TEST_P(StarrocksSink, ASideTableThatACrashHasLeftGoesAtTheNextStart) {
+  begin();
+  route_writer().begin_snapshot(2);
+  commit(1, false);
+  const auto side_table = side_tables();
+  ASSERT_NE(side_table, "");
+  restart();
+  EXPECT_EQ(side_tables(), side_table);
+  flush();
+  route_writer().finish_snapshot(2);
+  commit(2);
+  ASSERT_EQ(side_tables(), "");
+  execute("CREATE TABLE " + table(side_table)
+          + " (k1 INT NOT NULL) PRIMARY KEY(k1) DISTRIBUTED BY HASH(k1) "
+            "PROPERTIES(\"replication_num\"=\"1\")");
+  restart();
+  EXPECT_EQ(side_tables(), "");
+}
+
 TEST_P(StarrocksSink, ATableThatIsDroppedWhileItIsReadAgainKeepsItsRows) {
-  const auto side_tables = "SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = '"
-                           + database_ + "' AND TABLE_NAME LIKE 'leat_seen%'";
   begin();
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
   commit(1);
   route_writer().begin_snapshot(2);
   write(changes().chunk(500, 1).read({1, "A", "x"}));
   commit(2, false);
-  EXPECT_NE(rows_of(side_tables), "");
+  EXPECT_NE(side_tables(), "");
   flush();
   route_writer().give_up_snapshot(2);
   // Before its epoch is committed the process dies, and the stream tells of the end once more.
@@ -179,7 +220,7 @@ TEST_P(StarrocksSink, ATableThatIsDroppedWhileItIsReadAgainKeepsItsRows) {
   route_writer().give_up_snapshot(2);
   commit(3);
   EXPECT_EQ(items_rows(), "1|A|x 2|b|y");
-  EXPECT_EQ(rows_of(side_tables), "");
+  EXPECT_EQ(side_tables(), "");
   // Made again at the source, it is read again, and what it does not have goes.
   route_writer().begin_snapshot(3);
   write(changes().chunk(700, 1).read({3, "c", "z"}));
