@@ -71,6 +71,26 @@ void take_numbers(table_schema& table, const table_schema& other) {
   table.comment = other.comment;
 }
 
+/// A column of the same name and type that is another one: when, the stream does not tell.
+void mark_made_anew(table_schema& table, const table_schema& before) {
+  for (auto& c : table.columns) {
+    const auto at = before.find(c.name);
+    if (!at || before.columns[*at].type != c.type || before.columns[*at].number == 0) continue;
+    c.filled = c.filled || c.number != before.columns[*at].number;
+  }
+}
+
+bool same_columns(const table_schema& one, const table_schema& other) {
+  return std::ranges::equal(one.columns, other.columns, {}, &column::number, &column::number);
+}
+
+/// As far as a Relation message tells.
+bool described_alike(const table_schema& one, const table_schema& other) {
+  return std::ranges::equal(one.columns, other.columns, [](const column& a, const column& b) {
+    return a.name == b.name && a.type == b.type && a.modifier == b.modifier;
+  });
+}
+
 /// What the version before knew of a type that has been dropped since.
 bool take_type(column& c, const table_schema* before) {
   if (before == nullptr) return false;
@@ -96,12 +116,12 @@ void catalog_resolver::remember(schema_ptr table) {
 
 schema_ptr catalog_resolver::complete(table_schema from_stream, std::uint32_t xid) {
   const auto known = versions_.find(from_stream.id);
-  if (known != versions_.end() && known->second.from_stream == from_stream)
-    return known->second.complete;
   const auto before = known == versions_.end() ? nullptr : known->second.complete;
+  const bool again = before && known->second.from_stream == from_stream;
   try {
     await_end_of(xid);
-    auto resolved = resolve(from_stream, before.get());
+    auto resolved = resolve(from_stream, before.get(), again);
+    if (again && same_columns(*resolved, *before)) return before;
     versions_[from_stream.id] = {std::move(from_stream), resolved};
     return resolved;
   } catch (const server_error& failure) {
@@ -110,12 +130,15 @@ schema_ptr catalog_resolver::complete(table_schema from_stream, std::uint32_t xi
   }
 }
 
-schema_ptr catalog_resolver::resolve(table_schema table, const table_schema* before) {
+schema_ptr catalog_resolver::resolve(table_schema table, const table_schema* before, bool again) {
   describe_types(table, before);
   const auto found = find_table(server(), types_, table.id);
   const auto* current = found ? found->schema.get() : nullptr;
+  // Ahead of the stream, which will tell.
+  if (again && current != nullptr && !described_alike(table, *current)) current = nullptr;
   for (const auto* other : {before, current})
     if (other != nullptr) take_numbers(table, *other);
+  if (before != nullptr) mark_made_anew(table, *before);
   table.key = key_of(table, before, current);
   return std::make_shared<const table_schema>(std::move(table));
 }

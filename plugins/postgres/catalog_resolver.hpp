@@ -20,6 +20,9 @@ namespace leat::postgres {
 /// flags every column, which names no key: then it is the key of the version before, by name; of a
 /// table not met before the catalog's; else none. What the catalog has lost since (a dropped type
 /// or column) is as the version before had it.
+///
+/// The stream does not number columns: one that is dropped and made anew under its name and type is
+/// described as before. Its number in the catalog tells, and that its old rows' values are unknown.
 class catalog_resolver : public relation_resolver {
  public:
   explicit catalog_resolver(connection_parameters);
@@ -37,7 +40,8 @@ class catalog_resolver : public relation_resolver {
   };
   connection& server();
   void await_end_of(std::uint32_t xid);
-  schema_ptr resolve(table_schema, const table_schema* before);
+  /// `again`: the stream has described the table so before.
+  schema_ptr resolve(table_schema, const table_schema* before, bool again);
   void describe_types(table_schema&, const table_schema* before);
   std::string modified_name(const column&);
 

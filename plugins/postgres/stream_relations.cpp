@@ -17,11 +17,13 @@ bool stream_relations::learn(const relation_message& message, std::uint64_t plac
                              std::uint32_t xid) {
   last_ = nullptr;
   const auto* known = find(message.id);
-  const bool changed = known != nullptr && known->definition != message.definition;
-  auto version = known != nullptr && !changed ? *known : make(message, xid);
+  auto version = make(message, xid);
+  const bool same = known != nullptr && known->definition == message.definition
+                    && known->schema == version.schema;
+  if (same) version = *known;
   version.place = place;
   (replaying_ ? replayed_ : session_).insert_or_assign(message.id, std::move(version));
-  return changed;
+  return known != nullptr && !same;
 }
 
 stream_relation& stream_relations::get(oid id, char kind) {

@@ -12,7 +12,8 @@ namespace leat::postgres {
 
 /// Completes what a Relation message tells of a table with what only the catalog knows: type names,
 /// value classes, the key in key order. Columns, their order and their identity flags stay.
-/// `xid`: of the committed transaction that brought the message.
+/// `xid`: of the committed transaction that brought the message. A table that is described once
+/// more as it was is the schema that it was, unless the catalog tells a difference.
 class relation_resolver {
  public:
   virtual ~relation_resolver() = default;
@@ -42,8 +43,7 @@ class stream_relations {
   /// Numbers Relation messages in the order they are received.
   std::uint64_t next_place() { return ++places_; }
 
-  /// Takes a Relation message of a transaction in. True when the table was known with another
-  /// definition.
+  /// Takes a Relation message of a transaction in. True when the table was known, and as another.
   bool learn(const relation_message&, std::uint64_t place, std::uint32_t xid);
 
   /// Throws leat::error of kind source, naming a message of this kind, when the table was never

@@ -56,6 +56,31 @@ TEST_F(SchemaChange, FollowsDroppedColumns) {
   end();
 }
 
+/// The stream describes the table as before; what its rows hold is another column.
+TEST_F(SchemaChange, FollowsAColumnThatIsMadeAnewUnderItsNameAndType) {
+  begin();
+  change("ALTER TABLE item DROP COLUMN price, ADD COLUMN price numeric(8,2);"
+         "UPDATE item SET price = 5 WHERE id = 4");
+  change("UPDATE item SET price = 6 WHERE id = 5");
+  change("BEGIN; UPDATE item SET name = 'n' WHERE id = 6; ALTER TABLE item DROP COLUMN price;"
+         "ALTER TABLE item ADD COLUMN price numeric(8,2); COMMIT; ANALYZE item;"
+         "DELETE FROM item WHERE id = 7");
+  stop();
+  source("UPDATE item SET price = 8 WHERE id < 9;"
+         "ALTER TABLE item DROP COLUMN price, ADD COLUMN price numeric(8,2)");
+  start();
+  change("UPDATE item SET price = 9 WHERE id = 9");
+  end();
+}
+
+TEST_F(SchemaChange, ATableThatIsDescribedAgainIsNotReadAnew) {
+  begin();
+  change("ANALYZE item; UPDATE item SET price = 5 WHERE id = 4");
+  change("CREATE INDEX ON item (name); DELETE FROM item WHERE id = 5");
+  EXPECT_FALSE(was_read_anew()) << log();
+  end();
+}
+
 TEST_F(SchemaChange, FollowsRenamedColumns) {
   begin();
   change("ALTER TABLE item RENAME COLUMN name TO label; DELETE FROM item WHERE id = 5");
