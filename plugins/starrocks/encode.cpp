@@ -12,8 +12,36 @@ namespace {
 constexpr char csv_column = '\x01';
 constexpr char csv_row = '\x02';
 constexpr std::string_view csv_null = "\\N";
+constexpr std::string_view not_for_csv = "a text that CSV cannot carry: use format = \"json\"";
 
 std::string temporary(std::size_t column) { return "_leat_hex_" + std::to_string(column); }
+
+/// Where the JSON string that begins at `begin` ends.
+std::size_t end_of_string(std::string_view json, std::size_t begin) {
+  auto end = begin + 1;
+  while (json[end] != '"') end += json[end] == '\\' ? 2 : 1;
+  return end + 1;
+}
+
+/// A JSON array as a CSV field has it: in texts a double quote stands twice, and nothing else is
+/// escaped (StarRocks, be/src/formats/csv/array_reader.cpp and string_converter.cpp).
+std::string csv_list(std::string_view json) {
+  std::string list;
+  for (std::size_t i = 0; i < json.size();) {
+    if (json[i] != '"') {
+      if (json[i] != ' ') list += json[i];
+      ++i;
+      continue;
+    }
+    const auto end = end_of_string(json, i);
+    list += '"';
+    for (const char c : nlohmann::json::parse(json.substr(i, end - i)).get<std::string>())
+      list += c == '"' ? std::string("\"\"") : std::string(1, c);
+    list += '"';
+    i = end;
+  }
+  return list;
+}
 
 std::string_view text_of(misfit_kind kind) {
   switch (kind) {
@@ -71,12 +99,15 @@ std::string_view row_encoder::close_cell() {
   const auto form = columns_[next_ - 1].type.form;
   if (cell_ == "null") {
     body_ += csv_null;
-  } else if (cell_.starts_with('"') && form != value_form::json && form != value_form::array) {
+  } else if (form == value_form::array) {
+    const auto list = csv_list(cell_);
+    if (list.find_first_of("\x01\x02") != list.npos) return not_for_csv;
+    body_ += list;
+  } else if (cell_.starts_with('"') && form != value_form::json) {
     const bool plain = cell_.find('\\') == cell_.npos;
     if (!plain) cell_ = '"' + nlohmann::json::parse(cell_).get<std::string>() + '"';
     const auto text = std::string_view(cell_).substr(1, cell_.size() - 2);
-    if (text == csv_null || text.find_first_of("\x01\x02") != text.npos)
-      return "a text that CSV cannot carry: use format = \"json\"";
+    if (text == csv_null || text.find_first_of("\x01\x02") != text.npos) return not_for_csv;
     body_ += text;
   } else {
     body_ += cell_;
@@ -90,8 +121,7 @@ std::string_view row_encoder::value(std::size_t column, std::string_view text) {
   const bool json = format_ == load_format::json;
   if (!json && c.type.form == value_form::text
       && (c.type.limit == 0 || text.size() <= c.type.limit)) {
-    if (text == csv_null || text.find_first_of("\x01\x02") != text.npos)
-      return "a text that CSV cannot carry: use format = \"json\"";
+    if (text == csv_null || text.find_first_of("\x01\x02") != text.npos) return not_for_csv;
     body_ += text;
     return {};
   }

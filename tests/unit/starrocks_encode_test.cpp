@@ -187,6 +187,17 @@ TEST(StarrocksRows, CsvRefusesWhatItCannotCarry) {
                                                               "0\x02");
 }
 
+TEST(StarrocksRows, TextsInCsvArraysDoubleTheirQuotesAndEscapeNothing) {
+  const auto list = of(value_class::array, "text[]");
+  EXPECT_EQ(csv(list, R"({a,NULL,"NULL","x \"y\" \\ {,}",""})"),
+            R"(["a",null,"NULL","x ""y"" \ {,}",""])"
+            "\x01"
+            "0\x02");
+  EXPECT_EQ(csv(list, "{\"a\n\"}"), "[\"a\n\"]\x01"
+                                    "0\x02");
+  EXPECT_EQ(csv(list, "{\"a\x01\"}"), "!");
+}
+
 TEST(StarrocksRows, BytesComeThroughATemporaryColumn) {
   auto bytes = of(value_class::bytea, "bytea");
   bytes.name = "b`c";

@@ -123,6 +123,22 @@ def test_csv_arrays_and_json(double):
     assert double.sql("SELECT a, j FROM t") == [('["x",null]', '{"k": 1}')]
 
 
+@pytest.mark.parametrize("field, found", [
+    (r'["a\b","say ""no""","[,]"]', ["a\\b", 'say "no"', "[,]"]), ('[]', []), ('["д\ne"]', ["д\ne"]), ('[null]', [None]),
+])
+def test_texts_in_csv_arrays_double_their_quotes_and_escape_nothing(double, field, found):
+    double.table("id INT NOT NULL, a ARRAY<VARCHAR(9)> NULL")
+    body = f"1\x01{field}\x02".encode()
+    assert double.stream_load(body, strict_mode="true", column_separator="\\x01", row_delimiter="\\x02")["Status"] == "Success"
+    assert json.loads(double.sql("SELECT a FROM t")[0][0]) == found
+
+
+@pytest.mark.parametrize("field", [r'["a\"b"]', '["a', 'x', '[a]', '[["a"]'])
+def test_what_is_no_csv_array_fails_its_row(double, field):
+    double.table("id INT NOT NULL, a ARRAY<VARCHAR(9)> NULL")
+    assert double.stream_load(f"1\t{field}\n".encode(), strict_mode="true")["Status"] == "Fail"
+
+
 def test_csv_binary_is_base64_or_else_raw(double):
     double.table("id INT NOT NULL, b VARBINARY NULL")
     double.stream_load(b"1\tAP8=\n2\tnot base64!\n")

@@ -16,7 +16,7 @@ from .expressions import derived
 from .load_spec import LoadRefused, LoadSpec, check_against
 from .stages import stage_table
 from .storage import Storage
-from .values import from_json, from_text, json_text, key_bytes, quote_name, quote_text
+from .values import from_csv, from_json, json_text, key_bytes, quote_name, quote_text
 
 MAX_ERRORS = 50
 SMALL = 1 << 18  # bytes of a body: what it takes then is the planning of its statement
@@ -294,7 +294,7 @@ class Stage:
         if name not in texts:
             return f"CAST({column.default_sql()} AS {column.type.physical()})", missing
         text = texts[name]
-        value = from_json(column.type, text, "r" + text[1:]) if is_json else from_text(column.type, text)
+        value = from_json(column.type, text, "r" + text[1:]) if is_json else from_csv(column.type, text)
         if self.spec.strict or not column.nullable:
             missing.insert(0, (f"{value_name} IS NULL AND {text} IS NOT NULL", self.reason(column, text)))
         return value, missing

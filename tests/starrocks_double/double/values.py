@@ -10,6 +10,8 @@ DECIMAL = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
 FLOAT = DECIMAL + r"([eE][+-]?[0-9]+)?"
 DATE = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 TIME = r"[ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,6})?)?"
+CSV_ELEMENT = r'"(?:[^"]|"")*"|[^",\[\]]+'
+CSV_LIST = rf"\[((?:{CSV_ELEMENT})(?:,(?:{CSV_ELEMENT}))*)?\]"
 NOT_JSON_NUMBER = r"(^|[\[:,])\s*-?(NaN|Infinity|nan|inf)"
 
 
@@ -52,6 +54,22 @@ def from_text(type_: Type, text: str) -> str:
     if name == "ARRAY":
         return array(type_, f"(CASE WHEN json_valid({text}) THEN {text} END)::JSON")
     return json_object(text)
+
+
+def from_csv(type_: Type, text: str) -> str:
+    if type_.name == "ARRAY":
+        return array(type_, f"({csv_array(text)})::JSON")
+    return from_text(type_, text)
+
+
+def csv_array(text: str) -> str:
+    """JSON of a list in a CSV field (be/src/formats/csv/array_reader.cpp, string_converter.cpp): texts stand in double quotes,
+    which are doubled inside; a backslash is a character like any other. NULL for what is no list. Lists of lists are not played."""
+    inside = f"regexp_extract_all({text}[2:-2], {quote_text(CSV_ELEMENT)})"
+    unquoted = """replace(e[2:-2], '""', '"')"""
+    elements = f"list_transform({inside}, lambda e: CASE WHEN e[1] = '\"' THEN CAST(to_json({unquoted}) AS VARCHAR) ELSE e END)"
+    joined = f"('[' || array_to_string({elements}, ',') || ']')"
+    return f"CASE WHEN {full_match(text, CSV_LIST)} AND json_valid({joined}) THEN {joined} END"
 
 
 def from_json(type_: Type, text: str, raw: str) -> str:
