@@ -59,7 +59,10 @@ class append_writer final : public table_writer {
   void flush() override { send(rows_); }
   void finish_epoch() override { send(rows_); }
 
-  void begin_snapshot(std::uint32_t) override { ended_ = 0; }
+  void begin_snapshot(std::uint32_t) override {
+    make_again();
+    ended_ = 0;
+  }
   void finish_snapshot(std::uint32_t) override {}
 
  protected:

@@ -18,7 +18,7 @@ constexpr auto permanent = error_retry::permanent;
 constexpr auto transient = error_retry::transient;
 
 /// The first that is found decides; what is none of them may pass.
-constexpr std::array<known_message, 25> known{{
+constexpr std::array<known_message, 27> known{{
     {"too many filtered rows", permanent,
      "see which row and column above; change the target column, or set on_value"},
     {"primary key size exceed", permanent,
@@ -50,6 +50,10 @@ constexpr std::array<known_message, 25> known{{
     {"bucket num must be specified", permanent,
      "this server does not choose the number of buckets: set `buckets` in the sink's `table`"},
     {"disk", transient, "make room on the BEs' disks"},
+    {"can not change", permanent,
+     "StarRocks does not make this change of a column's type: give the column a `type` in the "
+     "route's `columns`, or drop the target table and run `leat resnapshot` for it"},
+    {"memory of process", transient, "give the BEs more memory, or lower max_load_bytes"},
     {"mem_limit", transient, "give the BEs more memory, or lower max_load_bytes"},
     {"memory limit", transient, "give the BEs more memory, or lower max_load_bytes"},
     {"no queryable replica", transient, "see that the BEs are alive"},

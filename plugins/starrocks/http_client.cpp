@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "plugins/starrocks/errors.hpp"
+#include "plugins/starrocks/silent_peer.hpp"
 
 namespace leat::starrocks {
 
@@ -38,6 +39,11 @@ struct exchange {
   bool headers_ended = false;
   const std::atomic<bool>* cancelled = nullptr;
 };
+
+int prepare_socket(void* /*client*/, curl_socket_t socket, curlsocktype /*purpose*/) {
+  notice_silent_peer(socket);
+  return CURL_SOCKOPT_OK;
+}
 
 std::size_t read_body(char* to, std::size_t size, std::size_t count, void* data) {
   auto& e = *static_cast<exchange*>(data);
@@ -174,6 +180,7 @@ http_client::hop http_client::perform(const std::string& base, const http_reques
   curl_easy_setopt(h, CURLOPT_PROXY, "");
   curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(settings_.connect_timeout.count()));
+  curl_easy_setopt(h, CURLOPT_SOCKOPTFUNCTION, prepare_socket);
   curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, timeout);
   curl_easy_setopt(h, CURLOPT_EXPECT_100_TIMEOUT_MS, timeout);
   curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, settings_.tls_verify ? 1L : 0L);

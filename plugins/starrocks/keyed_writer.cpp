@@ -61,8 +61,11 @@ class keyed_writer final : public table_writer {
 
   void begin_snapshot(std::uint32_t generation) override {
     fold_.set_settled(false);
-    auto record = context_.progress.table(route_->progress_name());
-    if (!record.begin(generation)) return;
+    const auto& name = route_->progress_name();
+    if (!context_.progress.table(name).begin(generation)) return;
+    make_again();
+    auto record = context_.progress.table(name);
+    record.begin(generation);
     // A table's first snapshot finds it empty.
     if (generation > 1) seen_.start();
     context_.progress.note(std::move(record));

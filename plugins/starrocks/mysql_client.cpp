@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "plugins/starrocks/errors.hpp"
+#include "plugins/starrocks/silent_peer.hpp"
 
 namespace leat::starrocks {
 
@@ -103,6 +104,7 @@ void mysql_client::connect_to(const std::string& server) {
              "name, or set mysql_tls = false");
     retry_later("cannot connect: " + message, server, "see that the FE runs");
   }
+  notice_silent_peer(mysql_get_socket(h));
   const std::lock_guard lock(guard_);
   handle_ = h;
   if (cancelled_) retry_later("the statement was cancelled", server);

@@ -13,8 +13,13 @@ table_writer::table_writer(target_context& context, route_ptr r)
   const auto& name = route_->progress_name();
   const bool own = context_.progress.owns(name);
   auto real = read_table(context_.sql, context_.database(), table_);
+  lost_ = own && !real;
+  if (lost_) {
+    columns_ = wanted_columns(*route_, context_.traits);
+    return;
+  }
   const bool made = !real;
-  if (!own || made) take_table(!made);
+  if (!own) take_table(!made);
   const bool changed = end_change();
   if (made || changed) real = read_table(context_.sql, context_.database(), table_);
   read_shape(real);
@@ -22,6 +27,13 @@ table_writer::table_writer(target_context& context, route_ptr r)
   const auto columns = columns_record(*route_);
   if (!misfit_ && context_.progress.table(name).columns != columns)
     context_.progress.note_columns(name, columns);
+}
+
+void table_writer::make_again() {
+  if (!lost_) return;
+  take_table(false);
+  lost_ = false;
+  read_shape(read_table(context_.sql, context_.database(), table_));
 }
 
 /// Statements are in no transaction, and may have been under way when a process died.
@@ -63,7 +75,7 @@ void table_writer::take_table(bool there) {
 }
 
 void table_writer::read_shape(const std::optional<real_table>& real) {
-  if (!real) refuse("the target table was dropped", quoted_, "run `leat resnapshot`");
+  if (!real) refuse_dropped();
   columns_ = wanted_columns(*route_, context_.traits);
   misfit_ = name_problem();
   if (!misfit_) misfit_ = misfit(context_.database(), table_, columns_, *real);
@@ -94,7 +106,18 @@ void table_writer::change_schema(const route_ptr& after) {
   reshaped();
 }
 
+void table_writer::check_there() const {
+  if (lost_) refuse_dropped();
+}
+
+void table_writer::refuse_dropped() const {
+  refuse("the target table was dropped, and its rows with it", quoted_,
+         "run `leat resnapshot " + route_->schema->qualified_name()
+             + "`: it is made and filled anew");
+}
+
 void table_writer::check_fit() const {
+  check_there();
   if (misfit_) throw *misfit_;
 }
 

@@ -36,6 +36,20 @@ TEST_P(StarrocksPipeline, ASnapshotAStreamAndARestartLeaveTheSameRows) {
   EXPECT_EQ(rows_of("id, name", "shop"), "1|x 2|x 3|n3 9|late 10|later");
 }
 
+TEST_P(StarrocksPipeline, ATableThatIsDroppedAtTheTargetEndsTheRunUntilItIsReadAgain) {
+  source("CREATE TABLE shop (id int PRIMARY KEY, name text); INSERT INTO shop VALUES (1, 'a')");
+  start();
+  wait_until_caught_up();
+  execute("DROP TABLE " + table("shop"));
+  source("INSERT INTO shop VALUES (2, 'b')");
+  EXPECT_EQ(wait_until_ended().status.code, 4);
+  EXPECT_THAT(log(), HasSubstr("the target table was dropped"));
+  EXPECT_EQ(leat("run", {"--until", "caught-up"}).status.code, 4);
+  EXPECT_EQ(leat("resnapshot", {"public.shop"}).status.code, 0);
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(rows_of("id, name", "shop"), "1|a 2|b");
+}
+
 TEST_P(StarrocksPipeline, SnapshotAndStreamGiveEqualValues) {
   source(
       "CREATE TABLE v (id int PRIMARY KEY, b boolean, f float8, n numeric(20,5), u numeric, t "

@@ -204,6 +204,27 @@ TEST_P(StarrocksSink, ASideTableThatACrashHasLeftGoesAtTheNextStart) {
   EXPECT_EQ(side_tables(), "");
 }
 
+TEST_P(StarrocksSink, ATableThatIsDroppedAtTheTargetIsMadeAnewByAResnapshotAlone) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  execute("DROP TABLE " + table("items"));
+  for (int starts = 0; starts < 2; ++starts) {
+    restart();
+    const auto e = error_of([&] { target().prepare(); });
+    EXPECT_FALSE(e.transient());
+    EXPECT_THAT(e.what(), HasSubstr("the target table was dropped"));
+    EXPECT_THAT(e.remedy(), HasSubstr("leat resnapshot public.items"));
+  }
+  restart();
+  route_writer().begin_snapshot(2);
+  write(changes().chunk(500, 1).read({1, "a", "x"}).read({2, "b", "y"}));
+  flush();
+  route_writer().finish_snapshot(2);
+  commit(2);
+  EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
+}
+
 TEST_P(StarrocksSink, ATableThatIsDroppedWhileItIsReadAgainKeepsItsRows) {
   begin();
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
