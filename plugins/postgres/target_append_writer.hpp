@@ -13,7 +13,9 @@ class target_append_writer : public target_writer {
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override;
   std::size_t buffered() const override { return buffer_.bytes(); }
   void flush() override;
-  void begin_snapshot(std::uint32_t) override {}
+  void begin_snapshot(std::uint32_t generation) override {
+    if (lost()) note_begun(generation);
+  }
   void finish_snapshot(std::uint32_t) override {}
 
  protected:

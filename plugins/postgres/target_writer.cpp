@@ -18,8 +18,12 @@ target_writer::target_writer(target_transaction& transaction, route_ptr r,
     refuse("a route's target has the name of leat's own table", place_.quoted(),
            "name another target with `to`");
   const bool own = transaction_.progress().owns(route_->progress_name());
-  if (!own || !read_table(session(), place_)) take_table();
+  if (!own) take_table();
   record_ = transaction_.progress().table(route_->progress_name());
+  if (own && !read_table(session(), place_)) {
+    note_loss();
+    return;
+  }
   read_shape();
   if (misfit_ && !own) throw *misfit_;
 }
@@ -46,6 +50,28 @@ void target_writer::make_table() {
                   place_.quoted());
 }
 
+/// Statements have the shape that the table will have; it is not made before a snapshot fills it.
+void target_writer::note_loss() {
+  const bool nested = transaction_.is_open();
+  session().query(nested ? "SAVEPOINT leat_loss" : "BEGIN");
+  make_table();
+  read_shape();
+  session().query(nested ? "ROLLBACK TO leat_loss; RELEASE leat_loss" : "ROLLBACK");
+  lost_ = true;
+}
+
+void target_writer::make_again() {
+  transaction_.begin();
+  make_table();
+  lost_ = false;
+}
+
+void target_writer::refuse_dropped() const {
+  refuse("the target table was dropped, and its rows with it", place_.quoted(),
+         "run `leat resnapshot " + route_->schema->qualified_name()
+             + "`: it is made and filled anew");
+}
+
 void target_writer::refuse_foreign_rows() {
   if (transaction_.progress().owns_some_of(route_->target)) return;
   const auto any =
@@ -57,7 +83,7 @@ void target_writer::refuse_foreign_rows() {
 
 void target_writer::read_shape() {
   const auto real = read_table(session(), place_);
-  if (!real) refuse("the target table was dropped", place_.quoted(), "run `leat resnapshot`");
+  if (!real) refuse_dropped();
   shape_ = shape_of(*route_, place_, *real);
   misfit_ = misfit(*route_, place_, *real, wanted_columns(*route_, &session()));
 }
@@ -83,6 +109,8 @@ void target_writer::note_columns() {
 }
 
 target_session& target_writer::begin() {
+  if (lost_ && begun_due_) make_again();
+  if (lost_) refuse_dropped();
   if (misfit_) throw *misfit_;
   transaction_.begin();
   if (std::exchange(unnoted_, false)) note_columns();

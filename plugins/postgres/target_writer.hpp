@@ -15,7 +15,8 @@ namespace leat::postgres {
 class target_writer : public writer {
  public:
   /// Makes the table when missing, checks it otherwise. One that this pipeline has written to may
-  /// be a later version than the route, after a crash: it is judged when something is written.
+  /// be a later version than the route, after a crash: it is judged when something is written. So
+  /// is the loss of such a table, which a snapshot alone makes anew.
   target_writer(target_transaction&, route_ptr, const std::string& default_schema);
 
   void change_schema(const route_ptr& after) override;
@@ -42,6 +43,7 @@ class target_writer : public writer {
   virtual void write_begun(std::uint32_t /*generation*/, bool /*interrupted*/) {}
   /// Writes that it has ended; false when that is replayed.
   bool note_finished(std::uint32_t generation);
+  bool lost() const { return lost_; } ///< the table was dropped, and its rows with it
   std::uint32_t running_snapshot() const { return record_.snapshot; } ///< 0: none
 
   const table_shape& shape() const { return shape_; }
@@ -52,6 +54,9 @@ class target_writer : public writer {
  private:
   void take_table();
   void make_table();
+  void note_loss();
+  void make_again();
+  [[noreturn]] void refuse_dropped() const;
   void refuse_foreign_rows();
   void read_shape();
   void note_columns();
@@ -64,6 +69,7 @@ class target_writer : public writer {
   bool begun_due_ = false;
   bool interrupted_ = false; ///< the snapshot before the one that is due
   bool unnoted_ = true;      ///< the record may tell other columns
+  bool lost_ = false;
   std::optional<leat::error> misfit_;
 };
 

@@ -33,7 +33,9 @@ class append_writer final : public table_writer {
 
   std::size_t buffered() const override { return 0; }
   void flush() override {}
-  void begin_snapshot(std::uint32_t) override {}
+  void begin_snapshot(std::uint32_t generation) override {
+    if (lost()) note_begun(generation);
+  }
   void finish_snapshot(std::uint32_t) override {}
 
  private:

@@ -69,23 +69,36 @@ void table_writer::take_table() {
   if (there) misfit_ = misfit(db, r);
   if (known) {
     record_ = *known;
-  } else {
-    if (misfit_) throw error(*misfit_);
-    if (there && !session_.progress.owns_some_of(r.target) && has_rows(db, r.target))
-      throw error(error_kind::sink,
-                  "table \"" + r.target + "\" holds rows that this pipeline has not written",
-                  place_of(db, r),
-                  "empty or drop the table, or send the route to another one with `to`");
+    if (there) return;
+    lost_ = true;
+    misfit_ = error(
+        error_kind::sink, "the target table was dropped, and its rows with it", place_of(db, r),
+        "run `leat resnapshot " + r.schema->qualified_name() + "`: it is made and filled anew");
+    return;
   }
-  if (there && known) return;
+  if (misfit_) throw error(*misfit_);
+  if (there && !session_.progress.owns_some_of(r.target) && has_rows(db, r.target))
+    throw error(error_kind::sink,
+                "table \"" + r.target + "\" holds rows that this pipeline has not written",
+                place_of(db, r),
+                "empty or drop the table, or send the route to another one with `to`");
   small_transaction making(db);
   if (!there) db.execute(create_statement(r));
   save_record();
-  if (!known) note_columns();
+  note_columns();
   making.commit();
 }
 
+/// A snapshot begins that brings all rows.
+void table_writer::make_again() {
+  session_.begin();
+  session_.db.execute(create_statement(*route_));
+  lost_ = false;
+  misfit_.reset();
+}
+
 void table_writer::begin_writing() {
+  if (lost_ && begun_due_) make_again();
   if (misfit_) throw error(*misfit_);
   session_.begin();
   if (std::exchange(unnoted_, false)) note_columns();

@@ -19,7 +19,7 @@ class table_writer : public writer {
   /// Makes the table when missing. Throws when it does not fit, or holds rows that this pipeline
   /// has not brought. A misfit of a table that is this pipeline's own is kept until something is
   /// written: the target may be ahead of the route by a schema change that is still to be replayed
-  /// (R7).
+  /// (R7). So is the loss of such a table, which a snapshot alone makes anew.
   table_writer(session&, route_ptr);
 
   void change_schema(const route_ptr& after) final;
@@ -39,6 +39,7 @@ class table_writer : public writer {
 
   /// Opens the transaction for writing into the table. Throws the misfit that the constructor kept.
   void begin_writing();
+  bool lost() const { return lost_; } ///< the table was dropped, and its rows with it
 
   /// Statements are of the old columns: prepare them anew.
   virtual void forget_statements() = 0;
@@ -62,11 +63,13 @@ class table_writer : public writer {
 
  private:
   void take_table();
+  void make_again();
   void use(route_ptr);
   void note_columns();
   [[noreturn]] void refuse(std::size_t column, std::string_view text, const std::string& key) const;
 
   std::optional<error> misfit_;
+  bool lost_ = false;
   bool begun_due_ = false;
   bool unnoted_ = true; ///< the record may tell other columns
 };

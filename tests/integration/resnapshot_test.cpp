@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "tests/support/pipeline_fixture.hpp"
 #include "tests/support/sqlite_reader.hpp"
 
@@ -46,6 +48,26 @@ class Resnapshot : public pipeline_fixture {
     expect_same("log");
   }
 };
+
+/// Made empty, they would be taken for whole.
+TEST_F(Resnapshot, AloneMakesTablesAnewThatWereDroppedAtATarget) {
+  const auto* drop = "DROP TABLE item; DROP TABLE log; DROP TABLE item_log";
+  server().execute(drop, target_database);
+  execute_lite(drop);
+  source("UPDATE item SET name = 'new' WHERE id = 1; INSERT INTO log VALUES (1, 'y')");
+  for (int runs = 0; runs < 2; ++runs) {
+    const auto refused = leat("run", {"--until", "caught-up"});
+    EXPECT_EQ(refused.status.code, 4);
+    EXPECT_THAT(refused.err, testing::HasSubstr("the target table was dropped"));
+    EXPECT_THAT(refused.err, testing::HasSubstr("run `leat resnapshot public."));
+  }
+  ask("public.item");
+  ask("public.log");
+  catch_up();
+  expect_all_same();
+  EXPECT_EQ(lite("SELECT count(DISTINCT id) FROM item_log"), (text_rows{{"100"}}));
+  EXPECT_EQ(pg("SELECT count(DISTINCT id) FROM item_log"), (text_rows{{"100"}}));
+}
 
 TEST_F(Resnapshot, MakesTargetsEqualAndRemovesWhatNoRowBrought) {
   spoil_targets();
