@@ -29,6 +29,21 @@ bool is_transient(std::string_view state) {
   return false;
 }
 
+/// leat's choice where the user has none: a server that is gone is noticed within about a minute.
+constexpr std::array<std::pair<const char*, const char*>, 5> defaults{{
+    {"connect_timeout", "10"},
+    {"keepalives_idle", "30"},
+    {"keepalives_interval", "10"},
+    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "60000"},
+}};
+
+/// "dbname" holds an URI or a keyword string, which libpq takes apart.
+bool is_conninfo(const std::string& text) {
+  return text.starts_with("postgresql://") || text.starts_with("postgres://")
+         || text.find('=') != std::string::npos;
+}
+
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   for (auto& c : text)
@@ -77,6 +92,21 @@ std::uint64_t result::affected() const {
   return value;
 }
 
+std::optional<std::string> given(const connection_parameters& parameters,
+                                 const std::string& keyword) {
+  const auto own = parameters.find(keyword);
+  if (own != parameters.end() && !own->second.empty()) return own->second;
+  const auto dbname = parameters.find("dbname");
+  if (dbname == parameters.end() || !is_conninfo(dbname->second)) return std::nullopt;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parts(
+      PQconninfoParse(dbname->second.c_str(), nullptr), &PQconninfoFree);
+  // What cannot be parsed is refused, with the reason, when it is connected to.
+  if (!parts) return std::nullopt;
+  for (const auto* part = parts.get(); part->keyword != nullptr; ++part)
+    if (keyword == part->keyword && part->val != nullptr && *part->val != '\0') return part->val;
+  return std::nullopt;
+}
+
 struct connection::cancel_handle {
   PGcancel* handle = nullptr;
   explicit cancel_handle(PGcancel* h) : handle(h) {}
@@ -86,10 +116,9 @@ struct connection::cancel_handle {
 };
 
 connection::connection(const connection_parameters& parameters, connection_use use) : use_(use) {
-  std::string options(pinned_settings);
+  std::string options = given(parameters, "options").value_or("") + " ";
+  options += pinned_settings;
   if (use == connection_use::query) options += " -c row_security=off -c lock_timeout=5s";
-  if (const auto given = parameters.find("options"); given != parameters.end())
-    options = given->second + " " + options;
 
   std::vector<const char*> keywords, values;
   const auto add = [&](const char* keyword, const char* value) {
@@ -105,12 +134,10 @@ connection::connection(const connection_parameters& parameters, connection_use u
   if (use == connection_use::replication) add("replication", "database");
   add("client_encoding", "UTF8");
   add("options", options.c_str());
-  if (!parameters.contains("connect_timeout")) add("connect_timeout", "10");
-  if (!parameters.contains("application_name")) add("fallback_application_name", "leat");
-  add("keepalives_idle", "30");
-  add("keepalives_interval", "10");
-  add("keepalives_count", "3");
-  add("tcp_user_timeout", "60000");
+  add("fallback_application_name", "leat");
+  // libpq takes the last value of a keyword, so these would win over the URL's.
+  for (const auto& [keyword, value] : defaults)
+    if (!given(parameters, keyword)) add(keyword, value);
   keywords.push_back(nullptr);
   values.push_back(nullptr);
 

@@ -22,7 +22,11 @@ namespace leat::postgres {
 enum class connection_use : std::uint8_t { query, replication, target };
 
 /// Keywords of libpq (host, port, user, dbname, sslmode ...).
+/// "dbname" may hold an URI or a keyword string instead of a name.
 using connection_parameters = std::map<std::string, std::string>;
+
+/// What the user says of a keyword, by itself or within "dbname"; nothing when it is not there.
+std::optional<std::string> given(const connection_parameters&, const std::string& keyword);
 
 /// An error of the server or of the connection: the SQLSTATE decides whether it is transient.
 /// `sqlstate` is empty when the connection was lost or never made.

@@ -35,8 +35,7 @@ constexpr int most_reads = 16;
 
 connection_parameters with_sender_timeout(connection_parameters parameters) {
   // The walsender of a connection that was lost gives the slot free after this time.
-  auto& options = parameters["options"];
-  options += " -c wal_sender_timeout=60s";
+  parameters["options"] = given(parameters, "options").value_or("") + " -c wal_sender_timeout=60s";
   return parameters;
 }
 

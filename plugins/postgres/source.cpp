@@ -30,7 +30,7 @@ class postgres_source : public source {
     if (level != "logical")
       throw error(error_kind::source, "wal_level is " + level + ", not logical", server().where(),
                   "ALTER SYSTEM SET wal_level = 'logical'; then restart the server");
-    connection replication(parameters(id), connection_use::replication);
+    connection replication(walsender(id), connection_use::replication);
     const auto identity = identify_server(replication);
     if (identity.in_recovery)
       throw error(error_kind::source, "the server is a standby", server().where(),
@@ -134,7 +134,7 @@ class postgres_source : public source {
     auto resolver = std::make_unique<catalog_resolver>(parameters(id));
     for (const auto& schema : known) resolver->remember(schema);
     stream_options o;
-    o.connection = parameters(id);
+    o.connection = walsender(id);
     o.slot = options_.slot;
     o.publication = options_.publication;
     o.position = start.position;
@@ -202,10 +202,15 @@ class postgres_source : public source {
   void wait_little_for_locks() { server().query("SET lock_timeout = '500ms'"); }
 
   /// The name by which a walsender of this pipeline's own lost connection is known.
-  connection_parameters parameters(const pipeline_identity& id) const {
+  connection_parameters walsender(const pipeline_identity& id) const {
     auto p = options_.connection;
     p["application_name"] = "leat:" + id.id;
     return p;
+  }
+
+  /// Of connections that do not stream: the user's name for them goes first.
+  connection_parameters parameters(const pipeline_identity& id) const {
+    return given(options_.connection, "application_name") ? options_.connection : walsender(id);
   }
 
   slot_expectation expectation(const pipeline_identity& id) const {
@@ -213,7 +218,7 @@ class postgres_source : public source {
   }
 
   void create(const pipeline_identity& id) {
-    connection replication(parameters(id), connection_use::replication);
+    connection replication(walsender(id), connection_use::replication);
     {
       const std::scoped_lock lock(mutex_);
       if (cancelled_)
