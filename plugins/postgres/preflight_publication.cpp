@@ -58,10 +58,34 @@ void check_tables(const preflight_view& view, std::vector<finding>& out) {
 
 void check_properties(const preflight_view& view, std::vector<finding>& out) {
   for (const auto& gap : gaps_of(view))
-    if (gap.what == publication_gap::kind::operations
-        || gap.what == publication_gap::kind::partition_root)
+    if (gap.what == publication_gap::kind::operations)
       out.push_back({severity::error, "", gap.sentence, "publication " + view.publication_name(),
                      gap.statement});
+}
+
+/// Rows of a partition that the patterns do not name are not carried, though its root is named.
+void check_roots(const preflight_view& view, std::vector<finding>& out) {
+  if (!view.takes_leaves()) return;
+  const auto rows = view.server().query(
+      "SELECT rn.nspname, r.relname, n.nspname, c.relname FROM pg_catalog.pg_class c"
+      " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      " JOIN pg_catalog.pg_class r ON r.oid = pg_catalog.pg_partition_root(c.oid)"
+      " JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace"
+      " WHERE c.relispartition AND c.relkind = 'r' ORDER BY 1, 2, 3, 4");
+  for (int i = 0; i < rows.rows(); ++i) {
+    const auto wants = [&](int schema, int name) {
+      return view.request().wants(rows.text(i, schema), rows.text(i, name));
+    };
+    if (!wants(0, 1) || wants(2, 3)) continue;
+    const auto leaf = quote_name(rows.text(i, 2), rows.text(i, 3));
+    out.push_back({severity::warning, "",
+                   "partition " + leaf
+                       + " is left out: the publication delivers partitions under "
+                         "their own names, and `tables` names only its root",
+                   quote_name(rows.text(i, 0), rows.text(i, 1)),
+                   "ALTER PUBLICATION " + view.publication_name()
+                       + " SET (publish_via_partition_root = true);"});
+  }
 }
 
 void check_parts(const preflight_view& view, std::vector<finding>& out) {
@@ -100,9 +124,10 @@ constexpr std::array checks{
     preflight_check{"publication", "The publication is there, or can be made, before the slot.",
                     check_exists},
     preflight_check{"publication_tables", "The publication holds every table.", check_tables},
-    preflight_check{"publication_properties",
-                    "The publication carries every operation, and partitions under their roots.",
+    preflight_check{"publication_properties", "The publication carries every operation.",
                     check_properties},
+    preflight_check{"partition_roots",
+                    "No partition is left out that is delivered under its own name.", check_roots},
     preflight_check{"publication_parts", "Column lists and row filters fit the tables' identities.",
                     check_parts},
     preflight_check{"all_tables", "The publication lists its tables.", check_all_tables},

@@ -78,7 +78,8 @@ void check_kinds(const preflight_view& view, std::vector<finding>& out) {
       " ORDER BY 1, 2");
   for (int i = 0; i < rows.rows(); ++i) {
     if (!view.request().wants(rows.text(i, 0), rows.text(i, 1))) continue;
-    const bool partition = !rows.is_null(i, 4);
+    if (view.takes_leaves() && rows.text(i, 2) == "P") continue;
+    const bool partition = !rows.is_null(i, 4) && !view.takes_leaves();
     if (partition && view.request().wants(rows.text(i, 3), rows.text(i, 4))) continue;
     const auto name = quote_name(rows.text(i, 0), rows.text(i, 1));
     const auto text = text_of(rows.text(i, 2)[0]);

@@ -7,10 +7,11 @@ preflight_view::preflight_view(connection& server, const preflight_request& requ
   const auto session = server.query("SELECT current_user, pg_catalog.current_database()");
   role_ = session.string(0, 0);
   database_ = session.string(0, 1);
-  for (auto& table : list_tables(server, type_catalog::load(server)))
+  publication_ = read_publication(server, request.publication);
+  for (auto& table :
+       list_tables(server, type_catalog::load(server), view_of(publication_, request.publication)))
     if (request.wants(table.schema->schema, table.schema->name))
       tables_.push_back(std::move(table));
-  publication_ = read_publication(server, request.publication);
   slot_ = read_slot(server, request.slot);
 }
 

@@ -27,6 +27,8 @@ class preflight_view {
   /// The tables that the pipeline takes.
   const std::vector<catalog_table>& tables() const { return tables_; }
   const std::optional<publication_state>& publication() const { return publication_; }
+  /// The publication delivers partitions as the leaves that hold the rows.
+  bool takes_leaves() const { return publication_ && !publication_->via_partition_root; }
   const std::optional<slot_state>& slot() const { return slot_; }
 
   /// A setting as current_setting() shows it; nothing when this server does not have it.

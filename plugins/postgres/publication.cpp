@@ -187,6 +187,10 @@ std::optional<publication_state> read_publication(connection& server, const std:
   return state;
 }
 
+publication_view view_of(const std::optional<publication_state>& state, const std::string& name) {
+  return {!state || state->via_partition_root, name};
+}
+
 std::vector<publication_gap> find_gaps(const publication_state* state, const std::string& name,
                                        std::span<const catalog_table> tables) {
   std::vector<publication_gap> gaps;

@@ -35,6 +35,10 @@ struct publication_state {
 
 std::optional<publication_state> read_publication(connection&, const std::string& name);
 
+/// How `name` shows the tables. One that is missing will be made by leat, under the roots; one that
+/// somebody made may deliver partitions as the leaves that hold the rows.
+publication_view view_of(const std::optional<publication_state>&, const std::string& name);
+
 /// One thing that keeps a publication from carrying a pipeline's tables, and the SQL that mends it.
 struct publication_gap {
   enum class kind : std::uint8_t {

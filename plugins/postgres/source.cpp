@@ -43,13 +43,10 @@ class postgres_source : public source {
 
   std::vector<source_table> tables() override {
     types_ = type_catalog::load(server());
-    // A publication that somebody made may deliver partitions as the leaves that hold the rows.
-    const auto publication = read_publication(server(), options_.publication);
-    via_root_ = !publication || publication->via_partition_root;
-    tables_ = list_tables(server(), types_, {via_root_, options_.publication});
+    view_ = view_of(read_publication(server(), options_.publication), options_.publication);
+    tables_ = list_tables(server(), types_, view_);
     std::vector<source_table> out;
     for (const auto& t : tables_) {
-      if (via_root_ ? t.partition : t.kind == 'p') continue;
       source_table table;
       table.schema = t.schema;
       table.rows_estimated = static_cast<std::uint64_t>(t.rows_estimated);
@@ -163,7 +160,7 @@ class postgres_source : public source {
     o.chunk_rows = options_.chunk_rows;
     o.chunk_bytes = options_.chunk_bytes;
     o.where = options_.where;
-    o.publication = {via_root_, options_.publication};
+    o.publication = view_;
     for (const auto& t : tables_)
       if (!t.row_filter.empty()) o.row_filter[t.schema->qualified_name()] = t.row_filter;
     return make_table_reader(parameters(id), std::move(o));
@@ -239,7 +236,7 @@ class postgres_source : public source {
   std::unique_ptr<connection> connection_;
   type_catalog types_;
   std::vector<catalog_table> tables_;
-  bool via_root_ = true;
+  publication_view view_;
   std::mutex mutex_;
   bool cancelled_ = false;
   connection* creating_ = nullptr; ///< creating a slot waits for running transactions

@@ -51,6 +51,20 @@ TEST_F(CliCommands, CheckSaysWhatWhereAndTheRemedy) {
   expect_nothing_made();
 }
 
+TEST_F(CliCommands, CheckAndRunTakePartitionsAsThePublicationDeliversThem) {
+  source("CREATE TABLE sale (id int, day int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
+         "CREATE TABLE sale_1 PARTITION OF sale FOR VALUES FROM (0) TO (10);"
+         "CREATE TABLE sale_2 PARTITION OF sale FOR VALUES FROM (10) TO (20);"
+         "INSERT INTO sale VALUES (1, 5), (2, 15);"
+         "CREATE PUBLICATION leat_shop FOR TABLE item, sale");
+  EXPECT_THAT(shown("check"), Not(HasSubstr("error: ")));
+  catch_up();
+  source("INSERT INTO sale VALUES (3, 6), (4, 16)");
+  catch_up();
+  expect_same_at_lite("sale_1", "sale_1");
+  expect_same_at_lite("sale_2", "sale_2");
+}
+
 TEST_F(CliCommands, CheckAsJsonHasTheSameFindings) {
   source("CREATE TABLE log (line text)");
   const auto checked = leat("check", {"--json"});

@@ -261,14 +261,25 @@ TEST_F(Preflight, ATableThatThePublicationLacks) {
   EXPECT_EQ(one("publication_tables").level, severity::note) << "leat will add it";
 }
 
-TEST_F(Preflight, OperationsAndRootsThatThePublicationLacks) {
-  run("ALTER PUBLICATION leat_shop SET (publish = 'insert', publish_via_partition_root = false);"
-      "CREATE TABLE app.r (id int PRIMARY KEY) PARTITION BY RANGE (id);"
-      "ALTER PUBLICATION leat_shop ADD TABLE app.r");
-  const auto properties = found("publication_properties");
-  ASSERT_EQ(properties.size(), 2U);
-  for (const auto& f : properties) run(f.remedy);
+TEST_F(Preflight, OperationsThatThePublicationLacks) {
+  run("ALTER PUBLICATION leat_shop SET (publish = 'insert')");
+  run(one("publication_properties").remedy);
   EXPECT_THAT(found("publication_properties"), IsEmpty());
+}
+
+TEST_F(Preflight, PartitionsThatThePublicationDeliversUnderTheirOwnNames) {
+  run("ALTER PUBLICATION leat_shop SET (publish_via_partition_root = false);"
+      "CREATE TABLE app.r (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+      "CREATE TABLE app.r_1 PARTITION OF app.r FOR VALUES FROM (0) TO (10);"
+      "GRANT SELECT ON app.r_1 TO \"Le at\"; ALTER PUBLICATION leat_shop ADD TABLE app.r");
+  for (const auto& f : preflight(request()))
+    EXPECT_EQ(f.level, severity::note) << f.check << ": " << f.what;
+  run("CREATE SCHEMA parts;"
+      "CREATE TABLE parts.r_2 PARTITION OF app.r FOR VALUES FROM (10) TO (20)");
+  EXPECT_EQ(one("partition_roots").level, severity::warning);
+  EXPECT_THAT(one("partition_roots").what, HasSubstr("partition \"parts\".\"r_2\" is left out"));
+  run(one("partition_roots").remedy);
+  EXPECT_THAT(found("partition_roots"), IsEmpty());
 }
 
 TEST_F(Preflight, PartsOfTables) {
