@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <map>
 
 #include "plugins/postgres/preflight_view.hpp"
 #include "plugins/postgres/reading_gaps.hpp"
@@ -140,19 +142,34 @@ void check_keys(const preflight_view& view, std::vector<finding>& out) {
            quoted_name(table), "ALTER TABLE " + quoted_name(table) + " ADD PRIMARY KEY (...);"});
 }
 
+std::map<oid, const catalog_table*> by_id(const preflight_view& view) {
+  std::map<oid, const catalog_table*> tables;
+  for (const auto& table : view.tables()) tables.emplace(table.schema->id, &table);
+  return tables;
+}
+
+bool is_sent(const table_schema& table, std::string_view column) {
+  return std::any_of(table.columns.begin(), table.columns.end(),
+                     [&](const auto& sent) { return sent.name == column; });
+}
+
+/// From 18 on a publication may hold them: what is sent is in the tables' schemas.
 void check_generated(const preflight_view& view, std::vector<finding>& out) {
   const auto rows = view.server().query(
-      "SELECT n.nspname, c.relname, pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', '"
-      "  ORDER BY a.attnum) FROM pg_catalog.pg_attribute a"
-      " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
-      " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-      " WHERE a.attgenerated <> '' AND NOT a.attisdropped AND c.relkind IN ('r', 'p')"
-      "  AND NOT c.relispartition AND c.oid >= 16384 GROUP BY 1, 2 ORDER BY 1, 2");
-  for (int i = 0; i < rows.rows(); ++i)
-    if (view.request().wants(rows.text(i, 0), rows.text(i, 1)))
-      out.push_back({severity::note, "",
-                     "generated columns are not delivered: " + rows.string(i, 2),
-                     quote_name(rows.text(i, 0), rows.text(i, 1)),
+      "SELECT attrelid, attname FROM pg_catalog.pg_attribute"
+      " WHERE attgenerated <> '' AND NOT attisdropped AND attrelid >= 16384 ORDER BY 1, attnum");
+  const auto tables = by_id(view);
+  std::map<oid, std::string> missing;
+  for (int i = 0; i < rows.rows(); ++i) {
+    const auto table = tables.find(static_cast<oid>(rows.number(i, 0)));
+    if (table == tables.end() || is_sent(*table->second->schema, rows.text(i, 1))) continue;
+    auto& names = missing[table->first];
+    names += (names.empty() ? "" : ", ") + quote_identifier(rows.text(i, 1));
+  }
+  for (const auto& table : view.tables())
+    if (const auto names = missing.find(table.schema->id); names != missing.end())
+      out.push_back({severity::note, "", "generated columns are not delivered: " + names->second,
+                     quoted_name(table),
                      "compute them with an expression in the route's `columns`"});
 }
 

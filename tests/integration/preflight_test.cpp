@@ -225,6 +225,20 @@ TEST_F(Preflight, GeneratedColumnsStayBehind) {
   EXPECT_EQ(one("generated_columns").what, "generated columns are not delivered: \"Tw ice\"");
 }
 
+TEST_F(Preflight, GeneratedColumnsComeWhereThePublicationHoldsThem) {
+  if (server().version() < 180000) GTEST_SKIP() << "came with 18";
+  run("ALTER TABLE app.t ADD COLUMN twice int GENERATED ALWAYS AS (id * 2) STORED,"
+      " ADD COLUMN thrice int GENERATED ALWAYS AS (id * 3) VIRTUAL;"
+      "ALTER PUBLICATION leat_shop SET (publish_generated_columns = stored)");
+  EXPECT_EQ(one("generated_columns").what, "generated columns are not delivered: \"thrice\"");
+  run("ALTER TABLE app.t DROP COLUMN thrice");
+  EXPECT_THAT(found("generated_columns"), IsEmpty());
+  run("ALTER PUBLICATION leat_shop SET (publish_generated_columns = none)");
+  EXPECT_EQ(one("generated_columns").what, "generated columns are not delivered: \"twice\"");
+  run("ALTER PUBLICATION leat_shop SET TABLE app.t (id, twice)");
+  EXPECT_THAT(found("generated_columns"), IsEmpty()) << "its column list names it";
+}
+
 TEST_F(Preflight, ATableWhoseUpdatesWouldFail) {
   run("CREATE TABLE app.k (id int)");
   EXPECT_EQ(one("identity").level, severity::error);
