@@ -11,7 +11,8 @@
 #include "tests/support/temp_directory.hpp"
 
 // Mutated streams: whatever comes, the decoder gives well-formed batches or one error of kind
-// source. LEAT_FUZZ_ITERATIONS and LEAT_FUZZ_SEED choose how many and which.
+// source. LEAT_FUZZ_ITERATIONS and LEAT_FUZZ_SEED choose how many and which; LEAT_TEST_FULL makes
+// it ten times as many.
 namespace leat::postgres {
 namespace {
 
@@ -206,7 +207,8 @@ TEST_F(pgoutput_fuzz, TheCorpusItselfIsTaken) {
 
 TEST_F(pgoutput_fuzz, AMutatedStreamGivesWellFormedRowsOrAnError) {
   const auto seed = setting("LEAT_FUZZ_SEED", 1);
-  const auto iterations = setting("LEAT_FUZZ_ITERATIONS", 50000);
+  const auto iterations =
+      setting("LEAT_FUZZ_ITERATIONS", std::getenv("LEAT_TEST_FULL") != nullptr ? 500'000 : 50'000);
   const auto streams = corpus();
   std::uint64_t errors = 0;
   for (std::uint64_t i = 0; i < iterations && !HasFatalFailure(); ++i) {

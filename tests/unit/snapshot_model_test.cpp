@@ -7,7 +7,8 @@
 namespace leat::model {
 namespace {
 
-// LEAT_MODEL_SEEDS=n runs n histories, LEAT_MODEL_FIRST=s from seed s.
+// LEAT_MODEL_SEEDS=n runs n histories, LEAT_MODEL_FIRST=s from seed s; LEAT_TEST_FULL makes
+// it 300,000.
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
@@ -15,7 +16,8 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 
 TEST(SnapshotModel, TargetsEqualTheSourceOnceTheStreamHasPassedEveryChunk) {
   const auto first = from_environment("LEAT_MODEL_FIRST", 1);
-  const auto seeds = from_environment("LEAT_MODEL_SEEDS", 20'000);
+  const auto seeds = from_environment("LEAT_MODEL_SEEDS",
+                                      std::getenv("LEAT_TEST_FULL") != nullptr ? 300'000 : 20'000);
   history::counts total;
   for (auto seed = first; seed < first + seeds; ++seed) {
     history h(seed, {});
