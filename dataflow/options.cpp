@@ -187,8 +187,8 @@ option_section sink_section() {
               {.name = "atomicity",
                .kind = kind::choice,
                .sentence = "What one target transaction holds: an epoch of all tables, so that "
-                           "readers see cuts of the source, or an epoch of one table. epoch unless "
-                           "given; at StarRocks what the server can.",
+                           "readers see cuts of the source, or an epoch of one table, which only "
+                           "starrocks has. epoch unless given; at StarRocks what the server can.",
                .store = into_atomicity,
                .choices = {"epoch", "table"}},
               {.name = "schema_changes",

@@ -54,6 +54,10 @@ void check_sink(const pipeline_file& file, const sink_options& sink) {
   const std::string where = place_text(file.path, sink.place) + ", sink." + sink.name;
   if (sink.connector == "sqlite" && sink.path.empty())
     fail(where, "sink `" + sink.name + "` has no path", "add path = \"file.db\"");
+  if (sink.connector != "starrocks" && sink.atomicity == atomicity::table)
+    fail(where + ".atomicity",
+         "connector `" + sink.connector + "` writes an epoch of all tables in one transaction",
+         "take it out; \"table\" belongs to connector starrocks");
   check_connection(where, sink.connector, sink.connection);
   check_starrocks(where, sink);
 }

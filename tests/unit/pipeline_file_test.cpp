@@ -115,7 +115,7 @@ where = { "public.orders" = "id > 7" }
 connector = "postgres"
 url = "postgresql://b/dwh"
 schema = "mart"
-atomicity = "table"
+atomicity = "epoch"
 schema_changes = "stop"
 on_value = { nan = "null", infinity = "clamp" }
 dead_letter = "leat_dead_letter"
@@ -157,7 +157,7 @@ listen = "[::1]:9000"
   EXPECT_EQ(file.sinks[0].name, "z") << "sinks keep the order of the file";
   EXPECT_THAT(file.sinks[0].connection, ElementsAre(Pair("dbname", "postgresql://b/dwh")));
   EXPECT_EQ(file.sinks[0].schema, "mart");
-  EXPECT_EQ(file.sinks[0].atomicity, atomicity::table);
+  EXPECT_EQ(file.sinks[0].atomicity, atomicity::epoch);
   EXPECT_EQ(file.sinks[0].on_nan, value_policy::null);
   EXPECT_EQ(file.sinks[0].on_infinity, value_policy::clamp);
   EXPECT_EQ(file.sinks[0].on_out_of_range, value_policy::stop);
@@ -340,6 +340,13 @@ const wrong_file wrong_files[] = {
      "connector `postgres` has no option `path` | shop.toml:9:1, sink.x.path | take it out; it "
      "belongs to connector sqlite"},
     {"HostOfSqlite", good + "host = \"h\"\n", "connector `sqlite` has no option `host`"},
+    {"TableByTableAtSqlite", good + "atomicity = \"table\"\n",
+     "connector `sqlite` writes an epoch of all tables in one transaction | shop.toml:6:1, "
+     "sink.dwh.atomicity | take it out; \"table\" belongs to connector starrocks"},
+    {"TableByTableAtPostgres",
+     pipeline + source
+         + "[sink.x]\nconnector = \"postgres\"\nhost = \"h\"\natomicity = \"table\"\n",
+     "connector `postgres` writes an epoch of all tables in one transaction"},
     {"TwoSinksOneFile", good + "[sink.two]\nconnector = \"sqlite\"\npath = \"./shop.db\"\n",
      "two sinks write to one database file | shop.toml:9:1, sink.two.path"},
     {"SeveralSinksNoRoute", good + "[sink.two]\nconnector = \"blackhole\"\n",
