@@ -156,7 +156,7 @@ option_section snapshot_section() {
 option_section sink_section() {
   option_section section = {
       .name = "sink.NAME",
-      .sentence = "A target; any number of them. Routes, logs and metrics call it NAME.",
+      .sentence = "A target; any number of them. Routes, logs and status call it NAME.",
       .options =
           {
               {.name = "connector",
@@ -347,7 +347,7 @@ option_section log_section() {
 
 option_section http_section() {
   return {.name = "http",
-          .sentence = "Status, metrics and control over HTTP; off when the section is missing.",
+          .sentence = "Status and resnapshots over HTTP; off when the section is missing.",
           .options =
               {
                   {.name = "listen",
