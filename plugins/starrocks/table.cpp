@@ -260,6 +260,66 @@ void wait_for_alter(mysql_client& sql, const std::string& database, const std::s
   }
 }
 
+namespace {
+
+struct difference {
+  std::string what;
+  std::string remedy;
+};
+
+std::optional<difference> difference_of(const std::string& table, const wanted_column& c,
+                                        const real_table& real) {
+  const auto name = quote_identifier(c.name);
+  const auto alter = "ALTER TABLE " + table;
+  const auto* there = real.find(c.name);
+  if (there == nullptr)
+    return difference{"the target table has no column " + name,
+                      alter + " ADD COLUMN " + column_definition(c)};
+  if (!holds(there->type, c.type.sql))
+    return difference{"column " + name + " of the target table is " + there->type + ", and "
+                          + c.type.sql + " is needed",
+                      c.key ? "StarRocks alters no column of a key: drop the table, so that leat "
+                              "makes it, or name another target with `to`"
+                            : alter + " MODIFY COLUMN " + column_definition(c)};
+  if (!c.key && c.fallback.empty() && !there->nullable)
+    return difference{"column " + name + " of the target table is NOT NULL",
+                      alter + " MODIFY COLUMN " + column_definition(c)};
+  return std::nullopt;
+}
+
+/// All of them, so that one look is enough.
+std::vector<difference> differences(const std::string& table,
+                                    const std::vector<wanted_column>& wanted,
+                                    const real_table& real) {
+  std::vector<difference> found;
+  for (const auto& c : wanted)
+    if (auto d = difference_of(table, c, real)) found.push_back(std::move(*d));
+  for (const auto& c : real.columns) {
+    const bool ours = std::any_of(wanted.begin(), wanted.end(),
+                                  [&](const auto& w) { return same_column(w.name, c.name); });
+    if (ours || c.nullable) continue;
+    const auto name = quote_identifier(c.name);
+    found.push_back(
+        {"the target table has a column " + name
+             + " that is NOT NULL and that the route does not write",
+         "ALTER TABLE " + table + " MODIFY COLUMN " + name + " " + c.type + " NULL, or drop it"});
+  }
+  return found;
+}
+
+std::optional<leat::error> refusal(const std::string& table, const std::vector<difference>& all) {
+  if (all.empty()) return std::nullopt;
+  std::string what;
+  std::string remedy;
+  for (const auto& d : all) {
+    what += (what.empty() ? "" : "; ") + d.what;
+    remedy += (remedy.empty() ? "" : "; ") + d.remedy;
+  }
+  return leat::error(error_kind::sink, what, table, remedy);
+}
+
+} // namespace
+
 std::optional<leat::error> misfit(const std::string& database, const std::string& table,
                                   const std::vector<wanted_column>& wanted,
                                   const real_table& real) {
@@ -281,31 +341,7 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
   if (k != keys.size())
     return refused("the primary key of the target table is not (" + key_list(wanted) + ")",
                    "drop the table, or name another target with `to`");
-  for (const auto& c : wanted) {
-    const auto* there = real.find(c.name);
-    if (there == nullptr)
-      return refused("the target table has no column " + quote_identifier(c.name),
-                     "ALTER TABLE " + name + " ADD COLUMN " + column_definition(c));
-    if (!holds(there->type, c.type.sql))
-      return refused("column " + quote_identifier(c.name) + " of the target table is " + there->type
-                         + ", and " + c.type.sql + " is needed",
-                     c.key ? "StarRocks alters no column of a key: drop the table, so that leat "
-                             "makes it, or name another target with `to`"
-                           : "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));
-    if (!c.key && c.fallback.empty() && !there->nullable)
-      return refused("column " + quote_identifier(c.name) + " of the target table is NOT NULL",
-                     "ALTER TABLE " + name + " MODIFY COLUMN " + column_definition(c));
-  }
-  for (const auto& c : real.columns) {
-    const bool ours = std::any_of(wanted.begin(), wanted.end(),
-                                  [&](const auto& w) { return same_column(w.name, c.name); });
-    if (!ours && !c.nullable)
-      return refused("the target table has a column " + quote_identifier(c.name)
-                         + " that is NOT NULL and that the route does not write",
-                     "ALTER TABLE " + name + " MODIFY COLUMN " + quote_identifier(c.name) + " "
-                         + c.type + " NULL, or drop it");
-  }
-  return std::nullopt;
+  return refusal(name, differences(name, wanted, real));
 }
 
 std::vector<load_column> load_columns(const std::vector<wanted_column>& wanted) {

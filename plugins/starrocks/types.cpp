@@ -234,6 +234,19 @@ std::uint64_t text_bytes(std::string_view type) {
   return std::max<std::uint64_t>(1, arguments_of(type).first);
 }
 
+std::uint64_t binary_bytes(std::string_view type) {
+  const auto length = arguments_of(type).first;
+  return length == 0 ? longest_text : length;
+}
+
+/// "INT" of "ARRAY<INT>"; empty for what is no array.
+std::string_view element_of(std::string_view type) {
+  const auto open = type.find('<');
+  const auto close = type.rfind('>');
+  if (open == type.npos || close == type.npos || close < open) return {};
+  return type.substr(open + 1, close - open - 1);
+}
+
 } // namespace
 
 bool holds(std::string_view real, std::string_view wanted) {
@@ -250,7 +263,9 @@ bool holds(std::string_view real, std::string_view wanted) {
     return s >= ws && p - s >= wp - ws;
   }
   if (wants == "FLOAT") return has == "FLOAT" || has == "DOUBLE";
-  if (wants == "VARBINARY") return has == "VARBINARY" || has == "BINARY";
+  if (wants == "VARBINARY")
+    return (has == "VARBINARY" || has == "BINARY") && binary_bytes(real) >= binary_bytes(wanted);
+  if (wants == "ARRAY") return has == "ARRAY" && holds(element_of(real), element_of(wanted));
   return has == wants;
 }
 

@@ -93,6 +93,13 @@ TEST(StarrocksTypes, AColumnThatIsThereMayBeWider) {
   EXPECT_FALSE(holds("datetime", "DATE"));
   EXPECT_TRUE(holds("double", "FLOAT"));
   EXPECT_FALSE(holds("float", "DOUBLE"));
+  EXPECT_TRUE(holds("array<bigint(20)>", "ARRAY<INT>"));
+  EXPECT_FALSE(holds("array<int(11)>", "ARRAY<BIGINT>"));
+  EXPECT_FALSE(holds("array<int(11)>", "ARRAY<VARCHAR(36)>"));
+  EXPECT_FALSE(holds("array<varchar(35)>", "ARRAY<VARCHAR(36)>"));
+  EXPECT_FALSE(holds("int(11)", "ARRAY<INT>"));
+  EXPECT_TRUE(holds("varbinary", "VARBINARY(1048576)"));
+  EXPECT_FALSE(holds("varbinary(10)", "VARBINARY(1048576)"));
 }
 
 TEST(StarrocksTable, IsMadeAsTheGrammarWantsIt) {
@@ -116,6 +123,27 @@ TEST(StarrocksTable, IsMadeAsTheGrammarWantsIt) {
             "DISTRIBUTED BY HASH (`id`) BUCKETS 4\n"
             "ORDER BY (`V`)\n"
             "PROPERTIES (\"replication_num\" = \"1\")");
+}
+
+TEST(StarrocksTable, AllDifferencesAreNamedAtOnce) {
+  const auto r = test::route_of(test::table("public.t")
+                                    .column("id", value_class::int8)
+                                    .column("v", value_class::text)
+                                    .column("d", value_class::date)
+                                    .key({"id"})
+                                    .build());
+  const real_table real{true,
+                        {{"id", "bigint(20)", false, true},
+                         {"d", "int(11)", true, false},
+                         {"other", "int(11)", false, false}}};
+  const auto problem = misfit("shop", "t", wanted_columns(r, {}), real);
+  ASSERT_TRUE(problem);
+  EXPECT_THAT(problem->what(),
+              HasSubstr("no column `v`; column `d` of the target table is int(11)"));
+  EXPECT_THAT(problem->what(), HasSubstr("; the target table has a column `other`"));
+  EXPECT_THAT(problem->remedy(),
+              HasSubstr("ADD COLUMN `v` VARCHAR(1048576) NULL; ALTER TABLE `shop`.`t` MODIFY "
+                        "COLUMN `d` DATE NULL; "));
 }
 
 TEST(StarrocksTable, AMissingOrNarrowColumnIsNamedWithItsCure) {
