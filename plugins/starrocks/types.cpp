@@ -19,6 +19,17 @@ constexpr std::int32_t modifier_header = 4;
 
 column_type plain(const char* sql, value_form form) { return {sql, form, 0, {}, 0, {}}; }
 
+const char* const real_loss = "NaN and infinity: on_value.nan and on_value.infinity";
+const char* const numeric_loss = "NaN: on_value.nan";
+const char* const size_loss = "what is longer than 1 MiB: on_value.out_of_range";
+const char* const date_loss =
+    "infinity, and years before 0 or after 9999: on_value.infinity and on_value.out_of_range";
+
+column_type with_loss(column_type type, std::string loss) {
+  type.loss = std::move(loss);
+  return type;
+}
+
 column_type text_of(std::uint64_t limit, std::string loss = {}) {
   limit = std::min(limit, longest_text);
   return {fmt::format("VARCHAR({})", limit), value_form::text, limit, {}, 0, std::move(loss)};
@@ -32,8 +43,9 @@ std::uint64_t characters_of(const column& c) {
 column_type bounded_text(const column& c) {
   const bool bounded = c.type_name.starts_with("character") || c.type_name.starts_with("varchar");
   const auto characters = bounded ? characters_of(c) : 0;
-  if (characters == 0) return text_of(longest_text);
-  return text_of(characters * bytes_a_character);
+  const auto bytes = characters * bytes_a_character;
+  if (bytes == 0 || bytes > longest_text) return text_of(longest_text, size_loss);
+  return text_of(bytes);
 }
 
 column_type numeric_type(const column& c, bool in_key, const server_traits& server) {
@@ -47,7 +59,9 @@ column_type numeric_type(const column& c, bool in_key, const server_traits& serv
   if (negative || precision > most || scale > precision)
     return text_of(longest_text, "exact, but compares and sorts as text: no DECIMAL has this "
                                  "precision and scale");
-  return plain(fmt::format("DECIMAL({},{})", precision, scale).c_str(), value_form::decimal);
+  return with_loss(
+      plain(fmt::format("DECIMAL({},{})", precision, scale).c_str(), value_form::decimal),
+      numeric_loss);
 }
 
 struct element_type {
@@ -82,6 +96,21 @@ std::string without_modifier(std::string_view type) {
   return std::string(type.substr(0, open)) + std::string(type.substr(close + 1));
 }
 
+/// A list goes as a whole where an element does not fit.
+std::string loss_of_list(const element_type& e) {
+  std::string loss = "several dimensions and lower bounds other than 1: on_value.out_of_range";
+  const auto add = [&loss](const char* of_element) {
+    loss += "; the list, for ";
+    loss += of_element;
+  };
+  if (e.form == value_form::real) add(real_loss);
+  if (e.limit == longest_text) add(size_loss);
+  if (e.form == value_form::date || e.form == value_form::timestamp
+      || e.form == value_form::timestamptz)
+    add(date_loss);
+  return loss;
+}
+
 column_type array_type(const column& c) {
   auto name = without_modifier(c.type_name);
   if (name.ends_with("[]")) {
@@ -93,18 +122,9 @@ column_type array_type(const column& c) {
                 0,
                 e.form,
                 e.limit,
-                "several dimensions and lower bounds other than 1: on_value.out_of_range"};
+                loss_of_list(e)};
   }
   return text_of(longest_text, "kept as its text: StarRocks has no array of these");
-}
-
-const char* const real_loss = "NaN and infinity: on_value.nan and on_value.infinity";
-const char* const date_loss =
-    "infinity, and years before 0 or after 9999: on_value.infinity and on_value.out_of_range";
-
-column_type with_loss(column_type type, const char* loss) {
-  type.loss = loss;
-  return type;
 }
 
 column_type text_key(column_type type) {
@@ -156,7 +176,7 @@ column_type type_of(const column& c, bool in_key, const server_traits& server) {
     if (in_key) return text_of(2 * 128 + 2, "kept as \\x and hex: VARBINARY cannot be in a key");
     if (!server.has_varbinary())
       return text_of(longest_text, "kept as \\x and hex: StarRocks before 3.0 has no VARBINARY");
-    return {"VARBINARY(1048576)", value_form::bytes, longest_text, {}, 0, {}};
+    return {"VARBINARY(1048576)", value_form::bytes, longest_text, {}, 0, size_loss};
   case value_class::date:
     return with_loss(plain("DATE", value_form::date), date_loss);
   case value_class::time:
