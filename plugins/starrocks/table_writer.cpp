@@ -13,13 +13,13 @@ table_writer::table_writer(target_context& context, route_ptr r)
   const auto& name = route_->progress_name();
   const bool own = context_.progress.owns(name);
   auto real = read_table(context_.sql, context_.database(), table_);
-  lost_ = own && !real;
+  lost_ = own && !real && context_.progress.known(); // else all rows come yet
   if (lost_) {
     columns_ = wanted_columns(*route_, context_.traits);
     return;
   }
   const bool made = !real;
-  if (!own) take_table(!made);
+  if (!own || made) take_table(!made);
   const bool changed = end_change();
   if (made || changed) real = read_table(context_.sql, context_.database(), table_);
   read_shape(real);
