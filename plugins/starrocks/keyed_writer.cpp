@@ -28,8 +28,10 @@ class keyed_writer final : public table_writer {
   }
 
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
-    if (!changes.empty() && rows->changes[changes.front()].kind != change_kind::read)
-      context_.progress.note_newest(rows->transactions.back().commit);
+    if (changes.empty()) return;
+    // Those of a chunk, of which a transform may have made other changes, tell where it was read.
+    const auto& last = rows->transactions.back();
+    if (last.xid != 0) context_.progress.note_newest(last.commit);
     fold_.add(rows, changes);
   }
 

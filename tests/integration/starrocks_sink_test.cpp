@@ -185,6 +185,21 @@ TEST_P(StarrocksSink, ColumnsChangeWhileATableIsReadAgain) {
   EXPECT_EQ(rows_of("SELECT * FROM " + table("items") + " ORDER BY id"), "1|A|x|NULL 3|c|z|7");
 }
 
+TEST_P(StarrocksSink, WhatATransformMadeOfAChunkDoesNotTellHowFarTheStreamIs) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  route_writer().begin_snapshot(2);
+  write(changes().begin(900, 0, 0).insert({2, "b", "y"}));
+  flush();
+  route_writer().finish_snapshot(2);
+  commit(2);
+  const auto found = reopen();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->position, commit_lsn{200});
+  EXPECT_TRUE(found->consistent);
+}
+
 TEST_P(StarrocksSink, ASideTableThatACrashHasLeftGoesAtTheNextStart) {
   begin();
   route_writer().begin_snapshot(2);
