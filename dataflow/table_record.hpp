@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "dataflow/error.hpp"
 #include "dataflow/table_columns.hpp"
 
 namespace leat {
@@ -17,8 +18,12 @@ struct table_record {
   std::string columns;          ///< target_progress::columns; empty: unknown
 
   /// A restart tells of a snapshot once more.
+  bool has_begun(std::uint32_t generation) const {
+    return generation == snapshot || generation == finished;
+  }
+
   bool begin(std::uint32_t generation) {
-    if (generation == snapshot || generation == finished) return false;
+    if (has_begun(generation)) return false;
     snapshot = generation;
     return true;
   }
@@ -32,5 +37,9 @@ struct table_record {
 
   bool take_columns(const route& r) { return std::exchange(columns, columns_record(r)) != columns; }
 };
+
+/// The record tells of rows in a table that is not at the target. `where`: the table, as it is
+/// quoted there.
+error lost_table(const route& r, std::string where);
 
 } // namespace leat

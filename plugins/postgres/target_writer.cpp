@@ -66,12 +66,6 @@ void target_writer::make_again() {
   lost_ = false;
 }
 
-void target_writer::refuse_dropped() const {
-  refuse("the target table was dropped, and its rows with it", place_.quoted(),
-         "run `leat resnapshot " + route_->schema->qualified_name()
-             + "`: it is made and filled anew");
-}
-
 void target_writer::refuse_foreign_rows() {
   if (transaction_.progress().owns_some_of(route_->target)) return;
   const auto any =
@@ -83,7 +77,7 @@ void target_writer::refuse_foreign_rows() {
 
 void target_writer::read_shape() {
   const auto real = read_table(session(), place_);
-  if (!real) refuse_dropped();
+  if (!real) throw lost_table(*route_, place_.quoted());
   shape_ = shape_of(*route_, place_, *real);
   misfit_ = misfit(*route_, place_, *real, wanted_columns(*route_, &session()));
 }
@@ -110,7 +104,7 @@ void target_writer::note_columns() {
 
 target_session& target_writer::begin() {
   if (lost_ && begun_due_) make_again();
-  if (lost_) refuse_dropped();
+  if (lost_) throw lost_table(*route_, place_.quoted());
   if (misfit_) throw *misfit_;
   transaction_.begin();
   if (std::exchange(unnoted_, false)) note_columns();

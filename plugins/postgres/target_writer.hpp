@@ -56,7 +56,6 @@ class target_writer : public writer {
   void make_table();
   void note_loss();
   void make_again();
-  [[noreturn]] void refuse_dropped() const;
   void refuse_foreign_rows();
   void read_shape();
   void note_columns();

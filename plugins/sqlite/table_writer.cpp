@@ -71,9 +71,7 @@ void table_writer::take_table() {
     record_ = *known;
     if (there) return;
     lost_ = true;
-    misfit_ = error(
-        error_kind::sink, "the target table was dropped, and its rows with it", place_of(db, r),
-        "run `leat resnapshot " + r.schema->qualified_name() + "`: it is made and filled anew");
+    misfit_ = lost_table(r, place_of(db, r));
     return;
   }
   if (misfit_) throw error(*misfit_);

@@ -14,6 +14,10 @@ constexpr char csv_row = '\x02';
 constexpr std::string_view csv_null = "\\N";
 constexpr std::string_view not_for_csv = "a text that CSV cannot carry: use format = \"json\"";
 
+bool fits_csv(std::string_view text) {
+  return text != csv_null && text.find_first_of("\x01\x02") == text.npos;
+}
+
 std::string temporary(std::size_t column) { return "_leat_hex_" + std::to_string(column); }
 
 /// Where the JSON string that begins at `begin` ends.
@@ -101,13 +105,13 @@ std::string_view row_encoder::close_cell() {
     body_ += csv_null;
   } else if (form == value_form::array) {
     const auto list = csv_list(cell_);
-    if (list.find_first_of("\x01\x02") != list.npos) return not_for_csv;
+    if (!fits_csv(list)) return not_for_csv;
     body_ += list;
   } else if (cell_.starts_with('"') && form != value_form::json) {
     const bool plain = cell_.find('\\') == cell_.npos;
     if (!plain) cell_ = '"' + nlohmann::json::parse(cell_).get<std::string>() + '"';
     const auto text = std::string_view(cell_).substr(1, cell_.size() - 2);
-    if (text == csv_null || text.find_first_of("\x01\x02") != text.npos) return not_for_csv;
+    if (!fits_csv(text)) return not_for_csv;
     body_ += text;
   } else {
     body_ += cell_;
@@ -121,7 +125,7 @@ std::string_view row_encoder::value(std::size_t column, std::string_view text) {
   const bool json = format_ == load_format::json;
   if (!json && c.type.form == value_form::text
       && (c.type.limit == 0 || text.size() <= c.type.limit)) {
-    if (text == csv_null || text.find_first_of("\x01\x02") != text.npos) return not_for_csv;
+    if (!fits_csv(text)) return not_for_csv;
     body_ += text;
     return {};
   }

@@ -17,6 +17,11 @@ struct known_message {
 constexpr auto permanent = error_retry::permanent;
 constexpr auto transient = error_retry::transient;
 
+constexpr auto faster_compaction =
+    "compaction is behind: lengthen checkpoint.interval, or give the BEs more compaction threads";
+constexpr auto more_memory = "give the BEs more memory, or lower max_load_bytes";
+constexpr auto make_writable = "make the target table writable";
+
 /// The first that is found decides; what is none of them may pass.
 constexpr std::array<known_message, 27> known{{
     {"too many filtered rows", permanent,
@@ -43,23 +48,21 @@ constexpr std::array<known_message, 27> known{{
     {"does not exist", transient, "see that nobody else drops what the pipeline writes to"},
     {"running txns on db", transient,
      "other loads fill the database's limit: raise max_running_txn_num_per_db, or end them"},
-    {"too many versions", transient,
-     "compaction is behind: lengthen checkpoint.interval, or give the BEs more compaction threads"},
-    {"too many tablet versions", transient,
-     "compaction is behind: lengthen checkpoint.interval, or give the BEs more compaction threads"},
+    {"too many versions", transient, faster_compaction},
+    {"too many tablet versions", transient, faster_compaction},
     {"bucket num must be specified", permanent,
      "this server does not choose the number of buckets: set `buckets` in the sink's `table`"},
     {"disk", transient, "make room on the BEs' disks"},
     {"can not change", permanent,
      "StarRocks does not make this change of a column's type: give the column a `type` in the "
      "route's `columns`, or drop the target table and run `leat resnapshot` for it"},
-    {"memory of process", transient, "give the BEs more memory, or lower max_load_bytes"},
-    {"mem_limit", transient, "give the BEs more memory, or lower max_load_bytes"},
-    {"memory limit", transient, "give the BEs more memory, or lower max_load_bytes"},
+    {"memory of process", transient, more_memory},
+    {"mem_limit", transient, more_memory},
+    {"memory limit", transient, more_memory},
     {"no queryable replica", transient, "see that the BEs are alive"},
-    {"read only", permanent, "make the target table writable"},
-    {"readonly", permanent, "make the target table writable"},
-    {"read-only", permanent, "make the target table writable"},
+    {"read only", permanent, make_writable},
+    {"readonly", permanent, make_writable},
+    {"read-only", permanent, make_writable},
     {"invalid utf-8", permanent, "see which column holds bytes that are not UTF-8"},
     {"there is no 100-continue", permanent, "report this"},
     {"no valid basic authorization", permanent, "report this"},

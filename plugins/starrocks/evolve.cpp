@@ -56,7 +56,7 @@ class alteration {
  private:
   real_table real() {
     const auto found = read_table(context_.sql, context_.database(), table_);
-    if (!found) refuse("the target table was dropped", quoted_, "run `leat resnapshot`");
+    if (!found) throw lost_table(after_, quoted_);
     return *found;
   }
 

@@ -64,8 +64,8 @@ class keyed_writer final : public table_writer {
   void begin_snapshot(std::uint32_t generation) override {
     fold_.set_settled(false);
     const auto& name = route_->progress_name();
-    if (!context_.progress.table(name).begin(generation)) return;
-    make_again();
+    if (context_.progress.table(name).has_begun(generation)) return;
+    make_again(); // changes the record
     auto record = context_.progress.table(name);
     record.begin(generation);
     // A table's first snapshot finds it empty.

@@ -493,6 +493,11 @@ std::string progress_record::seen_table(const std::string& target) const {
   return fmt::format("leat_seen_{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
+void progress_record::drop_side_table(const std::string& target) {
+  const auto side = seen_table(target);
+  sql_.query("DROP TABLE IF EXISTS " + quoted_table(database_, side), side);
+}
+
 void progress_record::drop_left_tables() {
   const auto found =
       sql_.query("SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = "
@@ -500,11 +505,8 @@ void progress_record::drop_left_tables() {
                  "information_schema.tables");
   std::set<std::string> there;
   for (const auto& row : found.rows) there.insert(row[0].value_or(""));
-  for (const auto& [target, record] : tables_) {
-    const auto side = seen_table(target);
-    if (record.snapshot == 0 && there.contains(side))
-      sql_.query("DROP TABLE IF EXISTS " + quoted_table(database_, side), side);
-  }
+  for (const auto& [target, record] : tables_)
+    if (record.snapshot == 0 && there.contains(seen_table(target))) drop_side_table(target);
 }
 
 void progress_record::forget() {
@@ -513,8 +515,7 @@ void progress_record::forget() {
   const auto of_pipeline = " WHERE pipeline = " + mysql_client::quote(pipeline_);
   if (tables) {
     read_tables();
-    for (const auto& [target, record] : tables_)
-      sql_.query("DROP TABLE IF EXISTS " + quoted_table(database_, seen_table(target)));
+    for (const auto& [target, record] : tables_) drop_side_table(target);
     sql_.query("DELETE FROM " + tables_table_ + of_pipeline, tables_table_);
   }
   if (!progress) return;

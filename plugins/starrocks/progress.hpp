@@ -141,6 +141,7 @@ class progress_record {
   void forget();
 
  private:
+  void drop_side_table(const std::string& target);
   bool exists(const std::string& table);
   /// The row *session, with the word of this process.
   void write_session();

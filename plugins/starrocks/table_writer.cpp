@@ -75,7 +75,7 @@ void table_writer::take_table(bool there) {
 }
 
 void table_writer::read_shape(const std::optional<real_table>& real) {
-  if (!real) refuse_dropped();
+  if (!real) throw lost_table(*route_, quoted_);
   columns_ = wanted_columns(*route_, context_.traits);
   misfit_ = name_problem();
   if (!misfit_) misfit_ = misfit(context_.database(), table_, columns_, *real);
@@ -107,13 +107,7 @@ void table_writer::change_schema(const route_ptr& after) {
 }
 
 void table_writer::check_there() const {
-  if (lost_) refuse_dropped();
-}
-
-void table_writer::refuse_dropped() const {
-  refuse("the target table was dropped, and its rows with it", quoted_,
-         "run `leat resnapshot " + route_->schema->qualified_name()
-             + "`: it is made and filled anew");
+  if (lost_) throw lost_table(*route_, quoted_);
 }
 
 void table_writer::check_fit() const {
