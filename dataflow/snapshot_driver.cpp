@@ -216,6 +216,7 @@ std::vector<chunk_emission> snapshot_driver::chunk_read(const read_request& r,
                                                         chunk_result result) {
   auto* t = tracked(r.table->id);
   if (t == nullptr) return {};
+  hurry_ |= result.failure == chunk_failure::too_large;
   return t->chunk_read(r.ticket, std::move(result), epoch_ + 1);
 }
 

@@ -112,7 +112,7 @@ class snapshot_driver {
   /// What this sink has of every table is what the stream has brought, whole.
   bool consistent(const std::string& sink) const;
   bool active() const;
-  /// A plan came that waits for a checkpoint: an early barrier shortens the wait. Cleared by the
+  /// Bounds came that wait for a checkpoint: an early barrier shortens the wait. Cleared by the
   /// call.
   bool take_hurry();
   /// Tables whose snapshot has to begin again since they were rewritten; a barrier makes them such.

@@ -144,7 +144,7 @@ std::vector<chunk_emission> snapshot_table::chunk_read(request_ticket ticket, ch
   const bool begins_again =
       failure == chunk_failure::rewritten || (splits && number <= held_chunk_);
   if (begins_again && !rewrite_high_) rewrite_high_ = high;
-  if (splits && !begins_again) split(number, result.split, epoch);
+  if (splits && !begins_again) split(number, result.splits, epoch);
   if (failure == chunk_failure::columns_changed) await_columns(high);
   if (failure == chunk_failure::table_gone) lose_table();
   return {};
@@ -281,18 +281,21 @@ void snapshot_table::source_restarted() {
   if (state_.phase == snapshot_phase::waiting) state_.fence_xid = 0;
 }
 
-void snapshot_table::split(std::uint64_t number, const std::vector<std::string>& at,
+void snapshot_table::split(std::uint64_t number, const std::vector<std::vector<std::string>>& at,
                            epoch_id epoch) {
   const auto whole = std::find_if(state_.chunks.begin(), state_.chunks.end(),
                                   [&](const chunk_bounds& c) { return c.number == number; });
-  if (whole == state_.chunks.end()) return;
+  if (whole == state_.chunks.end() || at.empty()) return;
   // Chunks after it get new numbers, so what was read of them under the old ones is read again.
   for (auto& [later, flight] : in_flight_) merge_.abandon(flight.window);
   in_flight_.clear();
-  chunk_bounds upper{number + 1, at, whole->upper};
-  whole->upper = at;
-  const auto place = state_.chunks.insert(whole + 1, std::move(upper));
-  for (auto c = place + 1; c != state_.chunks.end(); ++c) ++c->number;
+  std::vector<chunk_bounds> parts;
+  for (const auto& bound : at) parts.push_back({++number, bound, {}});
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    parts[i].upper = i + 1 < parts.size() ? parts[i + 1].lower : whole->upper;
+  for (auto later = whole + 1; later != state_.chunks.end(); ++later) later->number += at.size();
+  whole->upper = at.front();
+  state_.chunks.insert(whole + 1, parts.begin(), parts.end());
   planned_in_ = epoch;
 }
 

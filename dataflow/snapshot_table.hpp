@@ -155,7 +155,7 @@ class snapshot_table {
   void emit_rows(std::vector<chunk_emission>&, std::size_t bytes);
   void emit_held(std::vector<chunk_emission>&, std::size_t bytes);
   void end_handover();
-  void split(std::uint64_t number, const std::vector<std::string>& at, epoch_id epoch);
+  void split(std::uint64_t number, const std::vector<std::vector<std::string>>& at, epoch_id epoch);
   bool has_lookups() const;
   void await_dropped(const chunk_emission&, missing_queue&);
   void await_absent(const key_lookup&, const chunk_rows&, missing_queue&);

@@ -134,7 +134,7 @@ struct chunk_rows {
 /// Why a chunk gave no rows.
 enum class chunk_failure : std::uint8_t {
   none,
-  too_large,       ///< more than chunk_bytes: `split` names a key to split at
+  too_large,       ///< beyond what a chunk may have: `splits` says where to cut it
   table_gone,      ///< dropped, or no longer readable under this name
   rewritten,       ///< another relfilenode than planned: the table's snapshot begins again
   columns_changed, ///< the catalog is ahead of the stream: wait until it has passed `high`
@@ -144,7 +144,7 @@ enum class chunk_failure : std::uint8_t {
 struct chunk_result {
   chunk_failure failure = chunk_failure::none;
   chunk_rows rows;
-  std::vector<std::string> split;
+  std::vector<std::vector<std::string>> splits; ///< keys of rows but the first, in key order
 };
 
 /// Bounds of all chunks of a table.

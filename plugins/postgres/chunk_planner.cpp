@@ -17,7 +17,7 @@ constexpr double fewest_pages = 1000;
 constexpr double most_pages = 20000;
 constexpr double rows_per_chunk_in_sample = 4;
 /// A chunk of consecutive integers holds at most this many times the rows that were asked for.
-constexpr double widest_gap = 4;
+constexpr double widest_gap = 2;
 
 struct table_size {
   double pages = 0;
@@ -171,6 +171,13 @@ chunk_plan plan_chunks(connection& c, const locked_table& table, const key_colum
   }
   plan.chunks = between(std::move(bounds));
   return plan;
+}
+
+std::vector<std::vector<std::string>> counted_bounds(connection& c, const locked_table& table,
+                                                     const key_columns& key,
+                                                     const std::string& predicate,
+                                                     std::uint64_t rows) {
+  return every_nth(c, table, key, predicate, 1, std::max<std::uint64_t>(rows, 1));
 }
 
 std::vector<std::string> integer_bounds(std::int64_t first, std::int64_t last, std::uint64_t step) {

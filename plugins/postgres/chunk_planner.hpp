@@ -23,6 +23,13 @@ struct chunk_size {
 chunk_plan plan_chunks(connection&, const locked_table&, const key_columns&, oid key_type,
                        const std::string& predicate, const chunk_size& size);
 
+/// Bounds that cut the rows of `predicate` into chunks of `rows`, by counting them: where an
+/// estimate was wrong.
+std::vector<std::vector<std::string>> counted_bounds(connection&, const locked_table&,
+                                                     const key_columns&,
+                                                     const std::string& predicate,
+                                                     std::uint64_t rows);
+
 /// Bounds between `first` and `last`, both keys of the table, every `step` keys.
 std::vector<std::string> integer_bounds(std::int64_t first, std::int64_t last, std::uint64_t step);
 

@@ -89,6 +89,12 @@ bool take_look(query_rows& rows, const row_request& request, batch_packer& packe
   return high.has_value();
 }
 
+bool is_too_large(const batch_packer& packer, const row_request& request) {
+  if (packer.rows() < 2) return false;
+  if (request.max_rows != 0 && packer.rows() > request.max_rows) return true;
+  return request.max_bytes != 0 && packer.bytes() > request.max_bytes;
+}
+
 } // namespace
 
 row_set read_rows(connection& c, const std::string& sql, const row_request& request) {
@@ -105,8 +111,7 @@ row_set read_rows(connection& c, const std::string& sql, const row_request& requ
     if (step == query_rows::step::end) return packer.take();
     if (step == query_rows::step::end_of_statement) continue;
     packer.add(rows->values());
-    if (request.max_bytes == 0 || packer.rows() < 2 || packer.bytes() <= request.max_bytes)
-      continue;
+    if (!is_too_large(packer, request)) continue;
     rows->abandon();
     auto partial = packer.take();
     partial.too_large = true;

@@ -25,7 +25,8 @@ struct row_request {
   std::uint64_t first_index = 0; ///< change::index of the first row
   look_reader look = {}; ///< of the first statement that gives rows, if not those of the chunk
   std::shared_ptr<batch_spool> spool; ///< takes the batches; null: they stay in memory
-  std::uint64_t max_bytes = 0;        ///< give up beyond this, once a second row has come; 0: never
+  std::uint64_t max_rows = 0;         ///< give up beyond this, but not at the first row; 0: never
+  std::uint64_t max_bytes = 0;        ///< likewise
 };
 
 /// Rows as changes of kind read, in the order of the SELECT, at most 512 rows a batch; a batch is

@@ -77,6 +77,7 @@ class reader final : public table_reader {
                 std::optional<std::uint64_t> storage) const;
   chunk_result read_where(const table_schema&, const chunk_bounds&, std::uint64_t storage,
                           const std::string& condition);
+  void cut(chunk_result&, const table_schema&, const condition_of&);
   chunk_result read_rows_of(const table_schema&, const chunk_bounds&,
                             std::optional<std::uint64_t> storage,
                             const std::vector<std::uint16_t>& key, bool several,
@@ -294,6 +295,12 @@ void reader::read_locked(chunk_result& out, connection& c, const locked_table& t
   known_[schema.id] = {table, key, columns};
 }
 
+/// The last of several chunks grows by what is inserted until its bounds are in a checkpoint. Its
+/// bytes bound it: cut by its rows too, it might never be small enough.
+bool bounds_rows(const chunk_bounds& b) {
+  return b.number != 0 && (b.lower.empty() || !b.upper.empty());
+}
+
 bool reader::fill(chunk_result& out, connection& c, const std::string& sql,
                   const table_schema& schema, const std::vector<std::uint16_t>& key, bool several,
                   look_reader look) {
@@ -302,14 +309,17 @@ bool reader::fill(chunk_result& out, connection& c, const std::string& sql,
   request.high = out.rows.high;
   request.look = std::move(look);
   request.first_index = out.rows.bounds.number << 32;
-  request.max_bytes = several ? options_.chunk_bytes * 2 : 0;
+  if (several) request.max_bytes = options_.chunk_bytes * 2;
+  if (several && bounds_rows(out.rows.bounds)) request.max_rows = options_.chunk_rows * 2;
   if (schema.key.empty() && options_.spill)
     request.spool = out.rows.spooled = std::make_shared<batch_spool>(options_.spill);
   auto rows = read_rows(c, sql, request);
   if (rows.unwanted) return false;
   if (rows.too_large) {
     out.failure = chunk_failure::too_large;
-    if (out.rows.bounds.number != 0) out.split = halfway_key(rows, key);
+    if (out.rows.bounds.number == 0) return true;
+    out.splits = {halfway_key(rows, key)};
+    out.rows.rows = rows.rows; // until it was given up
     return true;
   }
   out.rows.batches = std::move(rows.batches);
@@ -367,16 +377,33 @@ chunk_result reader::read(const table_schema& schema, const chunk_bounds& bounds
 
 chunk_result reader::read_where(const table_schema& schema, const chunk_bounds& bounds,
                                 std::uint64_t storage, const std::string& condition) {
-  return read_rows_of(schema, bounds, storage, schema.key, !schema.key.empty(),
-                      [&](const locked_table&, const key_columns& key) {
-                        std::string all;
-                        if (!bounds.lower.empty()) add_condition(all, at_least(key, bounds.lower));
-                        if (!bounds.upper.empty()) add_condition(all, below(key, bounds.upper));
-                        add_condition(all, lookup(options_.where, schema));
-                        add_condition(all, lookup(options_.row_filter, schema));
-                        add_condition(all, condition);
-                        return all;
-                      });
+  const auto condition_of_all = [&](const locked_table&, const key_columns& key) {
+    std::string all;
+    if (!bounds.lower.empty()) add_condition(all, at_least(key, bounds.lower));
+    if (!bounds.upper.empty()) add_condition(all, below(key, bounds.upper));
+    add_condition(all, lookup(options_.where, schema));
+    add_condition(all, lookup(options_.row_filter, schema));
+    add_condition(all, condition);
+    return all;
+  };
+  auto out =
+      read_rows_of(schema, bounds, storage, schema.key, !schema.key.empty(), condition_of_all);
+  if (out.failure == chunk_failure::too_large) cut(out, schema, condition_of_all);
+  return out;
+}
+
+/// Into parts of half the rows that came until it was given up: a chunk may have that many. One
+/// that is many times too large is thus cut at once, for each cut waits for a checkpoint.
+void reader::cut(chunk_result& out, const table_schema& schema, const condition_of& condition) {
+  guarded(&schema, [&](connection& c) {
+    const auto table = lock(c, schema);
+    const auto key = table ? table->key_of(c, schema, schema.key) : std::nullopt;
+    if (key) {
+      auto bounds = counted_bounds(c, *table, *key, condition(*table, *key), out.rows.rows / 2);
+      if (!bounds.empty()) out.splits = std::move(bounds);
+    }
+    settle();
+  });
 }
 
 /// The predicate of the pipeline file chooses which rows a snapshot begins with; a row that the

@@ -15,8 +15,8 @@ namespace leat::postgres {
 /// How tables are cut into chunks and which rows belong to a snapshot. The maps go by
 /// "schema.table", as table_schema::qualified_name() gives it.
 struct snapshot_options {
-  std::uint64_t chunk_rows = 10000;
-  std::uint64_t chunk_bytes = 8U << 20; ///< a chunk of twice this memory is given up and split
+  std::uint64_t chunk_rows = 10000;              ///< a chunk of twice as many is given up and cut
+  std::uint64_t chunk_bytes = 8U << 20;          ///< likewise, of memory
   std::map<std::string, std::string> where = {}; ///< of the pipeline file; for chunks
   std::map<std::string, std::string> row_filter =
       {};                            ///< of the publication; for chunks and read_keys
@@ -32,7 +32,7 @@ struct snapshot_options {
 /// statements of plan() may come too late for it, so who waits for plan() to end repeats it. Errors
 /// beside chunk_failure: server_error and leat::error of kind source, each with the table as its
 /// place; transient for a lost connection and for a lock that did not come within `lock_timeout`. A
-/// read_keys() of several keys whose rows are too_large comes without `split`: ask for fewer keys.
+/// read_keys() of several keys whose rows are too_large comes without `splits`: ask for fewer keys.
 std::unique_ptr<table_reader> make_table_reader(const connection_parameters&, snapshot_options);
 
 } // namespace leat::postgres

@@ -277,12 +277,36 @@ TEST_P(TableReaderOver, AChunkBeyondItsBytesNamesAKeyThatSplitsIt) {
   const auto storage = r->plan(schema).storage;
   const auto chunk = r->read(schema, whole(), storage);
   ASSERT_EQ(chunk.failure, chunk_failure::too_large);
-  ASSERT_EQ(chunk.split.size(), 2U);
-  EXPECT_EQ(chunk.split[0], "k");
-  const auto lower = r->read(schema, {.number = 1, .lower = {}, .upper = chunk.split}, storage);
+  ASSERT_FALSE(chunk.splits.empty());
+  const auto& at = chunk.splits.front();
+  ASSERT_EQ(at.size(), 2U);
+  EXPECT_EQ(at[0], "k");
+  const auto lower = r->read(schema, {.number = 1, .lower = {}, .upper = at}, storage);
   ASSERT_EQ(lower.failure, chunk_failure::none);
-  EXPECT_EQ(std::to_string(lower.rows.rows + 1), chunk.split[1]);
+  EXPECT_EQ(std::to_string(lower.rows.rows + 1), at[1]);
   EXPECT_EQ(r->read_keys(schema, schema.key, {{"k", "1"}}).rows.rows, 1U);
+}
+
+TEST_P(TableReaderOver, AChunkOfManyMoreRowsThanWereEstimatedIsCutAtOnce) {
+  execute("CREATE TABLE t (id int, name text COLLATE \"C\", PRIMARY KEY (name, id));"
+          "INSERT INTO t VALUES (0, 'a'); ANALYZE t;"
+          "INSERT INTO t SELECT i, 'n' || i % 7 FROM generate_series(1, 1000) i");
+  const auto schema = describe("t");
+  auto r = reader({.chunk_rows = 50});
+  const auto chunk = r->read(schema, whole(), r->plan(schema).storage);
+  ASSERT_EQ(chunk.failure, chunk_failure::too_large);
+  EXPECT_EQ(chunk.splits.size(), 20U);
+  chunk_bounds bounds = whole();
+  std::uint64_t rows = 0;
+  for (std::size_t i = 0; i <= chunk.splits.size(); ++i) {
+    bounds.upper = i < chunk.splits.size() ? chunk.splits[i] : std::vector<std::string>{};
+    const auto part = r->read(schema, bounds, r->plan(schema).storage);
+    ASSERT_EQ(part.failure, chunk_failure::none);
+    EXPECT_LE(part.rows.rows, 51U);
+    rows += part.rows.rows;
+    bounds.lower = bounds.upper;
+  }
+  EXPECT_EQ(rows, 1001U);
 }
 
 TEST_P(TableReaderOver, SplittingEndsAtOneRowHoweverLargeAndLosesNone) {
@@ -298,11 +322,17 @@ TEST_P(TableReaderOver, SplittingEndsAtOneRowHoweverLargeAndLosesNone) {
     const auto bounds = open.back();
     open.pop_back();
     const auto chunk = r->read(schema, bounds, storage);
-    rows += chunk.rows.rows;
-    if (chunk.failure == chunk_failure::none) continue;
+    if (chunk.failure == chunk_failure::none) {
+      rows += chunk.rows.rows;
+      continue;
+    }
     ASSERT_EQ(chunk.failure, chunk_failure::too_large);
-    open.push_back({.number = 1, .lower = bounds.lower, .upper = chunk.split});
-    open.push_back({.number = 1, .lower = chunk.split, .upper = bounds.upper});
+    auto lower = bounds.lower;
+    for (const auto& at : chunk.splits) {
+      open.push_back({.number = 1, .lower = lower, .upper = at});
+      lower = at;
+    }
+    open.push_back({.number = 1, .lower = lower, .upper = bounds.upper});
   }
   EXPECT_EQ(rows, 9U);
 }

@@ -65,7 +65,8 @@ class sim_reader : public table_reader {
     if (all.size() > 1 && random_.chance(6)) {
       r.failure = chunk_failure::too_large;
       world_.trace("too large");
-      r.split = {std::next(all.begin())->first};
+      for (auto row = std::next(all.begin()); row != all.end(); ++row)
+        if (r.splits.empty() || random_.chance(50)) r.splits.push_back({row->first});
       return r;
     }
     put(r.rows, t, all, bounds.number << 32);

@@ -50,11 +50,11 @@ inline chunk_result chunk_of(const schema_ptr& schema, std::uint64_t number, xid
 }
 
 inline chunk_result failed_chunk(chunk_failure why, std::uint64_t high = 0,
-                                 std::vector<std::string> split = {}) {
+                                 const std::vector<std::string>& splits = {}) {
   chunk_result result;
   result.failure = why;
   result.rows.high = wal_lsn{high};
-  result.split = std::move(split);
+  for (const auto& key : splits) result.splits.push_back({key});
   return result;
 }
 

@@ -52,6 +52,15 @@ class SnapshotDriver : public testing::Test {
   snapshot_driver snapshots_{{.key_bytes = budget}};
 };
 
+TEST_F(SnapshotDriver, NewBoundsOfAChunkThatIsTooLargeHurryTheCheckpointTheyWaitFor) {
+  snapshots_.begin(numbered_table(1), 1, {});
+  const auto request = next_read();
+  ASSERT_TRUE(request);
+  snapshots_.take_hurry();
+  snapshots_.chunk_read(*request, failed_chunk(chunk_failure::too_large, 0, {"5"}));
+  EXPECT_TRUE(snapshots_.take_hurry());
+}
+
 TEST_F(SnapshotDriver, RemembersNoMoreKeysOfManyTablesThanOfOne) {
   constexpr oid tables = 50;
   for (oid id = 1; id <= tables; ++id) snapshots_.begin(numbered_table(id), 1, {});

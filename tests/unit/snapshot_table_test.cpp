@@ -94,6 +94,17 @@ TEST_F(SnapshotTable, SplitsAChunkThatIsTooLargeAndReadsItOnceACheckpointHoldsTh
   EXPECT_EQ(number_of_next(5), 1U);
 }
 
+TEST_F(SnapshotTable, CutsAChunkIntoAsManyPartsAsItsReaderSays) {
+  read_in_chunks({"m"});
+  next();
+  EXPECT_EQ(read(last_, failed_chunk(chunk_failure::too_large, 0, {"b", "d", "k"}), 5), strings{});
+  EXPECT_EQ(table_.state().chunks, (std::vector<chunk_bounds>{{1, {}, {"b"}},
+                                                              {2, {"b"}, {"d"}},
+                                                              {3, {"d"}, {"k"}},
+                                                              {4, {"k"}, {"m"}},
+                                                              {5, {"m"}, {}}}));
+}
+
 TEST_F(SnapshotTable, IsFinishedWhenTheStreamHasPassedTheLastChunksHigh) {
   read_in_chunks({"m"});
   read_next({{"a", "1"}}, 2000);
