@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -114,25 +115,40 @@ std::vector<bound> sampled_bounds(connection& c, const locked_table& table, cons
   return bounds;
 }
 
-bool is_integer(oid type) {
+/// The greatest value of an integer type; nothing of another type.
+std::optional<std::int64_t> greatest(oid type) {
   constexpr oid int8 = 20, int2 = 21, int4 = 23;
-  return type == int8 || type == int2 || type == int4;
+  if (type == int2) return std::numeric_limits<std::int16_t>::max();
+  if (type == int4) return std::numeric_limits<std::int32_t>::max();
+  if (type == int8) return std::numeric_limits<std::int64_t>::max();
+  return std::nullopt;
+}
+
+struct integer_range {
+  std::int64_t first;
+  std::int64_t last;
+};
+
+/// Of the keys there are; nothing in an empty table.
+std::optional<integer_range> range_of(connection& c, const locked_table& table,
+                                      const key_column& key) {
+  const auto name = quote_identifier(key.name);
+  const auto r = c.query("SELECT min(" + name + "), max(" + name + ") FROM " + table.from());
+  if (r.is_null(0, 0)) return std::nullopt;
+  return integer_range{integer(r.text(0, 0)), integer(r.text(0, 1))};
 }
 
 /// Nothing when the keys are too sparse for equal steps to hold about equally many rows.
-std::optional<std::vector<bound>> dense_bounds(connection& c, const locked_table& table,
-                                               const key_column& key, double rows,
+std::optional<std::vector<bound>> dense_bounds(const integer_range& keys, double rows,
                                                double per_chunk) {
-  const auto name = quote_identifier(key.name);
-  const auto r = c.query("SELECT min(" + name + "), max(" + name + ") FROM " + table.from());
-  if (r.is_null(0, 0)) return std::vector<bound>{};
-  const auto first = integer(r.text(0, 0)), last = integer(r.text(0, 1));
-  const double span =
-      static_cast<double>(static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(first)) + 1;
+  const double span = static_cast<double>(static_cast<std::uint64_t>(keys.last)
+                                          - static_cast<std::uint64_t>(keys.first))
+                      + 1;
   const double gap = std::max(1.0, span / rows);
   if (gap > widest_gap) return std::nullopt;
   std::vector<bound> bounds;
-  for (auto& text : integer_bounds(first, last, static_cast<std::uint64_t>(per_chunk * gap)))
+  for (auto& text :
+       integer_bounds(keys.first, keys.last, static_cast<std::uint64_t>(per_chunk * gap)))
     bounds.push_back({std::move(text)});
   return bounds;
 }
@@ -161,15 +177,15 @@ chunk_plan plan_chunks(connection& c, const locked_table& table, const key_colum
   const double by_bytes = rows < 1 ? 1 : static_cast<double>(size.bytes) / (stored.bytes / rows);
   const double per_chunk =
       std::max(1.0, std::floor(std::min(static_cast<double>(size.rows), by_bytes)));
+  const auto most = key.size() == 1 ? greatest(key_type) : std::nullopt;
+  const auto keys = most ? range_of(c, table, key[0]) : std::nullopt;
   std::vector<bound> bounds;
   if (!key.empty() && rows >= 2 * per_chunk) {
-    std::optional<std::vector<bound>> dense;
-    if (key.size() == 1 && is_integer(key_type))
-      dense = dense_bounds(c, table, key[0], rows, per_chunk);
-    bounds = dense ? std::move(*dense)
-                   : sampled_bounds(c, table, key, predicate, stored, rows, per_chunk);
+    const auto dense = keys ? dense_bounds(*keys, rows, per_chunk) : std::nullopt;
+    bounds = dense ? *dense : sampled_bounds(c, table, key, predicate, stored, rows, per_chunk);
   }
   plan.chunks = between(std::move(bounds));
+  if (keys && keys->last < *most) plan.chunks.back().upper = {std::to_string(keys->last + 1)};
   return plan;
 }
 

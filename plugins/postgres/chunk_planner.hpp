@@ -16,10 +16,11 @@ struct chunk_size {
 };
 
 /// Bounds that cut a table into chunks of about `size`, for the transaction that holds the table's
-/// lock. The first chunk is open below, the last above, so every row there is or will be is in
-/// exactly one. `predicate` (may be empty) is what the chunks will be read with. Small tables and
-/// tables without a key are one chunk. Sizes are estimates: a reader must still be ready for a
-/// chunk that is too large. Throws server_error.
+/// lock. Every row there is, is in exactly one: the first is open below, the last above, or it ends
+/// with the last integer key, since rows that come later come with the stream (R5.5). `predicate`
+/// (may be empty) is what the chunks will be read with. Small tables and tables without a key are
+/// one chunk. Sizes are estimates: a reader must still be ready for a chunk that is too large.
+/// Throws server_error.
 chunk_plan plan_chunks(connection&, const locked_table&, const key_columns&, oid key_type,
                        const std::string& predicate, const chunk_size& size);
 

@@ -295,8 +295,8 @@ void reader::read_locked(chunk_result& out, connection& c, const locked_table& t
   known_[schema.id] = {table, key, columns};
 }
 
-/// The last of several chunks grows by what is inserted until its bounds are in a checkpoint. Its
-/// bytes bound it: cut by its rows too, it might never be small enough.
+/// A last chunk that is open above may grow by what is inserted until its bounds are in a
+/// checkpoint. Its bytes bound it: cut by its rows too, it might never be small enough.
 bool bounds_rows(const chunk_bounds& b) {
   return b.number != 0 && (b.lower.empty() || !b.upper.empty());
 }

@@ -222,6 +222,23 @@ INSTANTIATE_TEST_SUITE_P(
                    8}),
     [](const auto& test) { return test.param.what; });
 
+TEST_F(ChunkPlan, EndsWithTheLastIntegerKeySinceLaterRowsComeWithTheStream) {
+  const std::pair<const char*, int> tables[] = {{"bigint", 4000}, {"int", 1}, {"smallint", 700}};
+  for (const auto& [type, rows] : tables) {
+    const auto numbers = "SELECT i FROM generate_series(1, " + std::to_string(rows) + ") i";
+    execute(std::string("DROP TABLE IF EXISTS t; CREATE TABLE t (id ") + type
+            + " PRIMARY KEY); INSERT INTO t " + numbers);
+    const auto schema = describe("t");
+    auto r = reader({.chunk_rows = 500});
+    const auto plan = r->plan(schema);
+    execute("INSERT INTO t SELECT i FROM generate_series(" + std::to_string(rows + 1)
+            + ", 30000) i");
+    std::uint64_t read = 0;
+    for (const auto& bounds : plan.chunks) read += r->read(schema, bounds, plan.storage).rows.rows;
+    EXPECT_EQ(read, static_cast<std::uint64_t>(rows)) << type;
+  }
+}
+
 TEST_F(ChunkPlan, CutsAMillionRowsByTheKeysThatWereAskedFor) {
   execute("CREATE TABLE t (id bigint PRIMARY KEY, v text);"
           "INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 1000000) i");

@@ -43,6 +43,9 @@ class sim_reader : public table_reader {
       if (i + 1 != from.size()) b.upper = {from[i + 1]};
       p.chunks.push_back(std::move(b));
     }
+    if (t.key.empty() || random_.chance(2)) return p;
+    const auto rows = rows_of(t);
+    if (!rows.empty()) p.chunks.back().upper = {rows.rbegin()->first + "0"};
     return p;
   }
   chunk_result read(const table_schema& t, const chunk_bounds& bounds, std::uint64_t,
