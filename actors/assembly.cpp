@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "actors/start_checks.hpp"
 #include "dataflow/admission.hpp"
 #include "dataflow/crash_point.hpp"
 #include "dataflow/error.hpp"
@@ -131,30 +132,6 @@ checkpoint first_checkpoint(wal_lsn resume, const plan& p, const std::vector<ope
   return c;
 }
 
-void check_source(const pipeline_identity& was, const pipeline_identity& is) {
-  if (was.system_id == is.system_id && was.timeline == is.timeline && was.database == is.database)
-    return;
-  throw error(error_kind::source,
-              "the source is not the one that the state belongs to: system identifier "
-                  + std::to_string(is.system_id) + " timeline " + std::to_string(is.timeline)
-                  + " database " + is.database + ", the state has " + std::to_string(was.system_id)
-                  + ", " + std::to_string(was.timeline) + ", " + was.database,
-              "[source]",
-              "point it at the right server; after a failover begin anew: `leat drop`, empty the "
-              "target's tables, run");
-}
-
-void check_slot_position(const checkpoint& from, wal_lsn confirmed) {
-  if (from.resume >= confirmed) return;
-  throw error(
-      error_kind::state,
-      "the slot was confirmed up to " + to_string(confirmed)
-          + ", the newest usable checkpoint needs changes from " + to_string(from.resume),
-      "state",
-      "the state was restored from an older backup, or somebody moved the slot: `leat drop`, "
-      "empty the target's tables, run");
-}
-
 wal_lsn parse_until(const std::string& until) {
   if (const auto lsn = parse_lsn(until)) return wal_lsn{*lsn};
   throw error(error_kind::usage, "\"" + until + "\" is neither `caught-up` nor an LSN", "--until",
@@ -214,14 +191,12 @@ class assembler {
  private:
   void identify() {
     const auto was = store_.identity();
-    if (was && was->name != file_.name)
-      throw error(error_kind::state, "the state belongs to pipeline " + was->name,
-                  "state " + file_.state.string(),
-                  "give this pipeline a state directory of its own in [pipeline] state");
-    if (was)
+    if (was) {
+      check_name(*was, file_);
       out_.identity = *was;
-    else
+    } else {
       out_.identity.id = random_id();
+    }
     out_.identity.name = file_.name;
     auto is = out_.identity;
     source_->identify(is);
@@ -317,37 +292,15 @@ class assembler {
     const auto log = store_.operators(!wanted.empty());
     if (!log) return;
     out_.operators = std::make_shared<operator_store>(log);
-    for (const auto& [name, kind] : wanted)
-      if (point.from && point.from->routes.contains(full_name_of(name))
-          && !out_.operators->holds(name))
-        refuse_operators("the state of transform " + name.transform + " for " + name.target
-                         + " is missing");
+    check_operators(&*out_.operators, out_.plan.routes, point.from, stands_, file_);
     std::map<std::string, epoch_id> at;
     for (const auto& s : out_.sinks) {
       const bool remembers = s.target->keeps_progress();
       at[s.name] = remembers ? s.progress.epoch : point.from ? point.from->epoch : 0;
-      const auto synced = out_.operators->synced(s.name);
-      if (remembers && synced && *synced < s.progress.epoch)
-        refuse_operators("the state of transforms is older than the target: it is of epoch "
-                         + std::to_string(*synced) + ", sink " + s.name + " stands at "
-                         + std::to_string(s.progress.epoch));
       out_.operators->undo(s.name, at[s.name]);
       out_.operators->stands_at(s.name, remembers ? s.progress.epoch : operator_store::any);
     }
     out_.operators->make(wanted, at);
-  }
-
-  std::string full_name_of(const operator_name& name) const {
-    for (const auto& r : out_.plan.routes)
-      if (r->sink == name.sink && r->progress_name() == name.target && r->schema->id == name.table)
-        return r->full_name();
-    return {};
-  }
-
-  [[noreturn]] void refuse_operators(const std::string& what) const {
-    throw error(error_kind::state, what, "state " + (file_.state / "operators").string(),
-                "restore the whole state directory from one copy, or `leat resnapshot` the "
-                "tables whose routes have transforms with state");
   }
 
   void start_sinks() {

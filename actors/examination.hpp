@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "dataflow/operator_state.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "dataflow/plan.hpp"
+#include "dataflow/state_store.hpp"
 
 namespace leat {
 
@@ -32,7 +34,8 @@ struct problem {
 struct state_view {
   std::optional<pipeline_identity> identity;
   std::optional<checkpoint> newest;
-  std::vector<operator_size> states; ///< of transforms
+  std::vector<operator_size> states;  ///< of transforms
+  std::shared_ptr<state_store> store; ///< read-only, as it was then; null: none yet
 };
 state_view look_at_state(const pipeline_file&);
 
@@ -40,7 +43,7 @@ state_view look_at_state(const pipeline_file&);
 plan draft_next_plan(const pipeline_file&, const state_view&);
 
 /// Everything that can be found wrong with file, source, sinks, types and state without changing
-/// anything.
+/// anything. Not for a process that runs the pipeline itself.
 std::vector<problem> examine(const pipeline_file&);
 
 } // namespace leat

@@ -22,7 +22,8 @@ void check_identity(const target_stand& t, const std::string& pipeline_id) {
   if (!t.progress || t.progress->pipeline_id == pipeline_id) return;
   throw error(error_kind::sink,
               "the target holds the progress of another pipeline of this name (pipeline_id "
-                  + t.progress->pipeline_id + ", this one is " + pipeline_id + ")",
+                  + t.progress->pipeline_id + ", this one "
+                  + (pipeline_id.empty() ? "has no state" : "is " + pipeline_id) + ")",
               "sink " + t.sink,
               "the state directory was deleted or is another's: " + std::string(begin_anew));
 }
@@ -49,10 +50,14 @@ bool reached_by_all(const checkpoint& c, const std::vector<target_stand>& target
 
 } // namespace
 
+void check_identities(const std::vector<target_stand>& targets, const std::string& pipeline_id) {
+  for (const auto& t : targets) check_identity(t, pipeline_id);
+}
+
 restart_point find_restart_point(const state_store& store, const std::string& pipeline_id,
                                  const std::vector<target_stand>& targets) {
   restart_point point;
-  for (const auto& t : targets) check_identity(t, pipeline_id);
+  check_identities(targets, pipeline_id);
   const auto epochs = store.epochs();
   if (epochs.empty()) return point;
 

@@ -25,6 +25,10 @@ struct restart_point {
   std::vector<std::string> removed_sinks; ///< the checkpoint knows them, the file does not
 };
 
+/// Throws leat::error when a target holds the progress of another pipeline. `pipeline_id`: empty
+/// for one that has no state yet.
+void check_identities(const std::vector<target_stand>&, const std::string& pipeline_id);
+
 /// The newest checkpoint that every target has reached (R3). Throws leat::error when state and
 /// targets do not belong together: a target or a state directory that was deleted, or restored from
 /// an older backup, or that belongs to another pipeline.

@@ -144,6 +144,13 @@ class sink {
   /// anything
   /// (`leat check`). Needs no open().
   virtual std::vector<error> check(const std::vector<route_ptr>&) { return {}; }
+
+  /// The progress that open() would give, looked at without changing anything and without open().
+  /// Nothing: only open() can tell.
+  struct found_progress {
+    std::optional<target_progress> is;
+  };
+  virtual std::optional<found_progress> look() { return std::nullopt; }
 };
 
 } // namespace leat

@@ -85,6 +85,10 @@ class source {
   virtual wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>& tables,
                           const std::function<void()>& made) = 0;
 
+  /// What prepare() would give for an identity that names a slot, and its error when that is
+  /// missing; nothing for one that names none. Changes nothing.
+  virtual std::optional<wal_lsn> look_at_slot(const pipeline_identity&) { return std::nullopt; }
+
   /// Whom a snapshot's fence waits for (R5.5): a text for each transaction from before `before`
   /// that is open, a few at most. Without it, whom the slot waits for that is being made; empty
   /// when none is.

@@ -312,4 +312,8 @@ std::unique_ptr<state_store> open_state(const std::filesystem::path& directory, 
   return std::make_unique<checkpoint_store>(directory, read_only, operator_memory);
 }
 
+bool is_in_use(const std::filesystem::path& state_directory) {
+  return is_locked_by_another(state_directory);
+}
+
 } // namespace leat

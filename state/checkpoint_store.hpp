@@ -17,4 +17,7 @@ namespace leat {
 std::unique_ptr<state_store> open_state(const std::filesystem::path& directory, bool read_only,
                                         std::size_t operator_memory = default_operator_memory);
 
+/// Another process has it open for writing. Nothing is locked, and one may begin at any moment.
+bool is_in_use(const std::filesystem::path& state_directory);
+
 } // namespace leat

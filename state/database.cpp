@@ -130,6 +130,17 @@ void database::open() const {
   fail(status, "opening the state");
 }
 
+bool is_locked_by_another(const fs::path& directory) {
+  const int fd = ::open((directory / "LOCK").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool held = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  ::close(fd);
+  return held;
+}
+
 std::optional<std::string> database::get(std::string_view key) const {
   std::string value;
   const auto status = usable().Get({}, slice(key), &value);

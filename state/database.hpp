@@ -53,4 +53,8 @@ class database {
   mutable std::unique_ptr<rocksdb::DB> db_; ///< none after a failed write
 };
 
+/// Another process has the database open for writing; looked at without taking its lock. Not for a
+/// process that has it open itself: closing a file gives up its locks.
+bool is_locked_by_another(const std::filesystem::path& directory);
+
 } // namespace leat

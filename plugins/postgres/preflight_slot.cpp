@@ -25,7 +25,7 @@ void check_usable(const preflight_view& view, std::vector<finding>& out) {
   } catch (const server_error&) {
     throw;
   } catch (const error& refused) {
-    out.push_back({severity::error, "", refused.what(), place, refused.remedy()});
+    out.push_back({severity::error, "", refused.what(), refused.where(), refused.remedy()});
   }
 }
 

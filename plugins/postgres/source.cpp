@@ -17,6 +17,12 @@ namespace {
 
 constexpr int oldest_version = 130000;
 
+error slot_is_gone(const std::string& name) {
+  return {error_kind::source, "the slot is gone", name,
+          "changes since the last checkpoint cannot be read any more: `leat drop`, empty the "
+          "target's tables, run"};
+}
+
 class postgres_source : public source {
  public:
   explicit postgres_source(source_options options) : options_(std::move(options)) {}
@@ -64,11 +70,7 @@ class postgres_source : public source {
       made();
     }
     auto slot = read_slot(server(), options_.slot);
-    if (!slot && had_slot)
-      throw error(
-          error_kind::source, "the slot is gone", options_.slot,
-          "changes since the last checkpoint cannot be read any more: `leat drop`, empty the "
-          "target's tables, run");
+    if (!slot && had_slot) throw slot_is_gone(options_.slot);
     if (!slot) {
       create(id);
       id.slot = options_.slot;
@@ -85,6 +87,13 @@ class postgres_source : public source {
     if (slot->confirmed == wal_lsn{})
       throw error(error_kind::source, "the slot is still being made by another connection",
                   options_.slot, "", error_retry::transient);
+    return slot->confirmed;
+  }
+
+  std::optional<wal_lsn> look_at_slot(const pipeline_identity& id) override {
+    if (id.slot.empty()) return std::nullopt;
+    const auto slot = read_slot(server(), options_.slot);
+    if (!slot) throw slot_is_gone(options_.slot);
     return slot->confirmed;
   }
 
@@ -141,11 +150,7 @@ class postgres_source : public source {
     o.slot_is_free = [parameters = parameters(id), expected = expectation(id)] {
       connection c(parameters, connection_use::query);
       const auto slot = read_slot(c, expected.name);
-      if (!slot)
-        throw error(
-            error_kind::source, "the slot is gone", expected.name,
-            "changes since the last checkpoint are lost to the stream: `leat drop`, empty the "
-            "target's tables, run");
+      if (!slot) throw slot_is_gone(expected.name);
       const auto hold = check_slot(*slot, expected);
       if (hold == slot_hold::held_by_other) throw slot_in_use(*slot, expected);
       return hold == slot_hold::free;

@@ -104,6 +104,10 @@ class target_sink final : public sink {
     }
   }
 
+  std::optional<found_progress> look() override {
+    return found_progress{progress_.look(connect())};
+  }
+
  private:
   target_session& connect() {
     auto session = std::make_unique<target_session>(options_.connection);

@@ -4,6 +4,7 @@
 
 #include "dataflow/error.hpp"
 #include "dataflow/merge.hpp"
+#include "plugins/sqlite/table.hpp"
 #include "plugins/sqlite/values.hpp"
 
 namespace leat::sqlite {
@@ -48,33 +49,20 @@ std::string describe(const std::optional<target_progress>& p) {
          + p->pipeline_id;
 }
 
-} // namespace
-
-std::string seen_table(std::string_view target) { return "leat_seen_" + std::string(target); }
-
-progress_record::progress_record(database& db, std::string pipeline)
-    : db_(db), pipeline_(std::move(pipeline)) {
-  const auto found =
-      db_.number("SELECT count(*) FROM sqlite_schema WHERE name IN ('leat_progress', "
-                 "'leat_progress_table')");
-  if (found < 2) db_.execute(make_tables);
-  // Of a leat of before format 2.
-  const auto has_columns = db_.number(
-      "SELECT count(*) FROM pragma_table_info('leat_progress_table') WHERE name = 'columns'");
-  if (has_columns == 0) db_.execute("ALTER TABLE leat_progress_table ADD COLUMN columns TEXT");
+/// The progress tables of a leat of before format 2 have none.
+bool has_columns(const database& db) {
+  return db.number("SELECT count(*) FROM pragma_table_info('leat_progress_table') WHERE name = "
+                   "'columns'")
+         != 0;
 }
 
-std::optional<target_progress> progress_record::read() {
-  known_ = load();
-  return known_;
-}
-
-std::optional<target_progress> progress_record::load() const {
-  auto query = db_.prepare("SELECT pipeline_id, epoch, commit_lsn, consistent, format FROM "
-                           "leat_progress WHERE pipeline = ?1 AND target = '*'");
-  query.bind(1, pipeline_);
+/// Of tables that are there.
+std::optional<target_progress> load(const database& db, const std::string& pipeline) {
+  auto query = db.prepare("SELECT pipeline_id, epoch, commit_lsn, consistent, format FROM "
+                          "leat_progress WHERE pipeline = ?1 AND target = '*'");
+  query.bind(1, pipeline);
   if (!query.step()) return std::nullopt;
-  const auto where = db_.path().string() + ", table leat_progress";
+  const auto where = db.path().string() + ", table leat_progress";
   if (query.number(4) > newest_format)
     throw error(error_kind::sink, "the progress record was written by a newer leat", where,
                 "run that version of leat");
@@ -89,22 +77,40 @@ std::optional<target_progress> progress_record::load() const {
   p.position = commit_lsn{*lsn};
   p.consistent = query.number(3) != 0;
 
-  auto chunks =
-      db_.prepare("SELECT target, last_chunk FROM leat_progress_table WHERE pipeline = ?1 "
-                  "AND last_chunk > 0");
-  chunks.bind(1, pipeline_);
+  auto chunks = db.prepare("SELECT target, last_chunk FROM leat_progress_table WHERE pipeline = ?1 "
+                           "AND last_chunk > 0");
+  chunks.bind(1, pipeline);
   while (chunks.step())
     p.last_chunk[chunks.string(0)] = static_cast<std::uint64_t>(chunks.number(1));
 
-  auto columns = db_.prepare("SELECT target, columns FROM leat_progress_table WHERE pipeline = ?1 "
-                             "AND columns IS NOT NULL");
-  columns.bind(1, pipeline_);
+  if (!has_columns(db)) return p;
+  auto columns = db.prepare("SELECT target, columns FROM leat_progress_table WHERE pipeline = ?1 "
+                            "AND columns IS NOT NULL");
+  columns.bind(1, pipeline);
   while (columns.step()) p.columns[columns.string(0)] = columns.string(1);
   return p;
 }
 
+} // namespace
+
+std::string seen_table(std::string_view target) { return "leat_seen_" + std::string(target); }
+
+progress_record::progress_record(database& db, std::string pipeline)
+    : db_(db), pipeline_(std::move(pipeline)) {
+  const auto found =
+      db_.number("SELECT count(*) FROM sqlite_schema WHERE name IN ('leat_progress', "
+                 "'leat_progress_table')");
+  if (found < 2) db_.execute(make_tables);
+  if (!has_columns(db_)) db_.execute("ALTER TABLE leat_progress_table ADD COLUMN columns TEXT");
+}
+
+std::optional<target_progress> progress_record::read() {
+  known_ = load(db_, pipeline_);
+  return known_;
+}
+
 void progress_record::replace(const target_progress& next) {
-  const auto found = load();
+  const auto found = load(db_, pipeline_);
   if (!same_cut(found, known_))
     throw error(error_kind::sink,
                 "another leat has written the progress of pipeline " + pipeline_ + ": found "
@@ -163,6 +169,12 @@ std::optional<table_record> progress_record::table(std::string_view target) cons
   if (!query.is_null(3)) record.boundary = query.number(3);
   if (!query.is_null(4)) record.columns = query.string(4);
   return record;
+}
+
+std::optional<target_progress> look_at_progress(const database& db, const std::string& pipeline) {
+  if (!table_exists(db, "leat_progress") || !table_exists(db, "leat_progress_table"))
+    return std::nullopt;
+  return load(db, pipeline);
 }
 
 bool owns_some_of(const database& db, const std::string& pipeline, std::string_view target) {

@@ -50,7 +50,6 @@ class progress_record {
   void forget();
 
  private:
-  std::optional<target_progress> load() const;
   void write_chunks(const target_progress& next);
 
   database& db_;
@@ -58,6 +57,9 @@ class progress_record {
   std::optional<target_progress> known_;
   std::optional<target_progress> written_;
 };
+
+/// As progress_record::read(), of a file that may have no progress tables; makes none.
+std::optional<target_progress> look_at_progress(const database&, const std::string& pipeline);
 
 /// As progress_record::owns_some_of(), of a file that may have no progress tables.
 bool owns_some_of(const database&, const std::string& pipeline, std::string_view target);

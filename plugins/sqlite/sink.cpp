@@ -81,4 +81,10 @@ std::vector<error> sink::check(const std::vector<route_ptr>& routes) {
   return check_target(options_.path, pipeline_, routes);
 }
 
+std::optional<sink::found_progress> sink::look() {
+  std::error_code failed;
+  if (!std::filesystem::exists(options_.path, failed)) return found_progress{};
+  return found_progress{look_at_progress(database::look(options_.path), pipeline_)};
+}
+
 } // namespace leat::sqlite

@@ -171,7 +171,7 @@ TEST_F(CliBadSource, SlotInUseByAnother) {
 TEST_F(CliBadSource, SlotThatIsGone) {
   run_before();
   source("SELECT pg_drop_replication_slot('leat_shop')");
-  expect_run_fails(source_failed, "the slot is gone", "leat drop");
+  expect_refused(source_failed, "the slot is gone", "leat drop");
 }
 
 TEST_F(CliBadSource, SlotThatIsLost) {
@@ -180,7 +180,7 @@ TEST_F(CliBadSource, SlotThatIsLost) {
   for (int i = 0; i < 4; ++i)
     source("SELECT pg_logical_emit_message(false, 'x', 'y'); SELECT pg_switch_wal(); CHECKPOINT");
   server().set("max_slot_wal_keep_size", "-1");
-  expect_run_fails(source_failed, "is lost", "leat drop");
+  expect_refused(source_failed, "is lost", "leat drop");
 }
 
 TEST_F(CliBadSource, PublicationThatWasDroppedUnderTheSlot) {
@@ -192,15 +192,15 @@ TEST_F(CliBadSource, PublicationThatWasDroppedUnderTheSlot) {
 TEST_F(CliBadSource, SlotThatWasMovedOn) {
   run_before();
   source("SELECT pg_replication_slot_advance('leat_shop', pg_current_wal_lsn())");
-  expect_run_fails(state_failed, "the slot was confirmed up to", "leat drop");
+  expect_refused(state_failed, "the slot was confirmed up to", "leat drop");
 }
 
 TEST_F(CliBadSource, AnotherDatabase) {
   run_before();
   server().execute("CREATE TABLE item (id int PRIMARY KEY, name text)", target_database);
-  expect_run_fails(source_failed, "the source is not the one that the state belongs to",
-                   "point it at the right server",
-                   {"--set", "source.url=" + server().url(target_database)});
+  expect_refused(source_failed, "the source is not the one that the state belongs to",
+                 "point it at the right server",
+                 {"--set", "source.url=" + server().url(target_database)});
 }
 
 /// A server with a certificate that it signed itself.
@@ -290,6 +290,37 @@ TEST_F(CliOtherServer, WrongPasswordIsNeverPrinted) {
   const auto checked = leat("check", {"--set", url_of(at, "secretive", "hunter2")});
   EXPECT_EQ(checked.status.code, found_something);
   EXPECT_EQ(checked.out.find("hunter2"), std::string::npos) << checked.out;
+}
+
+TEST_F(CliOtherServer, AnotherClusterWithADatabaseOfThisName) {
+  run_before();
+  pg_server_options options;
+  options.bin = pg_bin() / "."; // the servers of one path are copies of one cluster
+  pg_server other(options);
+  other.create_database(source_database);
+  other.execute("CREATE TABLE item (id int PRIMARY KEY, name text)", source_database);
+  expect_refused(source_failed, "the source is not the one that the state belongs to",
+                 "point it at the right server", {"--set", url_of(other, "postgres")});
+  EXPECT_EQ(other.value("SELECT count(*) FROM pg_replication_slots"), "0");
+}
+
+TEST_F(CliOtherServer, ServerThatWasFailedOver) {
+  pg_server promoted;
+  promoted.create_database(source_database);
+  promoted.execute("CREATE TABLE item (id int PRIMARY KEY, name text)", source_database);
+  const auto there = url_of(promoted, "postgres");
+  process child({leat_program(), "run", write_file(), "--until", "caught-up", "--set", there});
+  wait_until("the first run does not end", [&] {
+    promoted.execute("SELECT pg_logical_emit_message(true, 'nudge', '')", source_database);
+    return !child.running();
+  });
+  EXPECT_EQ(child.wait(0ms)->code, done) << child.err();
+  promoted.stop();
+  write(promoted.data() / "standby.signal", "");
+  promoted.start();
+  promoted.execute("SELECT pg_promote()");
+  expect_refused(source_failed, "timeline 2 database source, the state has",
+                 "after a failover begin anew", {"--set", there});
 }
 
 /// A server that is down is no error: it is waited for.

@@ -11,6 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 
 class CliBadState : public cli_fixture {
  protected:
@@ -42,9 +43,28 @@ TEST_F(CliBadState, DamagedStateIsRefusedByEveryReader) {
   damage_state();
   expect_run_fails(state_failed, "the state is damaged", "leat drop");
   expect_error(leat("status"), state_failed, "the state is damaged", "leat drop");
+  expect_check_finds("the state is damaged", "leat drop");
+  EXPECT_THAT(leat("check").out, Not(HasSubstr("pipeline_id"))) << "nothing is known of it";
+}
+
+TEST_F(CliBadState, CheckOfARunningPipelineComparesNothingAndSaysSo) {
+  start();
+  wait_until_caught_up();
+  source("BEGIN; SELECT pg_logical_emit_message(true, 'x', 'y'); COMMIT");
   const auto checked = leat("check");
-  EXPECT_EQ(checked.status.code, found_something);
-  EXPECT_THAT(checked.out, HasSubstr("error: the state is damaged"));
+  EXPECT_EQ(checked.status.code, done) << checked.out;
+  EXPECT_THAT(checked.out, HasSubstr("note: a leat is running on this state directory"));
+  stop();
+  EXPECT_THAT(leat("check").out, Not(HasSubstr("is running")));
+}
+
+TEST_F(CliBadState, CheckOfAStoppedPipelineFindsNothingAndChangesNothing) {
+  catch_up();
+  const auto before = source_value("SELECT confirmed_flush_lsn FROM pg_replication_slots");
+  const auto checked = leat("check");
+  EXPECT_EQ(checked.status.code, done) << checked.out;
+  EXPECT_EQ(source_value("SELECT confirmed_flush_lsn FROM pg_replication_slots"), before);
+  catch_up();
 }
 
 TEST_F(CliBadState, DamagedStateOfTransformsIsRefusedByEveryReaderAndCanBeDropped) {
@@ -83,6 +103,7 @@ TEST_F(CliBadState, StateOfANewerVersion) {
   expect_run_fails(state_failed, "the state was written by a newer leat", "run the newer version");
   expect_error(leat("status"), state_failed, "the state was written by a newer leat",
                "run the newer version");
+  expect_check_finds("the state was written by a newer leat", "run the newer version");
 }
 
 TEST_F(CliBadState, StateThatIsAFile) {
@@ -93,6 +114,8 @@ TEST_F(CliBadState, StateThatIsAFile) {
 TEST_F(CliBadState, DeletedStateWithProgressAtTheTarget) {
   catch_up();
   fs::remove_all(state_path());
+  expect_check_finds("the progress of another pipeline", "leat drop");
+  EXPECT_FALSE(fs::exists(state_path())) << "check has made it";
   expect_run_fails(sink_failed, "the progress of another pipeline", "leat drop");
 }
 
@@ -104,12 +127,12 @@ TEST_F(CliBadState, StateOfAnotherPipelineOfThisName) {
   fs::remove(lite_path());
   catch_up(); // the same name with another random id
   copy(copy_of_state(), state_path());
-  expect_run_fails(sink_failed, "the progress of another pipeline", "leat drop");
+  expect_refused(sink_failed, "the progress of another pipeline", "leat drop");
 }
 
 TEST_F(CliBadState, StateOfAPipelineOfAnotherName) {
   catch_up();
-  expect_run_fails(
+  expect_refused(
       state_failed, "belongs to pipeline shop", "state directory of its own",
       {"--set", "pipeline.name=other", "--set", "pipeline.state=" + state_path().string()});
 }
@@ -120,7 +143,7 @@ TEST_F(CliBadState, StateRestoredFromAnOlderBackup) {
   change();
   catch_up();
   copy(copy_of_state(), state_path());
-  expect_run_fails(state_failed, "older", "leat drop");
+  expect_refused(state_failed, "the state is older than the target", "leat drop");
 }
 
 TEST_F(CliBadState, DroppedPipelineBeginsAnew) {

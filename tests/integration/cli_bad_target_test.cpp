@@ -10,11 +10,6 @@ using testing::HasSubstr;
 
 class CliBadTarget : public cli_fixture {
  protected:
-  void expect_check_finds(const std::string& what) const {
-    const auto checked = leat("check");
-    EXPECT_EQ(checked.status.code, found_something) << checked.out;
-    EXPECT_THAT(checked.out, HasSubstr(what));
-  }
   void remove_lite() const {
     for (const auto* suffix : {"", "-wal", "-shm"}) fs::remove(lite_path().string() + suffix);
   }
@@ -23,7 +18,9 @@ class CliBadTarget : public cli_fixture {
 TEST_F(CliBadTarget, SqliteFileThatWasDeleted) {
   catch_up();
   remove_lite();
-  expect_run_fails(sink_failed, "the target has no progress record, and had one", "leat drop");
+  expect_check_finds("the target has no progress record, and had one", "leat drop");
+  EXPECT_FALSE(fs::exists(lite_path())) << "check has made it";
+  expect_refused(sink_failed, "the target has no progress record, and had one", "leat drop");
 }
 
 TEST_F(CliBadTarget, SqliteFileRestoredFromAnOlderBackup) {
@@ -35,7 +32,7 @@ TEST_F(CliBadTarget, SqliteFileRestoredFromAnOlderBackup) {
   }
   remove_lite();
   fs::copy_file(directory() / "backup.db", lite_path());
-  expect_run_fails(sink_failed, "the target is behind every checkpoint", "leat drop");
+  expect_refused(sink_failed, "the target is behind every checkpoint", "leat drop");
 }
 
 TEST_F(CliBadTarget, SqliteTableWithRowsOfOthers) {
@@ -140,7 +137,7 @@ TEST_F(CliBadPostgresTarget, TableThatDoesNotFit) {
 TEST_F(CliBadPostgresTarget, DatabaseThatWasMadeAnew) {
   catch_up();
   server().create_database(target_database);
-  expect_run_fails(sink_failed, "the target has no progress record, and had one", "leat drop");
+  expect_refused(sink_failed, "the target has no progress record, and had one", "leat drop");
 }
 
 } // namespace

@@ -72,6 +72,28 @@ class cli_fixture : public pipeline_fixture {
            "INSERT INTO item SELECT i, 'item ' || i FROM generate_series(1, 10) i");
   }
 
+  /// `leat check` must find it, with a remedy that says `remedy`.
+  void expect_check_finds(const std::string& what, const std::string& remedy = "",
+                          const std::vector<std::string>& arguments = {}) const {
+    const auto checked = leat("check", arguments);
+    EXPECT_EQ(checked.status.code, found_something) << checked.err;
+    const auto at = checked.out.find(what);
+    ASSERT_NE(at, std::string::npos) << checked.out;
+    EXPECT_THAT(checked.out.substr(0, at + what.size()), testing::HasSubstr("error: "));
+    EXPECT_THAT(checked.out.substr(at), testing::HasSubstr(remedy));
+  }
+  /// `leat check` finds it, and then `leat run` ends so, in the same words.
+  void expect_refused(int code, const std::string& what, const std::string& remedy,
+                      const std::vector<std::string>& arguments = {}) const {
+    const auto checked = leat("check", arguments);
+    EXPECT_EQ(checked.status.code, found_something) << checked.err;
+    const auto ended = leat("run", arguments);
+    expect_error(ended, code, what, remedy);
+    const std::string begin = "leat: error: ";
+    const auto at = ended.err.rfind(begin);
+    if (at == std::string::npos) return;
+    EXPECT_THAT(checked.out, testing::HasSubstr("error: " + ended.err.substr(at + begin.size())));
+  }
   /// `leat run` must end so.
   void expect_run_fails(int code, const std::string& what, const std::string& remedy,
                         const std::vector<std::string>& arguments = {}) const {
