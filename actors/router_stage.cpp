@@ -214,6 +214,7 @@ class router_stage_impl : public stage<router_actor> {
 
   void take_chunk(const read_done& d, const chunk_result& chunk) {
     if (const auto* read = std::get_if<read_request>(&d.request)) {
+      crash_point("chunk_before");
       send_on(router_.take(snapshots_.chunk_read(*read, chunk)));
       crash_point("chunk_emitted");
       send_parts();

@@ -307,6 +307,7 @@ class replication_stream::session {
     if (wanted->force && !moved) poll_position();
     barrier_passed_ = passed_;
     barrier_position_ = position;
+    crash_point("barrier_before");
     output_.emit(barrier{wanted->epoch, position, passed_, false});
     crash_point("barrier_sent");
   }
@@ -327,6 +328,7 @@ class replication_stream::session {
     options_.resume = std::max(options_.resume, confirmed_);
     reply_wanted_ = false;
     last_status_ = now;
+    crash_point("slot_confirm_before");
     connection_->send_status(confirmed_, false);
     crash_point("slot_confirm");
   }

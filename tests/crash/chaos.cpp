@@ -44,10 +44,10 @@ void chaos::calm() {
 
 void chaos::start() {
   static const std::vector<std::string> points = {
-      "chunk_emitted",       "part_emitted",      "barrier_sent",     "target_commit_before",
-      "target_commit_after", "checkpoint_before", "checkpoint_after", "slot_confirm",
-      "operators_synced",    "join_published",    "join_asked",       "start_prepared",
-      "start_saved"};
+      "chunk_before",     "chunk_emitted",        "part_emitted",        "barrier_before",
+      "barrier_sent",     "target_commit_before", "target_commit_after", "checkpoint_before",
+      "checkpoint_after", "slot_confirm_before",  "slot_confirm",        "operators_synced",
+      "join_published",   "join_asked",           "start_prepared",      "start_saved"};
   static const std::vector<std::string> starrocks_points = {
       "starrocks_load",          "starrocks_prepared",
       "starrocks_decided",       "starrocks_table_committed",

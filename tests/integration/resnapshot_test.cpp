@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <gmock/gmock.h>
 
 #include "tests/support/pipeline_fixture.hpp"
@@ -174,7 +176,7 @@ TEST_P(ResnapshotKilled, GoesOnAfterTheKill) {
   ask("public.item");
   ask("public.log");
   start({{"LEAT_CRASH_POINT", GetParam()}});
-  wait_until_ended();
+  EXPECT_EQ(wait_until_ended().status.signal, SIGKILL) << log();
   source("DELETE FROM item WHERE id BETWEEN 50 AND 60; INSERT INTO item VALUES (300, 'late');"
          "DELETE FROM log WHERE a = 5");
   catch_up();
@@ -182,11 +184,13 @@ TEST_P(ResnapshotKilled, GoesOnAfterTheKill) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, ResnapshotKilled,
-                         ::testing::Values("chunk_emitted:1", "chunk_emitted:20",
-                                           "chunk_emitted:45", "target_commit_before:1",
-                                           "target_commit_before:2", "target_commit_after:1",
-                                           "target_commit_after:2", "checkpoint_before:2",
-                                           "checkpoint_before:4", "checkpoint_after:3"),
+                         ::testing::Values("chunk_before:2", "barrier_before:3",
+                                           "slot_confirm_before:2", "chunk_emitted:1",
+                                           "chunk_emitted:20", "chunk_emitted:45",
+                                           "target_commit_before:1", "target_commit_before:2",
+                                           "target_commit_after:1", "target_commit_after:2",
+                                           "checkpoint_before:2", "checkpoint_before:4",
+                                           "checkpoint_after:3"),
                          [](const auto& tested) {
                            auto name = tested.param;
                            for (auto& c : name)
