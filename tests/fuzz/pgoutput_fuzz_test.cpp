@@ -87,6 +87,26 @@ std::vector<messages> corpus() {
   };
 }
 
+constexpr std::string_view two_phase_kinds = "bPKrp";
+
+/// Streams of a slot with two_phase, which leat refuses: one for each kind of message that no other
+/// slot sends, after rows and within a transaction that they would end.
+std::vector<messages> two_phase_corpus() {
+  std::vector<messages> streams;
+  for (const char kind : two_phase_kinds) {
+    pgoutput_builder b;
+    b.begin(0x100).relation(items).insert({"1", "x"}).commit();
+    if (kind == 'p')
+      b.stream_start(90, true).relation(items).insert({"2", "y"}).stream_stop();
+    else if (kind == 'P')
+      b.begin(0x180).insert({"2", "y"});
+    b.two_phase(kind, 90, 0x180, "gid-1");
+    b.begin(0x200).insert({"3", "z"}).commit();
+    streams.push_back(b.messages());
+  }
+  return streams;
+}
+
 class mutator {
  public:
   explicit mutator(random_source& random) : random_(random) {}
@@ -205,12 +225,24 @@ TEST_F(pgoutput_fuzz, TheCorpusItselfIsTaken) {
   for (const auto& stream : corpus()) EXPECT_TRUE(decode(stream));
 }
 
+TEST_F(pgoutput_fuzz, StreamsOfATwoPhaseSlotAreTakenUpToTheMessageThatNoOtherSlotSends) {
+  for (const auto& stream : two_phase_corpus()) {
+    const auto at = std::ranges::find_if(stream, [](const std::string& m) {
+      return two_phase_kinds.find(m.front()) != std::string_view::npos;
+    });
+    ASSERT_NE(at, stream.end());
+    EXPECT_TRUE(decode({stream.begin(), at})) << *at;
+    EXPECT_FALSE(decode({stream.begin(), at + 1})) << *at;
+  }
+}
+
 TEST_F(pgoutput_fuzz, AMutatedStreamGivesWellFormedRowsOrAnError) {
   const auto seed = setting("LEAT_FUZZ_SEED", 1);
   const auto iterations =
       setting("LEAT_FUZZ_ITERATIONS", std::getenv("LEAT_TEST_FULL") != nullptr ? 500'000 : 50'000);
-  const auto streams = corpus();
+  auto streams = corpus();
   std::uint64_t errors = 0;
+  for (auto& stream : two_phase_corpus()) streams.push_back(std::move(stream));
   for (std::uint64_t i = 0; i < iterations && !HasFatalFailure(); ++i) {
     random_source random(seed + i);
     auto stream = streams[random() % streams.size()];

@@ -123,6 +123,16 @@ class pgoutput_builder {
     open('A').u32(xid).u32(subxid);
     return done();
   }
+  /// The messages of a slot with two_phase: `kind` b, P, K, r or p.
+  pgoutput_builder& two_phase(char kind, std::uint32_t xid, std::uint64_t lsn,
+                              std::string_view gid) {
+    open(kind);
+    if (kind != 'b') u8(0);
+    u64(lsn).u64(lsn + 8).u64(time(lsn));
+    if (kind == 'r') u64(time(lsn));
+    u32(xid).text(gid);
+    return done();
+  }
   pgoutput_builder& raw(std::string bytes) {
     messages_.push_back(std::move(bytes));
     return *this;

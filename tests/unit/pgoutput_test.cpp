@@ -176,12 +176,21 @@ TEST(pgoutput, InsertsAndOldRowsMustBeWhole) {
               HasSubstr("Update"));
 }
 
-TEST(pgoutput, TwoPhaseMessagesAreRefusedWithTheRemedy) {
+void expect_two_phase_refused(std::string_view message, bool streamed) {
+  const auto e = error_of(message, streamed);
+  EXPECT_EQ(e.kind(), error_kind::source);
+  EXPECT_THAT(e.what(), HasSubstr(std::string(pgoutput_name(message[0])) + " message: the slot"));
+  EXPECT_THAT(e.remedy(), HasSubstr("two_phase"));
+}
+
+TEST(pgoutput, TwoPhaseMessagesAreRefusedWithTheRemedyWhateverFollowsTheirKind) {
   for (const char kind : std::string("bPKrp")) {
-    const auto e = error_of(std::string(1, kind) + std::string(60, '\0'));
-    EXPECT_EQ(e.kind(), error_kind::source);
-    EXPECT_THAT(e.what(), HasSubstr(std::string(pgoutput_name(kind))));
-    EXPECT_THAT(e.remedy(), HasSubstr("two_phase"));
+    pgoutput_builder b;
+    const auto message = b.two_phase(kind, 700, 0x200, "gid").last();
+    for (const bool streamed : {false, true})
+      for (std::size_t size = 1; size <= message.size(); ++size)
+        expect_two_phase_refused(std::string_view(message).substr(0, size), streamed);
+    expect_two_phase_refused(message + '\0', false);
   }
 }
 
