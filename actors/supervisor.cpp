@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds last_backoff{30000};
-constexpr milliseconds stop_limit{10000};
+constexpr milliseconds stop_limit{8000};  ///< whoever asks waits for 10 s
 constexpr milliseconds soonest_look{500}; ///< at the catalog again
 constexpr milliseconds latest_look{30000};
 
