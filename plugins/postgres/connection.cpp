@@ -118,7 +118,8 @@ struct connection::cancel_handle {
 connection::connection(const connection_parameters& parameters, connection_use use) : use_(use) {
   std::string options = given(parameters, "options").value_or("") + " ";
   options += pinned_settings;
-  if (use == connection_use::query) options += " -c row_security=off -c lock_timeout=5s";
+  options += use == connection_use::query ? " -c row_security=off -c lock_timeout=5s"
+                                          : " -c lock_timeout=0";
 
   std::vector<const char*> keywords, values;
   const auto add = [&](const char* keyword, const char* value) {
@@ -157,7 +158,9 @@ connection::connection(const connection_parameters& parameters, connection_use u
   }
   cancel_ = std::make_unique<cancel_handle>(PQgetCancel(connection_));
   try {
-    // PostgreSQL 17 ends a long transaction, and with it a large streamed one, at this limit.
+    // Limits that older servers refuse to hear of at the start: of a target between two epochs, and
+    // of a long transaction, with it a large streamed one.
+    if (server_version() >= 140000) query("SET idle_session_timeout = 0");
     if (server_version() >= 170000) query("SET transaction_timeout = 0");
   } catch (...) {
     PQfinish(connection_);

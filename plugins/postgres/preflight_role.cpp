@@ -38,7 +38,7 @@ void check_password_age(const preflight_view& view, std::vector<finding>& out) {
 
 /// A pooler that drops startup options would change the text of values without an error.
 void check_session(const preflight_view& view, std::vector<finding>& out) {
-  static constexpr std::array<std::pair<const char*, const char*>, 10> pinned{{
+  static constexpr std::array<std::pair<const char*, const char*>, 14> pinned{{
       {"DateStyle", "ISO, MDY"},
       {"IntervalStyle", "postgres"},
       {"TimeZone", "UTC"},
@@ -48,13 +48,17 @@ void check_session(const preflight_view& view, std::vector<finding>& out) {
       {"lc_monetary", "C"},
       {"row_security", "off"},
       {"statement_timeout", "0"},
+      {"lock_timeout", "5s"},
+      {"idle_in_transaction_session_timeout", "0"},
+      {"idle_session_timeout", "0"},
+      {"transaction_timeout", "0"},
       {"search_path", ""},
   }};
   for (const auto& [name, expected] : pinned) {
-    const auto value = view.setting(name).value_or("");
-    if (value != expected)
+    const auto value = view.setting(name); // none: the server does not have it
+    if (value && *value != expected)
       out.push_back({severity::error, "",
-                     std::string(name) + " is " + value + " in leat's sessions, not " + expected,
+                     std::string(name) + " is " + *value + " in leat's sessions, not " + expected,
                      view.server().where(),
                      "connect to the server itself: a pooler in between drops session settings"});
   }

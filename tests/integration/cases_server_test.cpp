@@ -170,6 +170,54 @@ TEST_F(ServerCase, SettingsOfRolesDatabasesAndServersReachNoValue) {
   stop();
 }
 
+/// Every limit in time that a role or a database can set, at one second, at both ends.
+class HurriedRole : public ServerCase {
+ protected:
+  HurriedRole() {
+    for (const auto* database : {source_database, target_database})
+      for (const auto& [name, since] : limits)
+        if (server().version() >= since)
+          server().execute("ALTER ROLE postgres IN DATABASE " + std::string(database) + " SET "
+                           + name + " = '1s'");
+  }
+  static constexpr std::pair<const char*, int> limits[] = {
+      {"statement_timeout", 0},         {"lock_timeout", 0},
+      {"idle_session_timeout", 140000}, {"idle_in_transaction_session_timeout", 0},
+      {"transaction_timeout", 170000},
+  };
+  static constexpr auto longer = 2200ms;
+
+  /// A session that has none of the limits.
+  static pg_session patient(const char* database) {
+    auto session = server().session(database);
+    for (const auto& [name, since] : limits)
+      if (server().version() >= since) session.execute("SET " + std::string(name) + " = 0");
+    return session;
+  }
+};
+
+TEST_F(HurriedRole, CutsOffNeitherSlotNorSnapshotNorStreamNorTarget) {
+  text.snapshot = "chunk_rows = 100\nwhere = { \"public.item\" = \"id % 100 <> 1 OR "
+                  "pg_sleep(1.5) IS NOT NULL\" }";
+  auto writer = patient(source_database);
+  auto locker = patient(target_database);
+  writer.execute("BEGIN; INSERT INTO item VALUES (900, 'the making of the slot waits for it')");
+  launch();
+  std::this_thread::sleep_for(longer);
+  writer.execute("COMMIT");
+  wait_until("it does not start", [&] { return status().find("running") != std::string::npos; });
+  wait_until_caught_up();
+  std::this_thread::sleep_for(longer); // nothing is to be done
+  locker.execute("BEGIN; LOCK TABLE item IN SHARE MODE");
+  writer.execute("INSERT INTO item SELECT i, repeat('x', 100) FROM generate_series(1000, 61000) i");
+  std::this_thread::sleep_for(longer);
+  locker.execute("COMMIT");
+  wait_until_caught_up();
+  EXPECT_EQ(log().find("timeout"), std::string::npos) << log();
+  EXPECT_EQ(log().find(" again"), std::string::npos) << log();
+  finish();
+}
+
 } // namespace
 
 } // namespace leat::test
