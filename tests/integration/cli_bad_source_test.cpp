@@ -203,6 +203,48 @@ TEST_F(CliBadSource, AnotherDatabase) {
                  {"--set", "source.url=" + server().url(target_database)});
 }
 
+/// The server removes WAL that the slot of a running pipeline needs.
+class CliLostSlot : public CliBadSource {
+ protected:
+  CliLostSlot() {
+    text.sinks = {
+        {"pg", "connector = \"postgres\"\nurl = \"" + server().url(target_database) + "\""}};
+  }
+  ~CliLostSlot() override { server().set("max_slot_wal_keep_size", "-1"); }
+  void lose_slot() const {
+    server().set("max_slot_wal_keep_size", "1MB");
+    wait_until("the slot is not lost", [&] {
+      source("SELECT pg_logical_emit_message(false, 'x', 'y'); SELECT pg_switch_wal(); CHECKPOINT");
+      return source_value("SELECT wal_status FROM pg_replication_slots") == "lost";
+    });
+  }
+  void expect_it_ends() {
+    expect_error(wait_until_ended(), source_failed,
+                 "is lost: the server has removed WAL that leat has not read", "leat drop");
+    expect_refused(source_failed, "is lost", "max_slot_wal_keep_size");
+  }
+};
+
+TEST_F(CliLostSlot, WhileItIsStreamedFromEndsTheRun) {
+  start();
+  wait_until_caught_up();
+  auto target = server().session(target_database);
+  target.execute("BEGIN; LOCK TABLE item IN SHARE MODE");
+  source("UPDATE item SET name = 'never confirmed'");
+  lose_slot();
+  expect_it_ends();
+}
+
+TEST_F(CliLostSlot, WhileLeatIsAwayForAMomentEndsTheRun) {
+  start();
+  wait_until_caught_up();
+  signal(SIGSTOP);
+  source("UPDATE item SET name = 'never read'");
+  lose_slot();
+  signal(SIGCONT);
+  expect_it_ends();
+}
+
 /// A server with a certificate that it signed itself.
 class CliTls : public CliBadSource {
  protected:

@@ -1,3 +1,5 @@
+#include <sys/mount.h>
+
 #include "tests/integration/cli_fixture.hpp"
 #include "tests/support/sqlite_reader.hpp"
 
@@ -33,6 +35,40 @@ TEST_F(CliBadTarget, SqliteFileRestoredFromAnOlderBackup) {
   remove_lite();
   fs::copy_file(directory() / "backup.db", lite_path());
   expect_refused(sink_failed, "the target is behind every checkpoint", "leat drop");
+}
+
+/// A file system of its own, that is mounted read-only. Needs root.
+class CliReadOnlyTarget : public CliBadTarget {
+ protected:
+  CliReadOnlyTarget() {
+    fs::create_directory(disk());
+    mounted_ = ::mount("tmpfs", disk().c_str(), "tmpfs", 0, "size=8m") == 0;
+    text.sinks["lite"] = "connector = \"sqlite\"\npath = \"" + (disk() / "lite.db").string() + "\"";
+  }
+  ~CliReadOnlyTarget() override {
+    if (mounted_) ::umount2(disk().c_str(), MNT_DETACH);
+  }
+  fs::path disk() const { return directory() / "disk"; }
+  void make_read_only() const {
+    ASSERT_EQ(::mount("tmpfs", disk().c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "size=8m"), 0);
+  }
+
+  bool mounted_ = false;
+};
+
+TEST_F(CliReadOnlyTarget, SqliteFileThatCannotBeWritten) {
+  if (!mounted_) GTEST_SKIP() << "no tmpfs can be mounted here";
+  catch_up();
+  make_read_only();
+  expect_check_finds("may not be written", "the right to write the file and its directory");
+  expect_run_fails(sink_failed, "read-only", "the right to write the file and its directory");
+}
+
+TEST_F(CliReadOnlyTarget, SqliteFileThatCannotBeMade) {
+  if (!mounted_) GTEST_SKIP() << "no tmpfs can be mounted here";
+  make_read_only();
+  expect_check_finds("may not be written", "the right to write the file and its directory");
+  expect_run_fails(sink_failed, "unable to open database file", "its directory may be written");
 }
 
 TEST_F(CliBadTarget, SqliteTableWithRowsOfOthers) {
@@ -138,6 +174,18 @@ TEST_F(CliBadPostgresTarget, DatabaseThatWasMadeAnew) {
   catch_up();
   server().create_database(target_database);
   expect_refused(sink_failed, "the target has no progress record, and had one", "leat drop");
+}
+
+TEST_F(CliBadPostgresTarget, DatabaseThatWasRestoredFromAnOlderBackup) {
+  catch_up();
+  server().execute("CREATE DATABASE backup TEMPLATE " + std::string(target_database));
+  for (int i = 0; i < 3; ++i) {
+    source("UPDATE item SET name = name || '!'");
+    catch_up();
+  }
+  server().execute("DROP DATABASE " + std::string(target_database) + " WITH (FORCE)");
+  server().execute("ALTER DATABASE backup RENAME TO " + std::string(target_database));
+  expect_refused(sink_failed, "the target is behind every checkpoint", "leat drop");
 }
 
 } // namespace

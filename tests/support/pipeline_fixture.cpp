@@ -220,6 +220,8 @@ void pipeline_fixture::kill() {
   running_.reset();
 }
 
+void pipeline_fixture::signal(int number) const { running_->signal(number); }
+
 void pipeline_fixture::nap() { std::this_thread::sleep_for(20ms); }
 
 /// An idle server writes what a snapshot has seen only after up to 15 s; a commit makes it.

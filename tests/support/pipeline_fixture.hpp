@@ -89,8 +89,9 @@ class pipeline_fixture : public ::testing::Test {
   void nudge() const;
   /// Waits until the running pipeline has ended by itself.
   finished_process wait_until_ended();
-  void stop(); ///< SIGTERM; fails the test unless it ends with 0
-  void kill(); ///< SIGKILL
+  void stop();            ///< SIGTERM; fails the test unless it ends with 0
+  void kill();            ///< SIGKILL
+  void signal(int) const; ///< to the running pipeline
   /// Polls until it is true; fails the test after 30 s.
   template <class Condition>
   void wait_until(const std::string& what, Condition&& holds) const {
