@@ -68,7 +68,11 @@ class replication_stream::session {
       } catch (const server_error& e) {
         connection_.reset();
         if (lacks_publication(e)) refuse_missing_publication(e);
-        if (!e.transient() && !cannot_stream(e)) throw;
+        if (!e.transient() && !cannot_stream(e)) {
+          // Of a slot that was lost since it was looked at: that look says so, with the way out.
+          if (e.sqlstate() == "55000") options_.slot_is_free();
+          throw;
+        }
         if (e.sqlstate() == "55006") give_up_on_busy_slot(slot_busy_since, e);
         output_.report(e.brief());
         // What the decoder could not finish is sent again, and with it what came behind.
