@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -49,6 +50,9 @@ struct target_context {
   run_file runs;
   std::shared_ptr<epoch_pace> pace;
   std::unique_ptr<epoch_loads> loads;
+  /// Target table -> source tables whose rows went with it when it was dropped -> whether a
+  /// snapshot brings them again.
+  std::map<std::string, std::map<std::string, bool>> lost;
 
   const std::string& database() const { return options.starrocks.database; }
   std::string server() const { return options.starrocks.mysql.front(); }

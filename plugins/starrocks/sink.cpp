@@ -49,7 +49,7 @@ class starrocks_sink final : public sink {
   }
 
   std::map<route_id, missing_rows> prepare() override {
-    for (auto& [id, w] : writers_) w->check_there();
+    for (auto& [id, w] : writers_) w->make_lost();
     context_.progress.settle();
     for (auto& [id, w] : writers_) w->commit_ahead();
     for (auto& [id, w] : writers_) w->finish_epoch();

@@ -13,8 +13,11 @@ table_writer::table_writer(target_context& context, route_ptr r)
   const auto& name = route_->progress_name();
   const bool own = context_.progress.owns(name);
   auto real = read_table(context_.sql, context_.database(), table_);
-  lost_ = own && !real && context_.progress.known(); // else all rows come yet
+  // A new source of a table that others feed finds it lost as they do.
+  const bool written = own || (route_->merged() && context_.progress.owns_some_of(table_));
+  lost_ = written && !real && context_.progress.known(); // else all rows come yet
   if (lost_) {
+    context_.lost[table_][route_->source()->qualified_name()] = false;
     columns_ = wanted_columns(*route_, context_.traits);
     return;
   }
@@ -30,7 +33,13 @@ table_writer::table_writer(target_context& context, route_ptr r)
 }
 
 void table_writer::make_again() {
+  if (lost_) context_.lost[table_][route_->source()->qualified_name()] = true;
+}
+
+void table_writer::make_lost() {
   if (!lost_) return;
+  for (const auto& [source, comes] : context_.lost[table_])
+    if (!comes) refuse_lost();
   take_table(false);
   lost_ = false;
   read_shape(read_table(context_.sql, context_.database(), table_));
@@ -106,12 +115,18 @@ void table_writer::change_schema(const route_ptr& after) {
   reshaped();
 }
 
-void table_writer::check_there() const {
-  if (lost_) throw lost_table(*route_, quoted_);
+/// All sources at once: with the rows of one the table would be there, and look whole.
+void table_writer::refuse_lost() const {
+  auto alone = lost_table(*route_, quoted_);
+  if (!route_->merged()) throw alone;
+  std::string remedy = "run `leat resnapshot";
+  for (const auto& [source, comes] : context_.lost[table_]) remedy += " " + source;
+  remedy += "`: it is made and filled anew";
+  throw error(alone.kind(), alone.what(), alone.where(), remedy);
 }
 
-void table_writer::check_fit() const {
-  check_there();
+void table_writer::check_fit() {
+  make_lost();
   if (misfit_) throw *misfit_;
 }
 

@@ -17,7 +17,8 @@ class table_writer : public writer {
  public:
   /// Makes the table when missing, checks it otherwise. One that this pipeline has written to may
   /// be a later version than the route, after a crash: it is judged when something is written. When
-  /// that one is missing, its rows are lost: it is made by make_again() alone.
+  /// that one is missing, its rows are lost: it is made again when snapshots of all its sources
+  /// begin.
   table_writer(target_context&, route_ptr);
 
   void change_schema(const route_ptr& after) override;
@@ -27,8 +28,9 @@ class table_writer : public writer {
   /// The end of an epoch begins: what cannot be in its transaction is done ahead of it, before any
   /// writer's finish_epoch(), so that no row goes ahead that need not.
   virtual void commit_ahead() {}
-  /// Throws when the table was dropped at the target, whether or not something is written to it.
-  void check_there() const;
+  /// Makes the table when it was dropped at the target and snapshots of all its sources have begun.
+  /// Throws when it was dropped otherwise, whether or not something is written to it.
+  void make_lost();
   /// Ends the epoch's rows: all that is kept goes into the load.
   virtual void finish_epoch() = 0;
 
@@ -61,12 +63,13 @@ class table_writer : public writer {
   /// Fails for a value that the column does not hold.
   [[noreturn]] void fail_value(std::size_t column, std::string_view problem,
                                const std::string& row) const;
-  /// Throws when the table does not fit the route, or was dropped.
-  void check_fit() const;
-  /// A snapshot of the table begins that brings all rows.
+  /// As make_lost(); throws when the table does not fit the route.
+  void check_fit();
+  /// A snapshot of the table begins that brings all rows of the source.
   void make_again();
   /// As at the end of an epoch.
   void send_all() {
+    make_lost();
     commit_ahead();
     finish_epoch();
   }
@@ -80,6 +83,7 @@ class table_writer : public writer {
   std::vector<wanted_column> columns_;
 
  private:
+  [[noreturn]] void refuse_lost() const;
   /// Makes the table unless it is `there`; else sees that it is empty, or partly this pipeline's.
   void take_table(bool there);
   /// True when there was something to end.

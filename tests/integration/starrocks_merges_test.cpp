@@ -5,6 +5,7 @@
 namespace leat::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 /// Several source tables in one table of StarRocks, and tables without a key.
@@ -56,6 +57,36 @@ TEST_P(StarrocksMerges, ALogHasEachRowOfEachSnapshotOnce) {
   stop();
   EXPECT_EQ(numbers("log", "_leat_op = 'r'"), "1|120|1 2|120|1");
   EXPECT_EQ(numbers("log", "_leat_op = 'd'"), "2|2|1");
+}
+
+TEST_P(StarrocksMerges, OneThatWasDroppedIsMadeAgainWithTheRowsOfAllItsSourcesOrNotAtAll) {
+  ASSERT_EQ(catch_up().status.code, 0);
+  execute("DROP TABLE " + table("orders") + " FORCE");
+  ASSERT_EQ(leat("resnapshot", {"shard_1.orders"}).status.code, 0);
+  for (int run = 0; run < 2; ++run) {
+    const auto ended = leat("run", {"--until", "caught-up"});
+    EXPECT_EQ(ended.status.code, 4) << ended.err;
+    EXPECT_THAT(ended.err, HasSubstr("`leat resnapshot shard_1.orders shard_2.orders`"));
+  }
+  ASSERT_EQ(leat("resnapshot", {"shard_1.orders", "shard_2.orders"}).status.code, 0);
+  source("DELETE FROM shard_2.orders WHERE id = 1");
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(numbers("orders", "id > 0"), "1|120|1 2|119|2");
+}
+
+TEST_P(StarrocksMerges, OneThatWasDroppedIsNotMadeForANewSourceAlone) {
+  source("CREATE SCHEMA shard_3; CREATE TABLE shard_3.orders (id int PRIMARY KEY, note text)");
+  text.tables = R"(["shard_1.*", "shard_2.*"])";
+  ASSERT_EQ(catch_up().status.code, 0);
+  execute("DROP TABLE " + table("orders") + " FORCE");
+  text.tables = R"(["shard_*.*"])";
+  const auto ended = leat("run", {"--until", "caught-up"});
+  EXPECT_EQ(ended.status.code, 4) << ended.err;
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("shard_1.orders"), HasSubstr("shard_2.orders")));
+  ASSERT_EQ(leat("resnapshot", {"shard_1.orders", "shard_2.orders", "shard_3.orders"}).status.code,
+            0);
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(numbers("orders", "id > 0"), "1|120|1 2|120|1");
 }
 
 TEST_P(StarrocksMerges, ATableWithoutAKeyIsKeptAsALogAlone) {
