@@ -28,6 +28,7 @@ class catalog_watch_impl : public stage<catalog_watch_actor> {
     post(caf::actor_cast<catalog_watch_actor>(this), tick{});
     return {[this](const tick&) {
       look();
+      if (ended_by_) throw *ended_by_;
       const auto rest =
           settling_looks_ == 0 ? setup_.interval : std::min(setup_.interval, settling);
       post_after(rest, caf::actor_cast<catalog_watch_actor>(this), tick{});
@@ -47,13 +48,24 @@ class catalog_watch_impl : public stage<catalog_watch_actor> {
       const auto now = setup_.origin->tables();
       catalog_news news;
       news.gone = gone_tables(setup_.captured, now);
-      judge(now, new_tables(setup_.captured, now, takes_), news);
+      ended_by_ = what_ends(news.gone);
+      if (!ended_by_) judge(now, new_tables(setup_.captured, now, takes_), news);
       tell(std::move(news));
     } catch (const error& e) {
       setup_.origin.reset();
       if (!e.transient() && !std::exchange(complained_, true))
         setup_.log(log_level::warn, "the catalog cannot be looked at: " + e.brief());
     }
+  }
+
+  std::optional<error> what_ends(const std::map<oid, table_fate>& gone) const {
+    for (const auto& [id, fate] : gone)
+      if (setup_.kept.contains(id) && told_ && told_->gone.contains(id))
+        return error(error_kind::source, "the table was dropped, and schema_changes = \"stop\"",
+                     setup_.captured.at(id)->qualified_name(),
+                     "run again to go on without it, its rows stay at the targets; with "
+                     "schema_changes = \"evolve\" nothing stops");
+    return std::nullopt;
   }
 
   void judge(const std::vector<source_table>& catalog, const std::vector<source_table>& found,
@@ -144,6 +156,7 @@ class catalog_watch_impl : public stage<catalog_watch_actor> {
   int settling_looks_ = 0; ///< since there is something to join; 0: nothing is
   bool asked_ = false;     ///< the supervisor, to begin again
   std::optional<catalog_news> told_;
+  std::optional<error> ended_by_;
   bool complained_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "actors/connectors.hpp"
 #include "actors/join_trial.hpp"
@@ -20,6 +21,7 @@ struct catalog_watch_setup {
   std::shared_ptr<source> origin; ///< used by nobody else
   connectors plugins;             ///< for another source, when that has failed, and sinks to ask
   std::map<oid, schema_ptr> captured; ///< as assembly::planned
+  std::set<oid> kept;                 ///< of those: whose routes' schema_changes say stop
   std::map<oid, failed_join> failed;
   pipeline_file file;
   bool ends = false; ///< the run is to end by itself: no table joins it
@@ -32,7 +34,8 @@ struct catalog_watch_setup {
 /// Looks at the source's catalog from time to time, and tells status and log of tables that were
 /// dropped, made again or are new. Finds out which new ones a plan takes, adds them to the
 /// publication, and asks the supervisor to begin again with them: once, when no more have come for
-/// a while. A look that fails is tried again; it ends no pipeline. Blocks.
+/// a while. A look that fails is tried again; it ends no pipeline. A table that is gone ends it
+/// when its routes say so, one look later, so that what was written to it has come. Blocks.
 catalog_watch_actor make_catalog_watch(caf::actor_system&, catalog_watch_setup);
 
 } // namespace leat

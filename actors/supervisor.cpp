@@ -40,6 +40,14 @@ struct memory_shares {
   }
 };
 
+/// Tables that are not to change, nor to go.
+std::set<oid> kept_tables(const std::vector<route_ptr>& routes) {
+  std::set<oid> kept;
+  for (const auto& r : routes)
+    if (r->schema_changes == schema_policy::stop) kept.insert(r->source()->id);
+  return kept;
+}
+
 std::string running_text(const assembly& parts) {
   const auto tables = parts.plan.tables.size();
   auto text = "running: slot " + parts.identity.slot + " from " + to_string(parts.start.resume)
@@ -179,9 +187,10 @@ class supervisor_impl : public stage<supervisor_actor> {
                                parts.start.resume, setup_.board, setup_.log);
     };
     o.watch = [this](const caf::strong_actor_ptr& s) { watch(s); };
-    auto captured = parts.planned;
+    auto looking = watching(std::move(parts.origin), parts.planned);
+    looking.kept = kept_tables(parts.plan.routes);
     auto wired = wire_pipeline(system(), parts, o);
-    watch(make_catalog_watch(system(), watching(std::move(parts.origin), std::move(captured))));
+    watch(make_catalog_watch(system(), std::move(looking)));
     coordinator_ = std::move(wired.coordinator);
     router_ = std::move(wired.router);
   }

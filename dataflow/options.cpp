@@ -194,8 +194,9 @@ option_section sink_section() {
                .choices = {"epoch", "table"}},
               {.name = "schema_changes",
                .kind = kind::choice,
-               .sentence = "What a changed source table does: evolve changes the target too, stop "
-                           "ends the pipeline.",
+               .sentence =
+                   "What a source table does that was changed or dropped: evolve changes the "
+                   "target too and leaves it, stop ends the pipeline.",
                .store = into_sink<&sink_options::schema_changes>,
                .fallback = "evolve",
                .choices = {"evolve", "stop"}},

@@ -182,6 +182,24 @@ TEST_F(SchemaChange, PolicyStopNamesTheDifference) {
   expect_same("item");
 }
 
+TEST_F(SchemaChange, PolicyStopEndsThePipelineWhenATableIsDroppedWithTheRowsThatItHad) {
+  text.sinks["lite"] += "\nschema_changes = \"stop\"";
+  source("CREATE TABLE gone (id int PRIMARY KEY); INSERT INTO gone VALUES (1)");
+  begin();
+  source("INSERT INTO gone VALUES (2); DROP TABLE gone");
+  const auto ended = wait_until_ended();
+  EXPECT_EQ(ended.status.code, 3);
+  EXPECT_NE(ended.err.find("the table was dropped, and schema_changes = \"stop\" (public.gone)"),
+            std::string::npos)
+      << ended.err;
+  EXPECT_EQ(lite("SELECT count(*) FROM gone")[0][0], "2");
+
+  source("INSERT INTO item VALUES (1000, 'n')");
+  catch_up();
+  expect_same("item");
+  EXPECT_EQ(lite("SELECT count(*) FROM gone")[0][0], "2");
+}
+
 TEST_F(SchemaChange, AnotherKeyIsRefusedAndTheTableCanBeMadeAnew) {
   source("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)");
   begin();
