@@ -122,4 +122,6 @@ void target_context::make_database() {
   sql.query("CREATE DATABASE IF NOT EXISTS " + quote_identifier(database()), database());
 }
 
+void target_context::ask_frontend() { api.state("leat_check"); }
+
 } // namespace leat::starrocks

@@ -29,6 +29,8 @@ struct target_context {
   void look_at_server();
   bool database_exists();
   void make_database();
+  /// Asks an FE, as the user: after it the client knows one that answers, and which one leads.
+  void ask_frontend();
   /// Before the first load.
   void use(const sink_resources&);
   /// Rows that are encoded go to the server when they are this many bytes.

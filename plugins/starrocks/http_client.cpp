@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <optional>
 
@@ -37,6 +38,8 @@ struct exchange {
   std::string received;
   std::string location;
   bool headers_ended = false;
+  bool silent = true; ///< the server has said nothing yet
+  std::chrono::steady_clock::time_point first_word_by;
   const std::atomic<bool>* cancelled = nullptr;
 };
 
@@ -67,6 +70,7 @@ std::size_t take_reply(char* from, std::size_t size, std::size_t count, void* da
 std::size_t take_header(char* from, std::size_t size, std::size_t count, void* data) {
   std::string_view line(from, size * count);
   auto& e = *static_cast<exchange*>(data);
+  e.silent = false;
   // 100 has headers of its own, ahead of the others.
   if (line.starts_with("HTTP/")) e.headers_ended = false;
   if (line == "\r\n" || line == "\n") e.headers_ended = true;
@@ -86,7 +90,9 @@ std::size_t take_header(char* from, std::size_t size, std::size_t count, void* d
 }
 
 int watch(void* data, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return *static_cast<exchange*>(data)->cancelled ? 1 : 0;
+  const auto& e = *static_cast<exchange*>(data);
+  const bool late = e.silent && std::chrono::steady_clock::now() > e.first_word_by;
+  return *e.cancelled || late ? 1 : 0;
 }
 
 struct address {
@@ -112,6 +118,11 @@ std::string base_of(const std::string& configured) {
   if (url.ends_with('/')) url.pop_back();
   return url;
 }
+
+/// Another FE may be asked instead.
+class passed_over final : public leat::error {
+  using error::error;
+};
 
 void start_curl() {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -161,6 +172,7 @@ http_client::hop http_client::perform(const std::string& base, const http_reques
   exchange e;
   e.body = request.body;
   e.cancelled = &cancelled_;
+  e.first_word_by = std::chrono::steady_clock::now() + settings_.continue_timeout;
   header_list headers;
   for (const auto& [name, value] : request.headers) headers.add(name + ": " + value);
   const bool upload = request.method == "PUT";
@@ -220,11 +232,19 @@ http_client::hop http_client::perform(const std::string& base, const http_reques
   long connections = 0;
   curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &connections);
   made.connected = connect_time > 0 || (connections == 0 && made.status != 0);
-  made.problem = curl_easy_strerror(made.code);
+  made.problem = made.code == CURLE_ABORTED_BY_CALLBACK || made.code == CURLE_OPERATION_TIMEDOUT
+                     ? "no answer in time"
+                     : curl_easy_strerror(made.code);
   made.body = std::move(e.received);
   made.location = std::move(e.location);
   made.headers_ended = e.headers_ended;
   return made;
+}
+
+bool http_client::is_frontend(const std::string& base) {
+  const std::scoped_lock lock(guard_);
+  return std::find(frontends_.begin(), frontends_.end(), base) != frontends_.end()
+         || std::find(leaders_.begin(), leaders_.end(), base) != leaders_.end();
 }
 
 bool http_client::trusts(const std::string& base) {
@@ -232,10 +252,13 @@ bool http_client::trusts(const std::string& base) {
   return std::find(trusted_.begin(), trusted_.end(), base) != trusted_.end();
 }
 
-void http_client::trust(const std::string& base) {
-  if (trusts(base)) return;
+void http_client::trust(const std::string& base, bool frontend) {
   const std::scoped_lock lock(guard_);
-  trusted_.push_back(base);
+  const auto add = [&base](std::vector<std::string>& to) {
+    if (std::find(to.begin(), to.end(), base) == to.end()) to.push_back(base);
+  };
+  add(trusted_);
+  if (frontend) add(leaders_);
 }
 
 http_reply http_client::send(const http_request& request) {
@@ -243,13 +266,11 @@ http_reply http_client::send(const http_request& request) {
   auto at = current_.load();
   for (std::size_t tried = 0; tried < frontends_.size(); ++tried) {
     const auto& frontend = frontends_[at];
+    at = (at + 1) % frontends_.size();
     try {
       return send_to(frontend, request);
-    } catch (const leat::error& e) {
-      // Only an FE that could not be reached at all is passed over: another may have acted.
-      if (!e.transient() || !std::string_view(e.what()).starts_with("cannot connect")) throw;
+    } catch (const passed_over& e) {
       problems += (problems.empty() ? "" : "; ") + e.brief();
-      at = (at + 1) % frontends_.size();
       current_ = at;
     }
   }
@@ -257,43 +278,75 @@ http_reply http_client::send(const http_request& request) {
               "see that the FEs run and that `http` names them");
 }
 
+std::chrono::milliseconds http_client::timeout_at(bool frontend,
+                                                  const http_request& request) const {
+  const bool soon = request.by == http_request::served_by::backend || request.method == "GET";
+  return frontend && soon ? std::min(request.timeout, settings_.redirect_timeout) : request.timeout;
+}
+
+/// `first`: the server is the configured FE that was chosen.
+void http_client::fail(const hop& step, const std::string& base, bool first,
+                       const http_request& request) {
+  const bool tls =
+      step.code == CURLE_PEER_FAILED_VERIFICATION || step.code == CURLE_SSL_CACERT_BADFILE;
+  if (tls)
+    refuse("the certificate of the server cannot be trusted: " + step.problem, base,
+           "give the authority's certificate with `ca_file`");
+  if (step.code == CURLE_UNSUPPORTED_PROTOCOL || step.code == CURLE_WEIRD_SERVER_REPLY)
+    retry_later("what answers does not speak HTTP", base, see_http_ports);
+  if (step.code == CURLE_SSL_CONNECT_ERROR)
+    retry_later("what answers does not speak TLS: " + step.problem, base,
+                "see whether `http` should say http:// or name another port");
+  const auto what = (step.connected ? "the connection broke: "
+                     : first        ? "cannot connect: "
+                                    : "cannot reach the BE: ")
+                    + step.problem;
+  // What was sent may have been done, but for a question.
+  if (first && (!step.connected || request.method == "GET"))
+    throw passed_over(error_kind::sink, what, base, "", error_retry::transient);
+  if (first) {
+    const auto at = std::find(frontends_.begin(), frontends_.end(), base) - frontends_.begin();
+    current_ = (static_cast<std::size_t>(at) + 1) % frontends_.size();
+  }
+  retry_later(what, base, first ? "" : "when only the cluster knows this address, set be_address");
+}
+
+/// Where a redirect leads; `target` becomes its path.
+std::string http_client::followed(const hop& step, const std::string& base,
+                                  const http_request& request, bool by_frontend,
+                                  std::string& target) {
+  const auto next = parse_url(step.location);
+  if (!next) refuse("the server redirects to nowhere", base, "report this");
+  if (base.starts_with("https://") && next->base.starts_with("http://") && settings_.tls_verify)
+    refuse("the server redirects to an address without TLS: " + next->base, base,
+           "give the BEs certificates as well (enable_https), or set tls_verify = false");
+  const auto to = mapped(next->base);
+  if (by_frontend)
+    trust(to, request.by == http_request::served_by::frontend);
+  else if (!trusts(to) && !is_frontend(to))
+    retry_later(base + " redirects to " + to + ", which no FE has named", base,
+                "see what runs there; when it is an FE, name it in `http`");
+  target = next->target;
+  return to;
+}
+
 http_reply http_client::send_to(const std::string& frontend, const http_request& request) {
   auto base = frontend;
   auto here = request;
   for (int hops = 0; hops < most_hops; ++hops) {
+    const bool by_frontend = hops == 0 || is_frontend(base);
+    here.timeout = timeout_at(by_frontend, request);
     const auto step = perform(base, here, true);
     if (cancelled_) retry_later("the request was cancelled", base);
     // An FE closes behind its redirect, whatever of the body it has not read.
     const bool redirects = step.status == 307 && step.headers_ended;
-    if (step.code != CURLE_OK && !redirects) {
-      const bool tls =
-          step.code == CURLE_PEER_FAILED_VERIFICATION || step.code == CURLE_SSL_CACERT_BADFILE;
-      if (tls)
-        refuse("the certificate of the server cannot be trusted: " + step.problem, base,
-               "give the authority's certificate with `ca_file`");
-      if (step.code == CURLE_UNSUPPORTED_PROTOCOL || step.code == CURLE_WEIRD_SERVER_REPLY)
-        retry_later("what answers does not speak HTTP", base, see_http_ports);
-      if (step.code == CURLE_SSL_CONNECT_ERROR)
-        retry_later("what answers does not speak TLS: " + step.problem, base,
-                    "see whether `http` should say http:// or name another port");
-      if (!step.connected && hops == 0) retry_later("cannot connect: " + step.problem, base);
-      retry_later(
-          (step.connected ? "the connection broke: " : "cannot reach the BE: ") + step.problem,
-          base, hops == 0 ? "" : "when only the cluster knows this address, set be_address");
-    }
+    if (step.code != CURLE_OK && !redirects) fail(step, base, hops == 0, request);
     if (!step.headers_ended) retry_later("the answer broke off", base);
     if (step.status == 401)
       refuse("the server refuses the user or the password", base,
              "see `user` and `password` of the sink");
     if (step.status != 307) return {step.status, step.body, base};
-    const auto next = parse_url(step.location);
-    if (!next) refuse("the server redirects to nowhere", base, "report this");
-    if (base.starts_with("https://") && next->base.starts_with("http://") && settings_.tls_verify)
-      refuse("the server redirects to an address without TLS: " + next->base, base,
-             "give the BEs certificates as well (enable_https), or set tls_verify = false");
-    base = mapped(next->base);
-    here.target = next->target;
-    trust(base);
+    base = followed(step, base, request, by_frontend, here.target);
   }
   retry_later("the servers redirect in a circle", frontend);
 }

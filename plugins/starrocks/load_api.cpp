@@ -15,14 +15,10 @@ namespace leat::starrocks {
 
 namespace {
 
-using std::chrono::milliseconds;
+/// As headers have them.
+std::string in_seconds(std::chrono::seconds time) { return std::to_string(time.count()); }
 
-/// How long a transaction may stay open: as long as the largest epoch may take.
-constexpr const char* open_seconds = "14400";
-/// How long a commit waits for what it wrote to be visible before it answers.
-constexpr const char* publish_seconds = "30";
-constexpr milliseconds load_timeout{3'600'000};
-constexpr milliseconds prepare_timeout{600'000};
+constexpr std::size_t shown_bytes = 200; ///< of an answer that is none
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
@@ -42,7 +38,7 @@ nlohmann::json parse(const http_reply& reply) {
   auto parsed = nlohmann::json::parse(reply.body, nullptr, false);
   if (!parsed.is_object())
     retry_later("the answer is not JSON (HTTP " + std::to_string(reply.status)
-                    + "): " + reply.body.substr(0, 200),
+                    + "): " + reply.body.substr(0, shown_bytes),
                 reply.from, see_http_ports);
   return parsed;
 }
@@ -76,10 +72,12 @@ http_request load_api::request(const char* operation, const load_name& name) con
   r.method = "POST";
   r.target = std::string("/api/transaction/") + operation;
   r.headers = {{"db", database_}, {"label", name.label}};
-  if (name.multi())
-    r.headers.emplace_back("transaction_type", "multi");
-  else
+  if (!name.multi()) {
     r.headers.emplace_back("table", name.table);
+    return r;
+  }
+  r.headers.emplace_back("transaction_type", "multi");
+  r.by = http_request::served_by::frontend;
   return r;
 }
 
@@ -89,13 +87,16 @@ load_reply load_api::send(const http_request& r) {
   load_reply made{member(parsed, "Status"), member(parsed, "Message"), member(parsed, "ErrorURL"),
                   reply.from};
   if (made.message.empty()) made.message = member(parsed, "msg");
+  if (made.status.empty())
+    retry_later("the answer has no Status: " + reply.body.substr(0, shown_bytes), reply.from,
+                see_http_ports);
   if (!made.ok() && refused_) refused_(made);
   return made;
 }
 
 load_reply load_api::begin(const load_name& name) {
   auto r = request("begin", name);
-  r.headers.emplace_back("timeout", open_seconds);
+  r.headers.emplace_back("timeout", in_seconds(timeouts::open_transaction));
   return send(r);
 }
 
@@ -103,7 +104,8 @@ load_reply load_api::load(const load_name& name, const std::string& table,
                           const header_lines& headers, std::string_view body) {
   auto r = request("load", name);
   r.method = "PUT";
-  r.timeout = load_timeout;
+  r.timeout = timeouts::load;
+  r.by = http_request::served_by::backend;
   if (name.multi()) r.headers.emplace_back("table", table);
   r.headers.emplace_back("strict_mode", "true");
   r.headers.emplace_back("max_filter_ratio", "0");
@@ -114,14 +116,15 @@ load_reply load_api::load(const load_name& name, const std::string& table,
 
 load_reply load_api::prepare(const load_name& name) {
   auto r = request("prepare", name);
-  r.timeout = prepare_timeout;
+  r.timeout = timeouts::prepare;
+  r.by = http_request::served_by::backend;
   return send(r);
 }
 
 load_reply load_api::commit(const load_name& name) {
   auto r = request("commit", name);
-  r.headers.emplace_back("timeout", publish_seconds);
-  r.timeout = prepare_timeout;
+  r.headers.emplace_back("timeout", in_seconds(timeouts::publish));
+  r.timeout = timeouts::commit;
   return send(r);
 }
 
@@ -132,6 +135,7 @@ void load_api::cancel(const load_name& name, const std::string& table) {
   r.method = "POST";
   r.target = "/api/" + percent_encode(database_) + "/" + percent_encode(table)
              + "/_cancel?label=" + name.label;
+  r.by = http_request::served_by::frontend;
   http_.send(r);
 }
 
@@ -139,6 +143,7 @@ load_state load_api::state(const std::string& label) {
   http_request r;
   r.method = "GET";
   r.target = "/api/" + percent_encode(database_) + "/get_load_state?label=" + label;
+  r.by = http_request::served_by::frontend;
   const auto reply = http_.send(r);
   const auto parsed = parse(reply);
   const auto state = member(parsed, "state");
@@ -150,6 +155,7 @@ load_state load_api::state(const std::string& label) {
   if (state == "ABORTED") return load_state::aborted;
   auto message = member(parsed, "msg");
   if (message.empty()) message = member(parsed, "message");
+  if (message.empty()) message = "the answer has no state: " + reply.body.substr(0, shown_bytes);
   throw server_error("the server does not tell the state of load " + label,
                      state.empty() ? message : "state " + state, reply.from);
 }

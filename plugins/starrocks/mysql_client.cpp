@@ -14,9 +14,9 @@ namespace leat::starrocks {
 
 namespace {
 
-constexpr unsigned connect_seconds = 10;
 /// DDL and the read of a large table's keys take their time.
-constexpr unsigned answer_seconds = 1800;
+constexpr auto answer_seconds =
+    static_cast<unsigned>(std::chrono::seconds(timeouts::statement).count());
 constexpr unsigned wrong_password = 1045;
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -70,7 +70,7 @@ void mysql_client::connect_to(const std::string& server) {
   auto host = server.substr(0, colon);
   const auto port = static_cast<unsigned>(std::stoul(server.substr(colon + 1)));
   auto* h = mysql_init(nullptr);
-  unsigned seconds = connect_seconds;
+  auto seconds = static_cast<unsigned>(settings_.connect_timeout.count());
   mysql_options(h, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
   seconds = answer_seconds;
   mysql_options(h, MYSQL_OPT_READ_TIMEOUT, &seconds);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -7,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "plugins/starrocks/timeouts.hpp"
 
 struct st_mysql;
 
@@ -19,6 +22,7 @@ struct mysql_settings {
   bool tls = false; ///< the port must speak it
   bool tls_verify = true;
   std::string ca_file = {}; ///< empty: the system's authorities
+  std::chrono::seconds connect_timeout = timeouts::connect; ///< with the login
 };
 
 /// Rows of a statement, as text; nothing: NULL.

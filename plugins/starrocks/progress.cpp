@@ -31,7 +31,6 @@ constexpr const char* next_target = "*next";
 constexpr const char* session_target = "*session";
 constexpr const char* labels_target = "*labels";
 constexpr const char* ahead_target = "*ahead";
-constexpr std::chrono::seconds replay_patience{60};
 
 const char* const progress_insert = " (pipeline, target, pipeline_id, epoch, commit_lsn, "
                                     "consistent, committed_at, format, pending) "
@@ -232,7 +231,7 @@ void progress_record::read_tables() {
 }
 
 void progress_record::check_fence() {
-  const auto until = steady_clock::now() + replay_patience;
+  const auto until = steady_clock::now() + timeouts::other_sessions;
   while (true) {
     const auto rows =
         sql_.query("SELECT target, pipeline_id, epoch FROM " + table_

@@ -4,6 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "plugins/starrocks/timeouts.hpp"
+
 namespace leat::starrocks {
 
 void notice_silent_peer(int socket) {
@@ -14,7 +16,8 @@ void notice_silent_peer(int socket) {
   set(IPPROTO_TCP, TCP_KEEPIDLE, 20);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
   set(IPPROTO_TCP, TCP_KEEPCNT, 4);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 60'000);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT,
+      static_cast<int>(std::chrono::milliseconds(timeouts::silent_host).count()));
 }
 
 } // namespace leat::starrocks

@@ -20,6 +20,7 @@ class starrocks_sink final : public sink {
   std::optional<target_progress> open() override {
     context_.look_at_server();
     context_.make_database();
+    context_.ask_frontend();
     context_.progress.claim(context_.options.starrocks.table);
     if (const auto& letters = context_.services.letters)
       letters->make(context_.sql, context_.database(), context_.options.starrocks.table);
@@ -113,10 +114,9 @@ class starrocks_sink final : public sink {
   }
 
  private:
-  /// An FE, as the user.
   void ask_by_http(bool database_exists) {
     try {
-      context_.api.state("leat_check");
+      context_.ask_frontend();
     } catch (const error& e) {
       if (database_exists || !is_about_database(e.what())) throw;
     }

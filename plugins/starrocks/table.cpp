@@ -236,9 +236,8 @@ std::optional<leat::error> misnamed(const std::string& database, const std::stri
 }
 
 void wait_for_alter(mysql_client& sql, const std::string& database, const std::string& table) {
-  constexpr std::chrono::minutes job_patience{30};
   const auto quoted = quoted_table(database, table);
-  const auto until = std::chrono::steady_clock::now() + job_patience;
+  const auto until = std::chrono::steady_clock::now() + timeouts::schema_change;
   std::string watched;
   while (true) {
     const auto jobs = sql.query("SHOW ALTER TABLE COLUMN FROM " + quote_identifier(database)

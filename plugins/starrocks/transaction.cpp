@@ -7,6 +7,7 @@
 
 #include "dataflow/crash_point.hpp"
 #include "plugins/starrocks/errors.hpp"
+#include "plugins/starrocks/timeouts.hpp"
 
 namespace leat::starrocks {
 
@@ -17,9 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds pause{200};
-/// For an FE that changes its leader.
-constexpr seconds patience{30};
-constexpr seconds publish_patience{300};
+constexpr seconds patience = timeouts::new_leader;
 constexpr int busy_tries = 50;
 
 } // namespace
@@ -91,7 +90,7 @@ load_state load_transaction::ask() const {
 }
 
 commit_outcome load_transaction::wait_visible() const {
-  const auto until = clock::now() + publish_patience;
+  const auto until = clock::now() + timeouts::visible;
   while (clock::now() < until) {
     const auto state = ask();
     if (state == load_state::visible) return commit_outcome::visible;

@@ -79,6 +79,24 @@ def test_an_answer_of_the_tests_own(double):
     assert double.state("anything") == "ABORTED"
 
 
+def test_a_redirect_to_elsewhere(double):
+    target = f"/api/{double.db}/get_load_state?label=x"
+    double.fault(node="fe", op="state", phase="headers", action="redirect:10.1.1.1:8040")
+    reply = double.request("fe", "GET", target, follow=False)
+    assert (reply.status, reply.headers["location"]) == (307, "http://10.1.1.1:8040" + target)
+
+
+def test_answers_that_say_no_more_than_they_must(double):
+    ready(double, "terse")
+    double.quirk(replies="bare")
+    assert double.load("terse", [{"id": 1}]).json == {"Status": "OK"}
+    assert double.begin("terse").json["Status"] == "LABEL_ALREADY_EXISTS"
+    double.quirk(replies="lower")
+    assert double.prepare("terse").json == {"status": "OK"}
+    assert double.request("fe", "GET", f"/api/{double.db}/get_load_state?label=terse").json == {"state": "PREPARED"}
+    assert set(double.begin("terse").json) <= {"status", "msg"}
+
+
 def test_the_connection_is_refused(double):
     double.node(be0="unreachable", be1="unreachable")
     with pytest.raises(ConnectionRefusedError):

@@ -54,7 +54,10 @@ class Cluster:
         self._ticking = asyncio.Lock()
 
     def http_node(self, name: str, part) -> HttpNode:
-        return HttpNode(name, self.faults, self.wire, part.handle, part.classify, lambda: self.settings.header_limit, self.on_fatal)
+        async def handle(request):
+            return (await part.handle(request)).stripped(self.settings.replies)
+
+        return HttpNode(name, self.faults, self.wire, handle, part.classify, lambda: self.settings.header_limit, self.on_fatal)
 
     def mysql_server(self, name: str) -> MySqlServer:
         return MySqlServer(name, lambda user: Session(self, name, user), self.users.password_of)

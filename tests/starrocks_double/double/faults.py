@@ -5,7 +5,7 @@ import fnmatch
 from dataclasses import asdict, dataclass, field
 
 PHASES = ("accept", "headers", "body", "before", "after")
-ACTIONS = ("delay", "hang", "close", "reset", "half_reply", "status", "reply", "error", "crash", "restart", "kill")
+ACTIONS = ("delay", "hang", "close", "reset", "half_reply", "status", "reply", "error", "redirect", "crash", "restart", "kill")
 
 
 @dataclass

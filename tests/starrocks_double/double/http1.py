@@ -18,6 +18,10 @@ REASONS = {200: "OK", 307: "Temporary Redirect", 401: "Unauthorized", 404: "Not 
            400: "Bad Request", 431: "Request Header Fields Too Large", 500: "Internal Server Error"}
 
 
+NEEDED = ("Status", "Message", "status", "msg")
+OLD_NAMES = {"Status": "status", "Message": "msg"}
+
+
 class Cut(Exception):
     """The connection ends here, without a word."""
 
@@ -40,6 +44,21 @@ class Response:
     @staticmethod
     def json(record: dict, status: int = 200, close: bool = False) -> "Response":
         return Response(status, json.dumps(record, indent=4, ensure_ascii=False).encode(), close=close)
+
+    def stripped(self, style: str) -> "Response":
+        """The same answer of a server that says no more than it must: `bare`, or `lower` with the names of old FEs."""
+        if style == "full" or self.content_type != "application/json" or self.status != 200:
+            return self
+        record = json.loads(self.body)
+        if not isinstance(record, dict):
+            return self
+        if "state" in record:
+            kept = {"state": record["state"]}
+        else:
+            kept = {name: value for name, value in record.items() if name in NEEDED and value != ""}
+        if style == "lower":
+            kept = {OLD_NAMES.get(name, name): value for name, value in kept.items()}
+        return Response(self.status, json.dumps(kept).encode(), self.headers, self.content_type, self.close)
 
     @staticmethod
     def redirect(location: str) -> "Response":
@@ -216,7 +235,7 @@ class Connection:
                      response: Response | None = None) -> Response | None:
         label, table = (request.label, request.table) if request else ("", "")
         fault = self.node.faults.hit(self.node.name, op, phase, label, table)
-        return None if fault is None else await self.carry_out(fault, response)
+        return None if fault is None else await self.carry_out(fault, request, response)
 
     async def body_faults(self, request: Request, received: bytearray) -> None:
         limit = self.node.faults.body_limit(self.node.name, request.op, request.label, request.table)
@@ -226,9 +245,9 @@ class Connection:
         if fault is not None:
             if fault.action not in ("delay", "hang"):
                 del received[limit:]
-            await self.carry_out(fault, None)
+            await self.carry_out(fault, request, None)
 
-    async def carry_out(self, fault: Fault, response: Response | None) -> Response | None:
+    async def carry_out(self, fault: Fault, request: Request | None, response: Response | None) -> Response | None:
         action = fault.action
         if action == "delay":
             await asyncio.sleep(float(fault.argument))
@@ -241,6 +260,8 @@ class Connection:
             return Response.json(fault.argument if isinstance(fault.argument, dict) else json.loads(fault.argument))
         if action == "error":
             return Response.json({"Status": "INTERNAL_ERROR", "Message": str(fault.argument)})
+        if action == "redirect" and request is not None:
+            return Response.redirect(f"http://{fault.argument}{request.target}")
         if action == "half_reply" and response is not None:
             encoded = response.encode()
             await self.send(encoded[: max(1, len(encoded) // 2)])

@@ -34,6 +34,7 @@ class Settings:
     read_only: bool = False
     expect_required: bool = True
     slow_fe: float = 0.0
+    replies: str = "full"
     record_commits: bool = False
     one_op_per_key: bool = False
     advertise: dict = field(default_factory=dict)
