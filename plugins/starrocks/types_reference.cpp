@@ -13,7 +13,7 @@ struct sample {
   const char* name; ///< as format_type() prints it
 };
 
-constexpr std::array<sample, 31> samples{{
+constexpr std::array<sample, 36> samples{{
     {value_class::boolean, "boolean"},
     {value_class::int2, "smallint"},
     {value_class::int4, "integer"},
@@ -42,7 +42,12 @@ constexpr std::array<sample, 31> samples{{
     {value_class::array, "integer[]"},
     {value_class::array, "text[]"},
     {value_class::array, "timestamp with time zone[]"},
+    {value_class::array, "numeric(12,2)[]"},
+    {value_class::array, "time without time zone[]"},
+    {value_class::array, "bytea[]"},
     {value_class::array, "jsonb[]"},
+    {value_class::array, "inet[]"},
+    {value_class::array, "shop.mood[]"},
     {value_class::other, "inet"},
     {value_class::other, "shop.mood"},
 }};
