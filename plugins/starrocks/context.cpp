@@ -61,9 +61,11 @@ target_context::target_context(const std::string& name, const sink_options& give
       progress(sql, name, given.starrocks.database), services{api, progress, name,
                                                               given.starrocks.compression} {
   pace = pace_of(name, given.starrocks.database);
-  api.on_refusal([kept = pace](const load_reply& reply) {
-    if (is_about_versions(reply.message)) kept->refused(std::chrono::steady_clock::now());
-  });
+  const auto refused = [kept = pace](const std::string& message) {
+    if (is_about_versions(message)) kept->refused(std::chrono::steady_clock::now());
+  };
+  api.on_refusal([refused](const load_reply& reply) { refused(reply.message); });
+  sql.on_refusal(refused);
   if (given.dead_letter) services.letters.emplace(name, *given.dead_letter);
 }
 

@@ -12,7 +12,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds shortest{1000};
 constexpr milliseconds longest{300'000};
-/// One epoch that fails is refused by several tables.
+/// One epoch that fails is refused by several tables, and the beginnings after it may be as well:
+/// what comes sooner than the next epoch tells nothing new.
 constexpr milliseconds one_refusal{500};
 constexpr int calm_commits = 20;
 
@@ -44,9 +45,9 @@ void epoch_pace::committed(time_point now, milliseconds took) {
 
 void epoch_pace::refused(time_point now) {
   const std::scoped_lock lock(guard_);
-  const bool same = last_refusal_ != time_point{} && now - last_refusal_ < one_refusal;
+  if (last_refusal_ != time_point{} && now - last_refusal_ < std::max(one_refusal, least_)) return;
   last_refusal_ = now;
-  if (!same) lengthen(std::max({shortest * 2, least_ * 2, length_ * 2}));
+  lengthen(std::max({shortest * 2, least_ * 2, length_ * 2}));
 }
 
 milliseconds epoch_pace::least() const {

@@ -18,7 +18,7 @@ class epoch_pace {
 
   /// A commit ended at `now`, and took that long.
   void committed(time_point now, milliseconds took);
-  /// The server has refused a load because of too many versions.
+  /// The server has refused a load, or a statement, because of too many versions.
   void refused(time_point now);
 
   /// The least time between two commits; zero: any.
@@ -31,9 +31,9 @@ class epoch_pace {
   milliseconds least_{};
   milliseconds length_{}; ///< of the last epochs
   time_point last_commit_{};
-  time_point last_refusal_{};
-  milliseconds slow_{}; ///< what the last commit took, when that was long
-  int calm_ = 0;        ///< commits since something was wrong
+  time_point last_refusal_{}; ///< that was counted
+  milliseconds slow_{};       ///< what the last commit took, when that was long
+  int calm_ = 0;              ///< commits since something was wrong
 };
 
 /// That of a pipeline's sink in this process: outlives sinks that are thrown away after an error.

@@ -158,10 +158,14 @@ std::optional<sql_failure> mysql_client::run(const std::string& sql, const std::
   return std::nullopt;
 }
 
+void mysql_client::refuse_statement(const sql_failure& failed, const std::string& where) const {
+  if (refused_) refused_(failed.message);
+  throw server_error("StarRocks refuses a statement", failed.message, where);
+}
+
 sql_rows mysql_client::query(const std::string& sql, const std::string& where) {
   sql_rows out;
-  if (const auto failed = run(sql, where, out))
-    throw server_error("StarRocks refuses a statement", failed->message, where);
+  if (const auto failed = run(sql, where, out)) refuse_statement(*failed, where);
   return out;
 }
 
@@ -171,7 +175,7 @@ std::optional<sql_failure> mysql_client::try_query(const std::string& sql,
   sql_rows out;
   const auto failed = run(sql, where, out);
   if (failed && std::find(codes.begin(), codes.end(), failed->code) == codes.end())
-    throw server_error("StarRocks refuses a statement", failed->message, where);
+    refuse_statement(*failed, where);
   return failed;
 }
 

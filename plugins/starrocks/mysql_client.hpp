@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -21,7 +22,7 @@ struct mysql_settings {
   std::string password;
   bool tls = false; ///< the port must speak it
   bool tls_verify = true;
-  std::string ca_file = {}; ///< empty: the system's authorities
+  std::string ca_file = {};                 ///< empty: the system's authorities
   std::chrono::seconds connect_timeout = timeouts::connect; ///< with the login
 };
 
@@ -57,6 +58,11 @@ class mysql_client {
   std::optional<sql_failure> try_query(const std::string& sql, const std::vector<unsigned>& codes,
                                        const std::string& where = {});
 
+  /// Told of each statement that the server refuses.
+  void on_refusal(std::function<void(const std::string& message)> told) {
+    refused_ = std::move(told);
+  }
+
   /// A literal of a text.
   static std::string quote(std::string_view text);
 
@@ -67,8 +73,10 @@ class mysql_client {
   void connect_to(const std::string& server);
   void close();
   std::optional<sql_failure> run(const std::string& sql, const std::string& where, sql_rows&);
+  [[noreturn]] void refuse_statement(const sql_failure&, const std::string& where) const;
 
   mysql_settings settings_;
+  std::function<void(const std::string&)> refused_;
   std::size_t current_ = 0;
   std::mutex guard_; ///< of the handle, for cancel()
   st_mysql* handle_ = nullptr;

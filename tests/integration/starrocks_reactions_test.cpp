@@ -156,6 +156,25 @@ TEST_P(StarrocksReaction, TooManyVersionsMakeEpochsLonger) {
   EXPECT_GE(target().pace().count(), 2000);
 }
 
+TEST_P(StarrocksReaction, TooManyVersionsOfLeatsOwnTablesMakeEpochsLongerAsWell) {
+  first_row();
+  write(changes().insert({2, "b", "y"}));
+  cluster().control("/fault", {{"op", "sql:INSERT INTO .*leat_progress"},
+                               {"action", "error:1064:Too many versions. tablet_id: 7"}});
+  // Where an epoch is one transaction only a beginning writes by SQL.
+  const auto e = error_of([&] {
+    commit(2);
+    restart();
+  });
+  EXPECT_TRUE(e.transient()) << e.brief();
+  EXPECT_THAT(e.remedy(), HasSubstr("checkpoint.interval"));
+  restart();
+  EXPECT_GE(target().pace().count(), 2000);
+  write(changes().insert({2, "b", "y"}));
+  commit(held.epoch + 1);
+  EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
+}
+
 TEST_P(StarrocksReaction, AnErrorLogElsewhereIsNotFetched) {
   httplib::Server elsewhere;
   std::atomic<int> asked = 0;

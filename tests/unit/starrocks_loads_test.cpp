@@ -94,7 +94,7 @@ class StarrocksEpochPace : public testing::Test {
     for (int i = 0; i < count; ++i) pace_.committed(now_ += length, publish);
   }
   std::int64_t refused() {
-    now_ += milliseconds{1000};
+    now_ += std::max(milliseconds{1000}, pace_.least());
     pace_.refused(now_);
     return pace_.least().count();
   }
@@ -119,6 +119,16 @@ TEST_F(StarrocksEpochPace, CountsTheTablesOfOneEpochOnce) {
   pace_.refused(now_);
   pace_.refused(now_ + milliseconds{5});
   EXPECT_EQ(pace_.least().count(), 2000);
+}
+
+TEST_F(StarrocksEpochPace, CountsBeginningsThatAreRefusedNoSoonerThanEpochsWouldBe) {
+  refused();
+  refused();
+  EXPECT_EQ(pace_.least().count(), 4000);
+  for (int i = 0; i < 3; ++i) pace_.refused(now_ += milliseconds{1000});
+  EXPECT_EQ(pace_.least().count(), 4000);
+  pace_.refused(now_ += milliseconds{1000});
+  EXPECT_EQ(pace_.least().count(), 8000);
 }
 
 TEST_F(StarrocksEpochPace, IsTwiceTheTimeThatPublishingTakes) {
