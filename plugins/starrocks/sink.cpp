@@ -113,6 +113,15 @@ class starrocks_sink final : public sink {
     return problems;
   }
 
+  /// What a crash has left pending is decided by open().
+  std::optional<found_progress> look() override {
+    context_.look_at_server();
+    if (!context_.database_exists()) return found_progress{};
+    found_progress found{context_.progress.look()};
+    if (context_.progress.pending()) return std::nullopt;
+    return found;
+  }
+
  private:
   void ask_by_http(bool database_exists) {
     try {

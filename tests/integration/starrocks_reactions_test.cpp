@@ -247,6 +247,21 @@ TEST_P(StarrocksReaction, CheckChangesNothingAndTellsWhatStandsInTheWay) {
   EXPECT_THAT(check().front().what(), HasSubstr("rows that this pipeline has not written"));
 }
 
+TEST_P(StarrocksReaction, ProgressIsLookedAtWithoutMakingAnything) {
+  const auto look = [&] { return starrocks::make_sink("shop", options())->look(); };
+  const auto before = look();
+  ASSERT_TRUE(before);
+  EXPECT_FALSE(before->is);
+  EXPECT_EQ(rows_of("SHOW DATABASES LIKE '" + database_ + "'"), "");
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(7);
+  const auto after = look();
+  ASSERT_TRUE(after && after->is);
+  EXPECT_EQ(after->is->epoch, 7u);
+  EXPECT_EQ(after->is->pipeline_id, "id-of-shop");
+}
+
 TEST_P(StarrocksReaction, CheckTellsColumnsWhoseNamesAreTheServersBeforeThereIsADatabase) {
   const auto schema = starrocks_source(
       "items", {{"id", value_class::int4, "integer"}, {"__OP", value_class::text, "text"}});
