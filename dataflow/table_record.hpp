@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "dataflow/error.hpp"
 #include "dataflow/table_columns.hpp"
 
 namespace leat {
@@ -37,9 +36,5 @@ struct table_record {
 
   bool take_columns(const route& r) { return std::exchange(columns, columns_record(r)) != columns; }
 };
-
-/// The record tells of rows in a table that is not at the target. `where`: the table, as it is
-/// quoted there.
-error lost_table(const route& r, std::string where);
 
 } // namespace leat

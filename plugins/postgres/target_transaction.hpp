@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dataflow/lost_tables.hpp"
 #include "dataflow/missing_rows.hpp"
 #include "plugins/postgres/target_dead_letters.hpp"
 #include "plugins/postgres/target_progress.hpp"
@@ -19,6 +20,7 @@ class target_transaction {
   const target_dead_letters& letters() const { return letters_; }
   /// Of the epoch, after target_session::finish().
   missing_gatherer& missing() { return missing_; }
+  lost_tables& lost() { return lost_; }
   bool is_open() const { return open_; }
 
   /// Begins it unless it is open. Sent, not waited for: the COMMIT comes after the fence's answer.
@@ -31,6 +33,7 @@ class target_transaction {
   target_progress_record& progress_;
   const target_dead_letters& letters_;
   missing_gatherer missing_;
+  lost_tables lost_;
   bool open_ = false;
 };
 

@@ -17,10 +17,14 @@ target_writer::target_writer(target_transaction& transaction, route_ptr r,
   if (place_.schema == default_schema && place_.name.starts_with("leat_progress"))
     refuse("a route's target has the name of leat's own table", place_.quoted(),
            "name another target with `to`");
-  const bool own = transaction_.progress().owns(route_->progress_name());
-  if (!own) take_table();
-  record_ = transaction_.progress().table(route_->progress_name());
-  if (own && !read_table(session(), place_)) {
+  auto& progress = transaction_.progress();
+  const bool own = progress.owns(route_->progress_name());
+  // A new source of a table that others feed finds it lost as they do.
+  const bool written = own || (route_->merged() && progress.owns_some_of(route_->target));
+  const bool lost = written && !read_table(session(), place_);
+  if (!own && !lost) take_table();
+  record_ = progress.table(route_->progress_name());
+  if (lost) {
     note_loss();
     return;
   }
@@ -58,11 +62,16 @@ void target_writer::note_loss() {
   read_shape();
   session().query(nested ? "ROLLBACK TO leat_loss; RELEASE leat_loss" : "ROLLBACK");
   lost_ = true;
+  transaction_.lost().add(*route_);
 }
 
-void target_writer::make_again() {
+void target_writer::make_lost() {
+  transaction_.lost().check_whole(*route_, place_.quoted());
   transaction_.begin();
-  make_table();
+  if (!read_table(session(), place_)) make_table();
+  auto& progress = transaction_.progress();
+  if (!progress.owns(route_->progress_name()))
+    progress.own(session(), route_->progress_name(), columns_record(*route_));
   lost_ = false;
 }
 
@@ -103,8 +112,7 @@ void target_writer::note_columns() {
 }
 
 target_session& target_writer::begin() {
-  if (lost_ && begun_due_) make_again();
-  if (lost_) throw lost_table(*route_, place_.quoted());
+  if (lost_) make_lost();
   if (misfit_) throw *misfit_;
   transaction_.begin();
   if (std::exchange(unnoted_, false)) note_columns();
@@ -117,7 +125,9 @@ target_session& target_writer::begin() {
 
 void target_writer::note_begun(std::uint32_t generation) {
   const bool runs = record_.snapshot != 0;
-  if (record_.begin(generation) && !std::exchange(begun_due_, true)) interrupted_ = runs;
+  if (!record_.begin(generation)) return;
+  if (!std::exchange(begun_due_, true)) interrupted_ = runs;
+  transaction_.lost().note_begun(*route_);
 }
 
 bool target_writer::note_finished(std::uint32_t generation) {

@@ -55,7 +55,8 @@ class target_writer : public writer {
   void take_table();
   void make_table();
   void note_loss();
-  void make_again();
+  /// Makes it again in the open transaction; throws unless rows of all its sources come.
+  void make_lost();
   void refuse_foreign_rows();
   void read_shape();
   void note_columns();

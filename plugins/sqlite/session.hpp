@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dataflow/lost_tables.hpp"
 #include "dataflow/sink.hpp"
 #include "plugins/sqlite/database.hpp"
 #include "plugins/sqlite/dead_letters.hpp"
@@ -29,6 +30,7 @@ struct session {
   progress_record progress;
   dead_letters letters;
   missing_gatherer missing;
+  lost_tables lost;
 };
 
 } // namespace leat::sqlite

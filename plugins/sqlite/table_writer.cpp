@@ -67,13 +67,12 @@ void table_writer::take_table() {
   const auto known = session_.progress.table(r.progress_name());
   const bool there = table_exists(db, r.target);
   if (there) misfit_ = misfit(db, r);
-  if (known) {
-    record_ = *known;
-    if (there) return;
-    lost_ = true;
-    misfit_ = lost_table(r, place_of(db, r));
-    return;
-  }
+  if (known) record_ = *known;
+  // A new source of a table that others feed finds it lost as they do.
+  const bool written = known || (r.merged() && session_.progress.owns_some_of(r.target));
+  lost_ = written && !there;
+  if (lost_) session_.lost.add(r);
+  if (lost_ || known) return;
   if (misfit_) throw error(*misfit_);
   if (there && !session_.progress.owns_some_of(r.target) && has_rows(db, r.target))
     throw error(error_kind::sink,
@@ -87,16 +86,15 @@ void table_writer::take_table() {
   making.commit();
 }
 
-/// A snapshot begins that brings all rows.
-void table_writer::make_again() {
+void table_writer::make_lost() {
+  session_.lost.check_whole(*route_, place_of(session_.db, *route_));
   session_.begin();
-  session_.db.execute(create_statement(*route_));
+  if (!table_exists(session_.db, route_->target)) session_.db.execute(create_statement(*route_));
   lost_ = false;
-  misfit_.reset();
 }
 
 void table_writer::begin_writing() {
-  if (lost_ && begun_due_) make_again();
+  if (lost_) make_lost();
   if (misfit_) throw error(*misfit_);
   session_.begin();
   if (std::exchange(unnoted_, false)) note_columns();
@@ -112,7 +110,11 @@ void table_writer::note_columns() {
     session_.progress.set_columns(route_->progress_name(), record_.columns);
 }
 
-void table_writer::note_begun(std::uint32_t generation) { begun_due_ |= record_.begin(generation); }
+void table_writer::note_begun(std::uint32_t generation) {
+  if (!record_.begin(generation)) return;
+  begun_due_ = true;
+  session_.lost.note_begun(*route_);
+}
 
 bool table_writer::note_finished(std::uint32_t generation) {
   if (record_.snapshot != generation) return false;

@@ -19,7 +19,7 @@ class table_writer : public writer {
   /// Makes the table when missing. Throws when it does not fit, or holds rows that this pipeline
   /// has not brought. A misfit of a table that is this pipeline's own is kept until something is
   /// written: the target may be ahead of the route by a schema change that is still to be replayed
-  /// (R7). So is the loss of such a table, which a snapshot alone makes anew.
+  /// (R7). So is the loss of such a table, which snapshots alone make anew.
   table_writer(session&, route_ptr);
 
   void change_schema(const route_ptr& after) final;
@@ -63,7 +63,8 @@ class table_writer : public writer {
 
  private:
   void take_table();
-  void make_again();
+  /// Makes it again in the open transaction; throws unless rows of all its sources come.
+  void make_lost();
   void use(route_ptr);
   void note_columns();
   [[noreturn]] void refuse(std::size_t column, std::string_view text, const std::string& key) const;

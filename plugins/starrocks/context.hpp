@@ -1,9 +1,9 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
+#include "dataflow/lost_tables.hpp"
 #include "dataflow/missing_rows.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
@@ -52,9 +52,7 @@ struct target_context {
   run_file runs;
   std::shared_ptr<epoch_pace> pace;
   std::unique_ptr<epoch_loads> loads;
-  /// Target table -> source tables whose rows went with it when it was dropped -> whether a
-  /// snapshot brings them again.
-  std::map<std::string, std::map<std::string, bool>> lost;
+  lost_tables lost;
 
   const std::string& database() const { return options.starrocks.database; }
   std::string server() const { return options.starrocks.mysql.front(); }

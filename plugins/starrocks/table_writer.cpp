@@ -17,7 +17,7 @@ table_writer::table_writer(target_context& context, route_ptr r)
   const bool written = own || (route_->merged() && context_.progress.owns_some_of(table_));
   lost_ = written && !real && context_.progress.known(); // else all rows come yet
   if (lost_) {
-    context_.lost[table_][route_->source()->qualified_name()] = false;
+    context_.lost.add(*route_);
     columns_ = wanted_columns(*route_, context_.traits);
     return;
   }
@@ -32,14 +32,11 @@ table_writer::table_writer(target_context& context, route_ptr r)
     context_.progress.note_columns(name, columns);
 }
 
-void table_writer::make_again() {
-  if (lost_) context_.lost[table_][route_->source()->qualified_name()] = true;
-}
+void table_writer::make_again() { context_.lost.note_begun(*route_); }
 
 void table_writer::make_lost() {
   if (!lost_) return;
-  for (const auto& [source, comes] : context_.lost[table_])
-    if (!comes) refuse_lost();
+  context_.lost.check_whole(*route_, quoted_);
   take_table(false);
   lost_ = false;
   read_shape(read_table(context_.sql, context_.database(), table_));
@@ -113,16 +110,6 @@ void table_writer::change_schema(const route_ptr& after) {
   if (same) return;
   read_shape(read_table(context_.sql, context_.database(), table_));
   reshaped();
-}
-
-/// All sources at once: with the rows of one the table would be there, and look whole.
-void table_writer::refuse_lost() const {
-  auto alone = lost_table(*route_, quoted_);
-  if (!route_->merged()) throw alone;
-  std::string remedy = "run `leat resnapshot";
-  for (const auto& [source, comes] : context_.lost[table_]) remedy += " " + source;
-  remedy += "`: it is made and filled anew";
-  throw error(alone.kind(), alone.what(), alone.where(), remedy);
 }
 
 void table_writer::check_fit() {

@@ -83,7 +83,6 @@ class table_writer : public writer {
   std::vector<wanted_column> columns_;
 
  private:
-  [[noreturn]] void refuse_lost() const;
   /// Makes the table unless it is `there`; else sees that it is empty, or partly this pipeline's.
   void take_table(bool there);
   /// True when there was something to end.

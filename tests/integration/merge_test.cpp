@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <algorithm>
 
 #include "tests/support/pipeline_fixture.hpp"
@@ -84,6 +86,21 @@ TEST_F(Merges, AResnapshotOfOneSourceRemovesWhatItLacksOfItsOwnRowsAlone) {
   catch_up();
   EXPECT_EQ(pg("SELECT shard FROM orders WHERE id = 9000"), (text_rows{{"2"}}));
   server().execute("DELETE FROM orders WHERE id = 9000", target_database);
+  expect_shards();
+}
+
+TEST_F(Merges, OneThatWasDroppedIsMadeAgainWithTheRowsOfAllItsSourcesOrNotAtAll) {
+  catch_up();
+  server().execute("DROP TABLE orders", target_database);
+  EXPECT_EQ(run({"sqlite3", lite_path(), "DROP TABLE orders"}).status.code, 0);
+  EXPECT_EQ(leat("resnapshot", {"shard_1.orders"}).status.code, 0);
+  for (int runs = 0; runs < 2; ++runs) {
+    const auto refused = leat("run", {"--until", "caught-up"});
+    EXPECT_EQ(refused.status.code, 4) << refused.err;
+    EXPECT_THAT(refused.err, testing::HasSubstr("`leat resnapshot shard_1.orders shard_2.orders`"));
+  }
+  EXPECT_EQ(leat("resnapshot", {"shard_2.orders"}).status.code, 0);
+  catch_up();
   expect_shards();
 }
 
