@@ -47,7 +47,7 @@ class engine {
   engine& operator=(const engine&) = delete;
 
   void start();
-  /// Asks for a clean end: the open epoch is finished and committed, or dropped after 10 s.
+  /// Asks for a clean end: the open epoch is finished and committed, or dropped after 8 s.
   void stop();
   /// Drops the open epoch. Nothing is lost: the next start goes on from the last checkpoint.
   void abort();
