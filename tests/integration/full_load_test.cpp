@@ -17,7 +17,9 @@ using namespace std::chrono_literals;
 class FullLoad : public pipeline_fixture {
  protected:
   FullLoad() {
-    text.snapshot = "chunk_rows = 300";
+    // Each hundredth row takes 10 ms, so that two readers need 3 s however quick the machine is.
+    text.snapshot = "chunk_rows = 300\n"
+                    "where = { \"public.item\" = \"id % 100 > 0 OR pg_sleep(0.01) IS NOT NULL\" }";
     source("CREATE TABLE item (id bigint PRIMARY KEY, n int, t text);"
            "CREATE TABLE busy (id int PRIMARY KEY, n int);"
            "INSERT INTO item SELECT i, 0, repeat('x', 100) FROM generate_series(1, 60000) i;"
