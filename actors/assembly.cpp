@@ -177,7 +177,7 @@ class assembler {
       go_on(point, confirmed);
     }
     start_sinks();
-    start_snapshots(point);
+    start_snapshots(point, source_->stamps(out_.plan.tables));
     crash_point("start_prepared");
     save_start();
     crash_point("start_saved");
@@ -269,7 +269,7 @@ class assembler {
   void go_on(const restart_point& point, wal_lsn confirmed) {
     out_.start = *point.from;
     out_.last_epoch = point.last_epoch;
-    check_slot_position(out_.start, confirmed);
+    check_slot_position(out_.start.resume, confirmed);
     for (const auto& s : point.removed_sinks)
       out_.notes.push_back("sink " + s
                            + " is not in the file any more: it is let go, its tables stay");
@@ -370,7 +370,7 @@ class assembler {
     });
   }
 
-  void start_snapshots(const restart_point& point) {
+  void start_snapshots(const restart_point& point, const std::map<oid, table_stamp>& stamps) {
     out_.spill = std::make_shared<spill_area>(file_.state / "spill", file_.spill);
     snapshot_driver::options o;
     o.spill = out_.spill;
@@ -383,11 +383,25 @@ class assembler {
       if (known != out_.start.snapshots.end()) {
         out_.snapshots->restore(schema, known->second);
         out_.snapshots->note_held(schema->id, held_chunk(schema->id, known->second.generation));
-        if (point.from) begin_anew(schema, known->second);
+        const auto stamp = stamps.find(schema->id);
+        if (stamp != stamps.end() && lost_changes(schema, stamp->second))
+          begin(schema, known->second.generation, {});
+        else if (point.from)
+          begin_anew(schema, known->second);
       } else if (file_.source.mode != snapshot_mode::never || requested(schema->id)) {
         begin(schema, 0, {});
       }
     }
+    for (const auto& [table, stamp] : stamps) out_.snapshots->follow_stamp(table, stamp);
+  }
+
+  /// The rows that the targets have of it are not those that the stream goes on from.
+  bool lost_changes(const schema_ptr& schema, const table_stamp& now) {
+    const auto change = out_.snapshots->follow_stamp(schema->id, now);
+    if (change == unstreamed_change::none) return false;
+    out_.notes.push_back(schema->qualified_name() + ": " + to_string(change)
+                         + ": it is read again");
+    return true;
   }
 
   /// The last chunk of this generation that any target has.

@@ -49,6 +49,7 @@ class catalog_watch_impl : public stage<catalog_watch_actor> {
       catalog_news news;
       news.gone = gone_tables(setup_.captured, now);
       ended_by_ = what_ends(news.gone);
+      if (!ended_by_) ended_by_ = unpublished_table();
       if (!ended_by_) judge(now, new_tables(setup_.captured, now, takes_), news);
       tell(std::move(news));
     } catch (const error& e) {
@@ -65,6 +66,20 @@ class catalog_watch_impl : public stage<catalog_watch_actor> {
                      setup_.captured.at(id)->qualified_name(),
                      "run again to go on without it, its rows stay at the targets; with "
                      "schema_changes = \"evolve\" nothing stops");
+    return std::nullopt;
+  }
+
+  /// The next beginning puts it back and reads it again, or says who has to.
+  std::optional<error> unpublished_table() {
+    std::vector<schema_ptr> tables;
+    for (const auto& [id, schema] : setup_.captured) tables.push_back(schema);
+    for (const auto& [id, stamp] : setup_.origin->stamps(tables))
+      if (stamp.membership == 0)
+        return error(error_kind::source, "the table has left the publication",
+                     setup_.captured.at(id)->qualified_name(),
+                     "what is written to it meanwhile does not come: leat begins again, which puts "
+                     "it back and reads it again",
+                     error_retry::transient);
     return std::nullopt;
   }
 

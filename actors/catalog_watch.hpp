@@ -35,7 +35,8 @@ struct catalog_watch_setup {
 /// dropped, made again or are new. Finds out which new ones a plan takes, adds them to the
 /// publication, and asks the supervisor to begin again with them: once, when no more have come for
 /// a while. A look that fails is tried again; it ends no pipeline. A table that is gone ends it
-/// when its routes say so, one look later, so that what was written to it has come. Blocks.
+/// when its routes say so, one look later, so that what was written to it has come. One that has
+/// left the publication makes it begin again. Blocks.
 catalog_watch_actor make_catalog_watch(caf::actor_system&, catalog_watch_setup);
 
 } // namespace leat

@@ -198,7 +198,7 @@ class examiner {
     if (!look_at("state", [&] { check_cluster(*origin); })) return;
     look_at("state", [&] {
       const auto confirmed = origin->look_at_slot(id);
-      if (confirmed && point.from) check_slot_position(*point.from, *confirmed);
+      if (confirmed && point.from) check_slot_position(point.from->resume, *confirmed);
     });
   }
 

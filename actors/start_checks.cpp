@@ -25,17 +25,6 @@ void check_source(const pipeline_identity& was, const pipeline_identity& is) {
               "target's tables, run");
 }
 
-void check_slot_position(const checkpoint& from, wal_lsn confirmed) {
-  if (from.resume >= confirmed) return;
-  throw error(
-      error_kind::state,
-      "the slot was confirmed up to " + to_string(confirmed)
-          + ", the newest usable checkpoint needs changes from " + to_string(from.resume),
-      "state",
-      "the state was restored from an older backup, or somebody moved the slot: `leat drop`, "
-      "empty the target's tables, run");
-}
-
 namespace {
 
 [[noreturn]] void refuse_operators(const std::string& what, const pipeline_file& file) {

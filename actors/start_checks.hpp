@@ -19,9 +19,6 @@ void check_name(const pipeline_identity& state, const pipeline_file&);
 /// The source is the cluster, timeline and database that the state belongs to.
 void check_source(const pipeline_identity& was, const pipeline_identity& is);
 
-/// The slot still has what comes after the checkpoint.
-void check_slot_position(const checkpoint& from, wal_lsn confirmed);
-
 /// The state of transforms is there and as new as the targets. `kept`: null when there is none.
 void check_operators(const operator_store* kept, const std::vector<route_ptr>& routes,
                      const std::optional<checkpoint>& from, const std::vector<target_stand>&,

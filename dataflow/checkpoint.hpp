@@ -53,6 +53,7 @@ struct table_snapshot {
   wal_lsn high{};                   ///< largest H of an emitted chunk or look-up
   std::optional<xid_snapshot> seen; ///< S of a table without a key, from its emission on (R5.7)
   std::map<std::uint32_t, touched_keys> touched; ///< U: xid (32 bits, as streamed) -> keys
+  table_stamp stamp; ///< of the table whose rows the targets have, or are given
   std::vector<std::string>
       sinks; ///< "sink" or "sink/target" this generation is for; empty: all (R12)
   bool operator==(const table_snapshot&) const = default;

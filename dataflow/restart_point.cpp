@@ -54,6 +54,16 @@ void check_identities(const std::vector<target_stand>& targets, const std::strin
   for (const auto& t : targets) check_identity(t, pipeline_id);
 }
 
+void check_slot_position(wal_lsn resume, wal_lsn confirmed) {
+  if (resume >= confirmed) return;
+  throw error(error_kind::state,
+              "the slot was confirmed up to " + to_string(confirmed)
+                  + ", the newest usable checkpoint needs changes from " + to_string(resume),
+              "state",
+              "the state was restored from an older backup, or somebody moved the slot: `leat "
+              "drop`, empty the target's tables, run");
+}
+
 restart_point find_restart_point(const state_store& store, const std::string& pipeline_id,
                                  const std::vector<target_stand>& targets) {
   restart_point point;

@@ -29,6 +29,10 @@ struct restart_point {
 /// for one that has no state yet.
 void check_identities(const std::vector<target_stand>&, const std::string& pipeline_id);
 
+/// Throws leat::error when the slot, which is confirmed up to `confirmed`, has no more what comes
+/// after `resume` (R4).
+void check_slot_position(wal_lsn resume, wal_lsn confirmed);
+
 /// The newest checkpoint that every target has reached (R3). Throws leat::error when state and
 /// targets do not belong together: a target or a state directory that was deleted, or restored from
 /// an older backup, or that belongs to another pipeline.

@@ -167,13 +167,14 @@ void router::adopt_schema(const schema_ptr& schema, std::vector<output>& out) {
     sinks_[sink].wrote |= !same;
     out.push_back({sink, route_changed{routes_[id]}});
   }
-  if (!same) read_anew(*old, schema, out);
+  const auto unstreamed = snapshots_.follow_stamp(schema->id, schema->stamp);
+  if (!same || unstreamed != unstreamed_change::none) read_anew(*old, schema, unstreamed, out);
 }
 
 /// R7: what the stream does not tell of old rows is read, for the routes that show it. And what a
 /// snapshot under way has of a table in other columns, or by another key, fits no more.
 void router::read_anew(const table_schema& before, const schema_ptr& now,
-                       std::vector<output>& out) {
+                       unstreamed_change unstreamed, std::vector<output>& out) {
   const auto diff = diff_schemas(before, *now);
   if (!diff.empty()) news_.push_back({now->id, describe(diff, before, *now)});
   const auto* snapshot = snapshots_.find(now->id);
@@ -182,8 +183,9 @@ void router::read_anew(const table_schema& before, const schema_ptr& now,
   for (const auto id : routes_of_table_.at(now->id)) {
     const auto& r = *routes_[id];
     const auto sources = read_columns(r);
-    if (std::any_of(sources.begin(), sources.end(),
-                    [&](std::uint16_t c) { return shows_other_values(diff, *now, c); }))
+    if (unstreamed != unstreamed_change::none
+        || std::any_of(sources.begin(), sources.end(),
+                       [&](std::uint16_t c) { return shows_other_values(diff, *now, c); }))
       affected.push_back(r.full_name());
   }
   std::vector<std::uint16_t> key;
@@ -191,7 +193,10 @@ void router::read_anew(const table_schema& before, const schema_ptr& now,
   const bool unfit =
       snapshot->tracking() && (key != now->key || (!diff.empty() && now->key.empty()));
   if (affected.empty() && !unfit) return;
-  news_.push_back({now->id, "its rows show values that no change brought: it is read anew"});
+  const std::string why = unstreamed == unstreamed_change::none
+                              ? "its rows show values that no change brought"
+                              : to_string(unstreamed);
+  news_.push_back({now->id, why + ": it is read again"});
   auto begun = affected.empty() ? begin_again(now->id) : begin_snapshot(now->id, affected);
   out.insert(out.end(), std::make_move_iterator(begun.begin()),
              std::make_move_iterator(begun.end()));

@@ -87,7 +87,8 @@ class router {
   bool takes_part(const route&, const std::vector<std::string>& sinks) const;
   std::uint32_t last_generation(oid table) const;
   std::vector<output> restart_snapshot(oid table, std::vector<std::string> sinks);
-  void read_anew(const table_schema& before, const schema_ptr& now, std::vector<output>&);
+  void read_anew(const table_schema& before, const schema_ptr& now, unstreamed_change,
+                 std::vector<output>&);
   bool chunk_held(const route&, const sink_state&, const chunk_emission&) const;
 
   std::vector<route_ptr> routes_;

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "dataflow/table_stamp.hpp"
+
 namespace leat {
 
 /// PostgreSQL's object identifier: of a table or of a type.
@@ -75,6 +77,9 @@ struct table_schema {
   std::vector<column> columns;    ///< in the order of the stream's tuples
   std::vector<std::uint16_t> key; ///< indexes into columns, in key order; empty: no key
   std::string comment;            ///< as a column's
+  /// As the catalog had it when the stream described the table; unknown in what comes from a state.
+  /// Says nothing about what the table is: not compared, and not kept with it.
+  table_stamp stamp;
 
   std::string qualified_name() const { return schema + "." + name; }
   std::optional<std::uint16_t> find(std::string_view column_name) const;

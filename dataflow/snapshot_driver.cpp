@@ -11,7 +11,10 @@ void snapshot_driver::begin(const schema_ptr& table, std::uint32_t generation,
                             std::vector<std::string> sinks) {
   auto next = std::make_unique<snapshot_table>(table, generation, std::move(sinks),
                                                options_.key_bytes, options_.spill);
-  if (const auto* before = find(table->id)) next->take_over(*before);
+  if (const auto* before = find(table->id)) {
+    next->follow_stamp(before->state().stamp);
+    next->take_over(*before);
+  }
   install(std::move(next));
 }
 
@@ -30,6 +33,11 @@ void snapshot_driver::install(std::unique_ptr<snapshot_table> table) {
 
 void snapshot_driver::note_held(oid table, std::uint64_t chunk) {
   if (auto* t = tracked(table)) t->note_held(chunk);
+}
+
+unstreamed_change snapshot_driver::follow_stamp(oid table, const table_stamp& now) {
+  auto* t = tracked(table);
+  return t == nullptr ? unstreamed_change::none : t->follow_stamp(now);
 }
 
 void snapshot_driver::change_schema(const schema_ptr& table) {

@@ -56,6 +56,8 @@ class snapshot_driver {
   void restore(const schema_ptr& table, table_snapshot state);
   /// A target has this table's chunks up to this one (R11).
   void note_held(oid table, std::uint64_t chunk);
+  /// How the catalog has the table now: what has become of its rows that the stream does not tell.
+  unstreamed_change follow_stamp(oid table, const table_stamp&);
   /// The table's columns as the stream has them from here on.
   void change_schema(const schema_ptr& table);
   /// Rows a sink misses (R6); read after the last chunk.

@@ -56,6 +56,8 @@ class snapshot_table {
   snapshot_merge& merge() { return merge_; }
   const snapshot_merge& merge() const { return merge_; }
 
+  unstreamed_change follow_stamp(const table_stamp& now) { return follow(state_.stamp, now); }
+
   void pass(const batch& rows, std::span<const std::uint32_t> changes);
   /// Requests for rows and bounds in other columns are given up.
   void change_schema(const schema_ptr& schema);

@@ -85,6 +85,9 @@ class source {
   virtual wal_lsn prepare(pipeline_identity&, const std::vector<schema_ptr>& tables,
                           const std::function<void()>& made) = 0;
 
+  /// After prepare(): how the catalog has these tables. Those that it has no more are left out.
+  virtual std::map<oid, table_stamp> stamps(const std::vector<schema_ptr>&) { return {}; }
+
   /// What prepare() would give for an identity that names a slot, and its error when that is
   /// missing; nothing for one that names none. Changes nothing.
   virtual std::optional<wal_lsn> look_at_slot(const pipeline_identity&) { return std::nullopt; }

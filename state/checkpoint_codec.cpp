@@ -287,6 +287,26 @@ std::map<std::string, std::string> decode_routes(std::string_view bytes) {
                 [](const json& j) { return j.get<std::map<std::string, std::string>>(); });
 }
 
+std::string encode(const std::map<oid, table_stamp>& stamps) {
+  auto list = json::array();
+  for (const auto& [table, stamp] : stamps)
+    list.push_back(json::array({table, stamp.membership, stamp.storage, stamp.columns}));
+  return bytes_of(list);
+}
+
+std::map<oid, table_stamp> decode_stamps(std::string_view bytes) {
+  return decode("stamps", bytes, [](const json& list) {
+    std::map<oid, table_stamp> stamps;
+    for (const auto& j : list) {
+      auto& stamp = stamps[j.at(0).get<oid>()];
+      stamp.membership = j.at(1);
+      stamp.storage = j.at(2);
+      stamp.columns = j.at(3).get<std::map<std::int16_t, std::uint32_t>>();
+    }
+    return stamps;
+  });
+}
+
 std::string encode(const missing_keys& missing) { return bytes_of(to_json(missing)); }
 
 missing_keys decode_missing(std::string_view bytes) {
@@ -307,6 +327,7 @@ std::string encode(const checkpoint_record& r) {
                    {"snapshots", std::move(snapshots)},
                    {"sink_epochs", r.body.sink_epochs},
                    {"routes", r.routes},
+                   {"stamps", r.stamps},
                    {"missing", to_json(r.body.missing)}});
 }
 
@@ -324,6 +345,7 @@ checkpoint_record decode_checkpoint(std::string_view bytes) {
     }
     r.body.sink_epochs = j.at("sink_epochs").get<std::map<std::string, epoch_id>>();
     r.routes = j.at("routes");
+    r.stamps = j.value("stamps", "");
     r.body.missing = to_missing(j.at("missing"));
     return r;
   });

@@ -31,8 +31,9 @@ struct chunk_reference {
 
 /// A checkpoint as it is stored: what seldom changes is named by the key of its own record.
 struct checkpoint_record {
-  checkpoint body;                    ///< without schemas, routes and chunks
+  checkpoint body;                    ///< without schemas, routes, stamps and chunks
   std::string routes;                 ///< key
+  std::string stamps;                 ///< key; empty in the state of an older leat
   std::map<oid, std::string> schemas; ///< table -> key
   std::map<oid, std::vector<chunk_reference>> chunks;
 };
@@ -41,6 +42,7 @@ std::string encode(const pipeline_identity&);
 std::string encode(const table_schema&);
 std::string encode(const std::vector<chunk_bounds>&); ///< without their numbers
 std::string encode(const std::map<std::string, std::string>& routes);
+std::string encode(const std::map<oid, table_stamp>&);
 std::string encode(const missing_keys&);
 std::string encode(const checkpoint_record&);
 
@@ -48,6 +50,7 @@ pipeline_identity decode_identity(std::string_view);
 table_schema decode_schema(std::string_view);
 std::vector<chunk_bounds> decode_chunks(std::string_view);
 std::map<std::string, std::string> decode_routes(std::string_view);
+std::map<oid, table_stamp> decode_stamps(std::string_view);
 missing_keys decode_missing(std::string_view);
 checkpoint_record decode_checkpoint(std::string_view);
 

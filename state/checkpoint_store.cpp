@@ -38,6 +38,7 @@ epoch_id epoch_in(std::string_view key) {
 
 std::set<std::string> named_by(const checkpoint_record& r) {
   std::set<std::string> keys{r.routes};
+  if (!r.stamps.empty()) keys.insert(r.stamps);
   for (const auto& [table, key] : r.schemas) keys.insert(key);
   for (const auto& [table, references] : r.chunks)
     for (const auto& reference : references) keys.insert(reference.list);
@@ -50,7 +51,7 @@ class checkpoint_store final : public state_store {
                    std::size_t operator_memory)
       : db_(directory, read_only), read_only_(read_only), operator_memory_(operator_memory) {
     check_format();
-    for (const auto* prefix : {"schema/", "chunks/", "routes/"})
+    for (const auto* prefix : {"schema/", "chunks/", "routes/", "stamps/"})
       for (auto& key : db_.keys(prefix)) shared_.insert(std::move(key));
     for (const auto& key : db_.keys("checkpoint/"))
       named_.emplace(epoch_in(key), named_by(decode_checkpoint(read(key))));
@@ -159,6 +160,9 @@ std::optional<checkpoint> checkpoint_store::load(epoch_id epoch) const {
   state.routes = decode_routes(read(record.routes));
   for (const auto& [table, key] : record.schemas)
     state.schemas.emplace(table, std::make_shared<const table_schema>(decode_schema(read(key))));
+  if (!record.stamps.empty())
+    for (auto& [table, stamp] : decode_stamps(read(record.stamps)))
+      state.snapshots[table].stamp = std::move(stamp);
   for (const auto& [table, references] : record.chunks) {
     auto& chunks = state.snapshots.at(table).chunks;
     for (const auto& reference : references)
@@ -185,6 +189,11 @@ void checkpoint_store::save(const checkpoint& state) {
   const auto routes = encode(state.routes);
   record.routes = "routes/" + digest(routes);
   share(record.routes, routes, changes);
+  std::map<oid, table_stamp> all;
+  for (const auto& [table, snapshot] : state.snapshots) all.emplace(table, snapshot.stamp);
+  const auto stamps = encode(all);
+  record.stamps = "stamps/" + digest(stamps);
+  share(record.stamps, stamps, changes);
   record.body = state;
   changes.puts.emplace_back(checkpoint_key(state.epoch), encode(record));
   write(changes, true);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "plugins/postgres/catalog.hpp"
+#include "plugins/postgres/table_stamps.hpp"
 
 namespace leat::postgres {
 
@@ -107,8 +108,8 @@ bool take_type(column& c, const table_schema* before) {
 
 } // namespace
 
-catalog_resolver::catalog_resolver(connection_parameters parameters)
-    : parameters_(std::move(parameters)) {}
+catalog_resolver::catalog_resolver(connection_parameters parameters, std::string publication)
+    : parameters_(std::move(parameters)), publication_(std::move(publication)) {}
 
 void catalog_resolver::remember(schema_ptr table) {
   versions_[table->id] = {table_schema{}, table};
@@ -121,7 +122,8 @@ schema_ptr catalog_resolver::complete(table_schema from_stream, std::uint32_t xi
   try {
     await_end_of(xid);
     auto resolved = resolve(from_stream, before.get(), again);
-    if (again && same_columns(*resolved, *before)) return before;
+    if (again && same_columns(*resolved, *before) && resolved->stamp == before->stamp)
+      return before;
     versions_[from_stream.id] = {std::move(from_stream), resolved};
     return resolved;
   } catch (const server_error& failure) {
@@ -139,6 +141,9 @@ schema_ptr catalog_resolver::resolve(table_schema table, const table_schema* bef
   for (const auto* other : {before, current})
     if (other != nullptr) take_numbers(table, *other);
   if (before != nullptr) mark_made_anew(table, *before);
+  auto stamps = read_stamps(server(), publication_, {table.id});
+  if (const auto stamp = stamps.find(table.id); stamp != stamps.end())
+    table.stamp = std::move(stamp->second);
   table.key = key_of(table, before, current);
   return std::make_shared<const table_schema>(std::move(table));
 }

@@ -23,9 +23,10 @@ namespace leat::postgres {
 ///
 /// The stream does not number columns: one that is dropped and made anew under its name and type is
 /// described as before. Its number in the catalog tells, and that its old rows' values are unknown.
+/// Each version has the table's stamp.
 class catalog_resolver : public relation_resolver {
  public:
-  explicit catalog_resolver(connection_parameters);
+  catalog_resolver(connection_parameters, std::string publication);
 
   /// Throws server_error, transient for a lost connection: the next call connects again.
   schema_ptr complete(table_schema from_stream, std::uint32_t xid) override;
@@ -46,6 +47,7 @@ class catalog_resolver : public relation_resolver {
   std::string modified_name(const column&);
 
   connection_parameters parameters_;
+  std::string publication_;
   std::unique_ptr<connection> connection_;
   type_catalog types_;
   std::map<oid, version> versions_;

@@ -70,7 +70,7 @@ class replication_stream::session {
         if (lacks_publication(e)) refuse_missing_publication(e);
         if (!e.transient() && !cannot_stream(e)) {
           // Of a slot that was lost since it was looked at: that look says so, with the way out.
-          if (e.sqlstate() == "55000") options_.slot_is_free();
+          if (e.sqlstate() == "55000") options_.slot_is_free(options_.resume);
           throw;
         }
         if (e.sqlstate() == "55006") give_up_on_busy_slot(slot_busy_since, e);
@@ -97,7 +97,7 @@ class replication_stream::session {
                       + ", not " + std::to_string(options_.system_id) + " timeline "
                       + std::to_string(options_.timeline),
                   "[source]", "point `url` at the right server, or `leat drop` and begin anew");
-    if (!options_.slot_is_free())
+    if (!options_.slot_is_free(options_.resume))
       throw server_error(error_kind::source, "55006",
                          "the slot is held by the walsender of a lost connection", options_.slot,
                          "", error_retry::transient);

@@ -24,8 +24,9 @@ struct stream_options {
   std::chrono::milliseconds pause_limit{
       2000}; ///< longest pause in reading; then the source spools (R4)
   /// Checks the slot before each START_REPLICATION: true when it may be started, false while the
-  /// walsender of a lost connection of ours still holds it.
-  std::function<bool()> slot_is_free;
+  /// walsender of a lost connection of ours still holds it. `resume`: as above, moved on by what
+  /// was confirmed since.
+  std::function<bool(wal_lsn resume)> slot_is_free;
 };
 
 /// Streams one slot through pgoutput: keeps the connection alive, spools what must be read but

@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "dataflow/restart_point.hpp"
 #include "plugins/postgres/catalog.hpp"
 #include "plugins/postgres/catalog_resolver.hpp"
 #include "plugins/postgres/open_transactions.hpp"
@@ -10,6 +11,7 @@
 #include "plugins/postgres/replication_stream.hpp"
 #include "plugins/postgres/slot.hpp"
 #include "plugins/postgres/table_reader.hpp"
+#include "plugins/postgres/table_stamps.hpp"
 
 namespace leat::postgres {
 
@@ -90,6 +92,12 @@ class postgres_source : public source {
     return slot->confirmed;
   }
 
+  std::map<oid, table_stamp> stamps(const std::vector<schema_ptr>& tables) override {
+    std::vector<oid> ids;
+    for (const auto& t : tables) ids.push_back(t->id);
+    return read_stamps(server(), options_.publication, ids);
+  }
+
   std::optional<wal_lsn> look_at_slot(const pipeline_identity& id) override {
     if (id.slot.empty()) return std::nullopt;
     const auto slot = read_slot(server(), options_.slot);
@@ -137,7 +145,7 @@ class postgres_source : public source {
   std::unique_ptr<change_stream> open_stream(const pipeline_identity& id, stream_start start,
                                              const std::vector<schema_ptr>& known,
                                              spill_area& spill) override {
-    auto resolver = std::make_unique<catalog_resolver>(parameters(id));
+    auto resolver = std::make_unique<catalog_resolver>(parameters(id), options_.publication);
     for (const auto& schema : known) resolver->remember(schema);
     stream_options o;
     o.connection = walsender(id);
@@ -147,11 +155,13 @@ class postgres_source : public source {
     o.resume = start.resume;
     o.system_id = id.system_id;
     o.timeline = id.timeline;
-    o.slot_is_free = [parameters = parameters(id), expected = expectation(id)] {
+    o.slot_is_free = [parameters = parameters(id), expected = expectation(id)](wal_lsn resume) {
       connection c(parameters, connection_use::query);
       const auto slot = read_slot(c, expected.name);
       if (!slot) throw slot_is_gone(expected.name);
       const auto hold = check_slot(*slot, expected);
+      // The server would go on from what it was moved to, and say nothing.
+      check_slot_position(resume, slot->confirmed);
       if (hold == slot_hold::held_by_other) throw slot_in_use(*slot, expected);
       return hold == slot_hold::free;
     };

@@ -72,7 +72,7 @@ class CatalogResolver : public testing::Test {
     return *list_tables(db, type_catalog::load(db)).at(0).schema;
   }
 
-  catalog_resolver resolver_{parameters()};
+  catalog_resolver resolver_{parameters(), "leat_test"};
 };
 
 std::vector<std::string> key(const table_schema& table) {
@@ -116,7 +116,7 @@ TEST_F(CatalogResolver, StreamAndCatalogDescribeATableAlike) {
     run("INSERT INTO public.t VALUES (" + row + ")");
     const auto streamed = relations();
     ASSERT_FALSE(streamed.empty());
-    EXPECT_EQ(*catalog_resolver(parameters()).complete(streamed.front(), 0), listed());
+    EXPECT_EQ(*catalog_resolver(parameters(), "leat_test").complete(streamed.front(), 0), listed());
   }
 }
 
@@ -209,7 +209,7 @@ TEST_F(CatalogResolver, FullIdentityKeepsTheKeyOfTheVersionBefore) {
   run("ALTER TABLE public.t DROP CONSTRAINT t_pkey");
   const auto streamed = relations().at(0);
   EXPECT_THAT(key(*resolve(streamed)), IsEmpty());
-  catalog_resolver other(parameters());
+  catalog_resolver other(parameters(), "leat_test");
   other.remember(known);
   EXPECT_THAT(key(*other.complete(streamed, 0)), ElementsAre("id"));
 }

@@ -195,6 +195,19 @@ TEST_F(CliBadSource, SlotThatWasMovedOn) {
   expect_refused(state_failed, "the slot was confirmed up to", "leat drop");
 }
 
+TEST_F(CliBadSource, SlotThatWasMovedOnWhileLeatWasDisconnected) {
+  start();
+  wait_until_caught_up();
+  signal(SIGSTOP);
+  source("INSERT INTO item VALUES (101, 'never read');"
+         "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots");
+  wait_until("the slot is in use",
+             [&] { return source_value("SELECT active FROM pg_replication_slots") == "f"; });
+  source("SELECT pg_replication_slot_advance('leat_shop', pg_current_wal_lsn())");
+  signal(SIGCONT);
+  expect_error(wait_until_ended(), state_failed, "the slot was confirmed up to", "leat drop");
+}
+
 TEST_F(CliBadSource, AnotherDatabase) {
   run_before();
   server().execute("CREATE TABLE item (id int PRIMARY KEY, name text)", target_database);

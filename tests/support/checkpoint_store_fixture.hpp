@@ -75,6 +75,7 @@ inline checkpoint state_at(epoch_id epoch) {
   s.phase = snapshot_phase::reading;
   s.fence_xid = (std::uint64_t{5} << 32) + 1;
   s.storage = 0xffffffffffffffffU;
+  s.stamp = {4000000001U, 0xfffffffffffffffeU, {{1, 4000000002U}, {1600, 3}}};
   s.chunks = chunks(1, 5);
   s.chunks_emitted = 4;
   s.rows_emitted = 40'000;
