@@ -44,7 +44,11 @@ TEST_F(Readme, TheTourWorksAsItStands) {
   auto file = files[0];
   const std::string url = "postgresql://leat@localhost:5432/shop";
   ASSERT_NE(file.find(url), std::string::npos);
-  file.replace(file.find(url), url.size(), server().url("readme"));
+  auto here = server().url("readme");
+  const std::string owner = "user=postgres";
+  ASSERT_NE(here.find(owner), std::string::npos);
+  file.replace(file.find(url), url.size(),
+               here.replace(here.find(owner), owner.size(), "user=leat"));
   std::ofstream(directory() / "shop.toml") << file;
 
   process_options in_directory;
