@@ -10,14 +10,10 @@ const char* to_string(wait_reason reason) {
     return "none";
   case wait_reason::credit:
     return "credit";
-  case wait_reason::alignment:
-    return "alignment";
   case wait_reason::checkpoint:
     return "checkpoint";
   case wait_reason::target:
     return "target";
-  case wait_reason::source:
-    return "source";
   }
   return "none";
 }

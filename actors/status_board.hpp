@@ -22,10 +22,8 @@ namespace leat {
 enum class wait_reason : std::uint8_t {
   none,       ///< it works, or has nothing to do
   credit,     ///< the stage after it has not granted more
-  alignment,  ///< a barrier has come on one input and not on another
   checkpoint, ///< the coordinator has not synced the checkpoint yet
   target,     ///< a call to the target
-  source,     ///< the connection to the source is being made
 };
 const char* to_string(wait_reason);
 const char* to_string(snapshot_phase);

@@ -34,9 +34,25 @@ void print_json(const pipeline_file& file, const std::vector<problem>& problems,
   std::puts(out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
 }
 
-void print_lines(const pipeline_file& file, const std::vector<problem>& problems, bool good) {
+std::string counted(std::ptrdiff_t n, const char* one) {
+  std::string text = n == 0 ? "no " : std::to_string(n) + " ";
+  text += one;
+  if (n != 1) text += "s";
+  return text;
+}
+
+/// Notes are nothing wrong.
+std::string verdict_on(const std::vector<problem>& problems) {
+  const auto errors = std::ranges::count(problems, severity::error, &problem::level);
+  const auto warnings = std::ranges::count(problems, severity::warning, &problem::level);
+  if (errors + warnings == 0) return "nothing is wrong";
+  if (warnings == 0) return counted(errors, "error");
+  return counted(errors, "error") + ", " + counted(warnings, "warning");
+}
+
+void print_lines(const pipeline_file& file, const std::vector<problem>& problems) {
   for (const auto& p : problems) std::fputs(line_of(p).c_str(), stdout);
-  std::printf("%s: %s\n", file.name.c_str(), good ? "nothing is wrong" : "has errors");
+  std::printf("%s: %s\n", file.name.c_str(), verdict_on(problems).c_str());
 }
 
 std::vector<problem> examined(const pipeline_file& file) {
@@ -55,7 +71,7 @@ int check(const common_options& o) {
   if (o.json)
     print_json(file, problems, good);
   else
-    print_lines(file, problems, good);
+    print_lines(file, problems);
   return good ? 0 : found_something;
 }
 

@@ -34,7 +34,7 @@ struct command_line {
     app.set_help_flag("-h,--help", "prints this");
     app.set_version_flag("--version", "leat " LEAT_VERSION, "the same as the command version");
     with_json(add("check",
-                  "what is wrong with file, source, sinks and types, and what mends each; "
+                  "what is wrong with file, source, sinks and types, and what fixes each; "
                   "changes nothing",
                   leat::cli::check));
     with_json(add("plan",
@@ -44,18 +44,19 @@ struct command_line {
     add("run", "snapshots and streams until SIGINT or SIGTERM", leat::cli::run)
         ->add_option("--until", options.until,
                      "ends when this is committed at every target: caught-up, or an LSN");
-    with_json(add("status", "of a running pipeline or, when none runs, what its state says",
+    with_json(add("status",
+                  "what a running pipeline is doing or, when none runs, what its state says",
                   leat::cli::status))
         ->add_flag("--watch", options.watch, "again every second, until interrupted");
     add("resnapshot",
-        "reads tables anew under the stream; those of a stopped pipeline at its next run",
+        "reads tables again under the stream; those of a stopped pipeline at its next run",
         leat::cli::resnapshot)
         ->add_option("TABLE", options.tables, "schema.table")
         ->required();
     add("drop", "removes slot, publication, progress at the targets and state; tables stay",
         leat::cli::drop)
         ->add_flag("--yes", options.yes, "does not ask");
-    help = app.add_subcommand("help", "of a command, or of keys of the pipeline file");
+    help = app.add_subcommand("help", "explains a command, or keys of the pipeline file");
     help->add_option("TOPIC", topic, "COMMAND, or config [KEY]");
     version = app.add_subcommand("version", "prints the version");
   }

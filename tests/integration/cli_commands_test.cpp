@@ -47,8 +47,15 @@ TEST_F(CliCommands, CheckSaysWhatWhereAndTheRemedy) {
   EXPECT_THAT(checked.out,
               HasSubstr("(\"public\".\"log\")\n"
                         "  remedy: ALTER TABLE \"public\".\"log\" REPLICA IDENTITY FULL;\n"));
-  EXPECT_THAT(checked.out, HasSubstr("shop: has errors"));
+  EXPECT_THAT(checked.out, HasSubstr("shop: 2 errors\n"));
   expect_nothing_made();
+}
+
+TEST_F(CliCommands, CheckCountsWarningsAndEndsWithZeroWhereThereIsNoError) {
+  source("CREATE UNLOGGED TABLE scratch (id int PRIMARY KEY)");
+  EXPECT_THAT(shown("check"), HasSubstr("shop: no errors, 1 warning\n"));
+  source("CREATE TABLE log (line text)");
+  EXPECT_THAT(leat("check").out, HasSubstr("shop: 2 errors, 1 warning\n"));
 }
 
 TEST_F(CliCommands, CheckAndRunTakePartitionsAsThePublicationDeliversThem) {
