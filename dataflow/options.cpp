@@ -195,8 +195,9 @@ option_section sink_section() {
               {.name = "schema_changes",
                .kind = kind::choice,
                .sentence =
-                   "What a source table does that was changed or dropped: evolve changes the "
-                   "target too and leaves it, stop ends the pipeline.",
+                   "What happens when a source table is changed or dropped: evolve applies the "
+                   "change to the target, but keeps the table when the source's is dropped; stop "
+                   "ends the pipeline.",
                .store = into_sink<&sink_options::schema_changes>,
                .fallback = "evolve",
                .choices = {"evolve", "stop"}},
@@ -222,8 +223,9 @@ option_section sink_section() {
 option_section on_value_section() {
   option_section section = {
       .name = "sink.NAME.on_value",
-      .sentence = "What a value does that the target cannot hold: stop ends the pipeline, null "
-                  "writes NULL, clamp the nearest value, text its text.",
+      .sentence =
+          "What to write for a value that the target cannot hold: null writes NULL, clamp the "
+          "nearest value, text its text; stop ends the pipeline.",
       .options = {
           {.name = "nan", .sentence = "NaN.", .store = into_sink<&sink_options::on_nan>},
           {.name = "infinity",
@@ -282,10 +284,9 @@ option_section route_section() {
                .store = into_columns},
               {.name = "on_error",
                .kind = kind::choice,
-               .sentence =
-                   "What a row does that an expression cannot be computed for, or that a transform "
-                   "cannot take: stop ends the pipeline, null gives NULL, which `where` does not "
-                   "hold for, dead_letter puts the row into the sink's dead-letter table.",
+               .sentence = "What happens to a row when an expression or a transform fails on it: "
+                           "stop ends the pipeline, null gives NULL, which `where` does not hold "
+                           "for, dead_letter puts the row into the sink's dead-letter table.",
                .store = into_route<&route_options::on_error>,
                .fallback = "stop",
                .choices = {"stop", "null", "dead_letter"}},
@@ -308,8 +309,9 @@ option_section route_section() {
                .choices = {"upsert", "append"}},
               {.name = "delete",
                .kind = kind::choice,
-               .sentence = "What a deleted row does: hard removes it, soft sets _leat_deleted, "
-                           "ignore keeps it.",
+               .sentence =
+                   "What a delete at the source does at the target: hard removes the row, soft "
+                   "sets _leat_deleted, ignore keeps it.",
                .store = into_route<&route_options::removal>,
                .fallback = "hard",
                .choices = {"hard", "soft", "ignore"}},

@@ -134,8 +134,8 @@ std::vector<option> table_options() {
        .one_or_many = true},
       {.name = "timezone",
        .kind = kind::string,
-       .sentence = "Zone that timestamptz is written in, like Europe/Berlin. Beyond UTC the hour "
-                   "that comes twice when clocks go back does not tell which it is.",
+       .sentence = "Zone that timestamptz is written in, like Europe/Berlin. In zones other than "
+                   "UTC, the hour repeated when clocks go back is ambiguous.",
        .store = into_starrocks_table<&starrocks_table_options::timezone>,
        .fallback = "UTC",
        .check = no_time_zone},
@@ -164,8 +164,8 @@ option_section starrocks_route_table_section() {
     options[i].fallback = {};
   }
   return {.name = "route.table",
-          .sentence = "The same for tables of this route: what is given stands in for the sink's, "
-                      "properties one by one.",
+          .sentence = "The same for tables of this route: what is given overrides the sink's, "
+                      "property by property.",
           .options = std::move(options)};
 }
 
