@@ -70,7 +70,8 @@ std::string table_lines(const pipeline_status& s, std::int64_t now, bool all) {
     out += "\n";
     ++shown;
   }
-  if (left_out != 0) out += fmt::format("... and {} tables more\n", left_out);
+  if (left_out != 0)
+    out += fmt::format("... and {} more table{}\n", left_out, left_out == 1 ? "" : "s");
   return out;
 }
 

@@ -57,6 +57,11 @@ std::string running_text(const assembly& parts) {
   return text;
 }
 
+std::string and_more_tables(std::size_t n) {
+  if (n == 0) return {};
+  return " and " + std::to_string(n) + (n == 1 ? " more table" : " more tables");
+}
+
 class supervisor_impl : public stage<supervisor_actor> {
  public:
   supervisor_impl(caf::actor_config& config, supervisor_setup setup)
@@ -139,9 +144,8 @@ class supervisor_impl : public stage<supervisor_actor> {
     if (stopping_ || ending_ || finished_ || !coordinator_) return;
     const auto& first = m.tables.begin()->second->qualified_name();
     const auto others = m.tables.size() - 1;
-    setup_.log(log_level::info,
-               first + (others == 0 ? "" : " and " + std::to_string(others) + " tables more")
-                   + (others == 0 ? " joins" : " join") + ": the open epoch is finished first");
+    setup_.log(log_level::info, first + and_more_tables(others) + (others == 0 ? " joins" : " join")
+                                    + ": the open epoch is finished first");
     tables_.joining = m.tables;
     joining_ = true;
     crash_point("join_asked");

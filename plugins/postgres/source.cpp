@@ -33,7 +33,7 @@ class postgres_source : public source {
     if (server().server_version() < oldest_version)
       throw error(error_kind::source,
                   "PostgreSQL " + std::to_string(server().server_version() / 10000) + " is too old",
-                  server().where(), "leat captures from PostgreSQL 13 to 18");
+                  server().where(), "upgrade the server to PostgreSQL 13 or later");
     const auto level = server().query("SELECT current_setting('wal_level')").string(0, 0);
     if (level != "logical")
       throw error(error_kind::source, "wal_level is " + level + ", not logical", server().where(),

@@ -41,7 +41,8 @@ constexpr std::array<known_message, 27> known{{
     {"unknown properties", permanent,
      "see `properties` in the sink's `table`, and in the [route.table] of this table"},
     {"replication num", transient,
-     "where there are less BEs than the three replicas that a table has unless told otherwise, set "
+     "where there are fewer BEs than the three replicas that a table has unless told otherwise, "
+     "set "
      "properties = { replication_num = \"1\" } in the sink's `table`; else see that all BEs are "
      "alive"},
     {"getting syntax error", permanent, "report this"},
