@@ -20,8 +20,8 @@ struct xid_snapshot {
   bool sees(std::uint64_t xid) const;
 
   /// The same for an xid as the stream sends it, widened with this snapshot's epoch. Sound while
-  /// the two lie within 2^31 of each other, which a slot's catalog_xmin enforces (facts:
-  /// PostgreSQL's vacuum limits).
+  /// the two lie within 2^31 of each other, which a slot's catalog_xmin enforces (PostgreSQL's
+  /// manual, "Preventing Transaction ID Wraparound Failures").
   bool sees_streamed(std::uint32_t xid) const { return sees(widen(xid)); }
   std::uint64_t widen(std::uint32_t xid) const;
 

@@ -17,7 +17,7 @@ typedef struct pg_result PGresult;
 
 namespace leat::postgres {
 
-/// What a connection is for; it decides the pinned session settings (facts: "Text formats") and the
+/// What a connection is for; it decides the pinned session settings (R8) and the
 /// kind of error that failures become.
 enum class connection_use : std::uint8_t { query, replication, target };
 

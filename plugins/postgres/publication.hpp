@@ -72,7 +72,7 @@ struct publication_change {
 };
 
 /// Makes the publication, or adds missing tables to one that this role owns. To be called before
-/// the slot is made: the stream reads the catalog as of each change (facts 1.1). Throws a permanent
+/// the slot is made: the stream reads the catalog as of each change. Throws a permanent
 /// leat::error with the statements to run when a table's updates would be refused at the source, a
 /// right is missing, or an existing publication leaves out operations; then nothing was
 /// changed.

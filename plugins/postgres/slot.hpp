@@ -61,7 +61,7 @@ error slot_in_use(const slot_state&, const slot_expectation&);
 
 struct created_slot {
   wal_lsn consistent{}; ///< the stream holds every transaction that commits after this
-  xid_snapshot seen;    ///< what the slot counts as committed before (facts 2.5: E)
+  xid_snapshot seen;    ///< what the slot counts as committed before (R5.5)
 };
 
 /// Creates a permanent pgoutput slot on a replication connection. Blocks until the transactions

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::HasSubstr;
 
-/// Cases that end with an error, or that no event tells of: facts/postgres.md section 6.
+/// Cases of docs/cases.md that end with an error, or that no event tells of.
 class RefusedCase : public pipeline_fixture {
  protected:
   /// `leat run` ends at once and says this.

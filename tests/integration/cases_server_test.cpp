@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What a server does to a pipeline that runs: facts/postgres.md section 6, cases 35 to 42.
+/// What a server does to a pipeline that runs: docs/cases.md, 35 to 42.
 class ServerCase : public pipeline_fixture {
  protected:
   ServerCase() {

@@ -84,7 +84,7 @@ TEST_F(Slot, CreationLeavesTheConnectionUsable) {
   EXPECT_GT(identify_server(replication).position, wal_lsn{});
 }
 
-/// Facts 2.5: what the slot's own snapshot counts as committed, against a snapshot taken later.
+/// R5.5: what the slot's own snapshot counts as committed, against a snapshot taken later.
 TEST_F(Slot, CreationSeesTransactionsThatEndedBeforeIt) {
   server().execute("CREATE TABLE public.t (id int)", "slot");
   auto writer = server().session("slot");

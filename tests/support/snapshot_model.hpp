@@ -9,7 +9,7 @@
 #include "dataflow/snapshot_merge.hpp"
 
 /// A model of a PostgreSQL source, leat's snapshot of one table, and two targets, to run the real
-/// snapshot_merge in random histories. facts/postgres.md section 2 has the source's behaviour.
+/// snapshot_merge in random histories. The source behaves as R5 says.
 namespace leat::model {
 
 constexpr std::size_t key_count = 6;
