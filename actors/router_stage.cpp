@@ -104,11 +104,7 @@ class router_stage_impl : public stage<router_actor> {
     work_off(f);
   }
 
-  bool blocked() const {
-    for (const auto& o : outputs_)
-      if (!o.waiting.empty()) return true;
-    return !stash_.empty();
-  }
+  bool blocked() const { return !stash_.empty() || outputs_waiting(); }
 
   void work_off(const frame& f) {
     if (const auto* rows = std::get_if<batch_ptr>(&f.content)) {

@@ -23,7 +23,7 @@ class sink_stage_impl : public stage<sink_actor> {
       states_ = std::make_unique<operator_states>(std::move(setup_.operators), setup_.name,
                                                   setup_.operators_at);
     writers_.resize(setup_.routes.size(), nullptr);
-    made_.resize(setup_.routes.size());
+    row_makers_.resize(setup_.routes.size());
     for (const auto& r : setup_.routes)
       if (r->sink == setup_.name) attach(r);
     show();
@@ -51,7 +51,7 @@ class sink_stage_impl : public stage<sink_actor> {
  protected:
   void release() override {
     writers_.clear();
-    made_.clear();
+    row_makers_.clear();
     states_.reset();
     setup_.target.reset();
     setup_.coordinator = nullptr;
@@ -66,19 +66,19 @@ class sink_stage_impl : public stage<sink_actor> {
     }
   }
 
-  auto writing(route_id id) {
+  auto to_writer(route_id id) {
     return [this, id](const batch_ptr& rows, std::span<const std::uint32_t> changes) {
       writer_of(id).write(rows, changes);
     };
   }
 
-  auto keeping() {
+  auto to_dead_letters() {
     return [this](const dead_letter& letter) { setup_.target->keep(letter); };
   }
 
   void take(const routed_ptr& rows) {
     for (const auto& s : rows->slices) {
-      made_[s.route].take(rows->rows, s.changes, writing(s.route), keeping());
+      row_makers_[s.route].take(rows->rows, s.changes, to_writer(s.route), to_dead_letters());
       changes_ += s.changes.size();
     }
     if (states_) states_->write();
@@ -91,8 +91,8 @@ class sink_stage_impl : public stage<sink_actor> {
 
   /// What a route's transforms still have, and the rows that they asked for.
   void end_chain(route_id id, commit_lsn position) {
-    made_[id].flush(position, writing(id), keeping());
-    for (auto& key : made_[id].take_asked())
+    row_makers_[id].flush(position, to_writer(id), to_dead_letters());
+    for (auto& key : row_makers_[id].take_asked())
       missing_.add(setup_.routes[id]->schema->id, std::move(key));
   }
 
@@ -101,7 +101,7 @@ class sink_stage_impl : public stage<sink_actor> {
     end_chain(id, last_commit_);
     writers_[id]->flush();
     setup_.routes[id] = change.after;
-    shape(change.after);
+    make_rows_of(change.after);
     outdated_.insert(id);
     std::erase(changed_, id);
     changed_.push_back(id);
@@ -130,11 +130,11 @@ class sink_stage_impl : public stage<sink_actor> {
     const auto stands = found == setup_.progress.columns.end() ? r : as_recorded(r, found->second);
     if (stands != r) outdated_.insert(r->id);
     writers_[r->id] = &setup_.target->attach(stands);
-    shape(r);
+    make_rows_of(r);
   }
 
-  void shape(const route_ptr& r) {
-    made_[r->id] =
+  void make_rows_of(const route_ptr& r) {
+    row_makers_[r->id] =
         row_maker(r, [this](const route& of, std::size_t place, const std::string& name) {
           return &states_->open(name_of(of, place, name));
         });
@@ -172,7 +172,7 @@ class sink_stage_impl : public stage<sink_actor> {
       if (states_) states_->pass(b.epoch, false);
       return;
     }
-    for (route_id id = 0; id < made_.size(); ++id) end_chain(id, b.position);
+    for (route_id id = 0; id < row_makers_.size(); ++id) end_chain(id, b.position);
     if (b.position >= setup_.progress.position) follow_changes();
     if (states_) {
       states_->pass(b.epoch, true);
@@ -206,7 +206,7 @@ class sink_stage_impl : public stage<sink_actor> {
       if (const auto& step = r.chain->steps[i]; step.gives.keeps_state)
         states_->begin_snapshot(name_of(r, i, step.is.name), generation, anew);
     // What they remember of it in memory goes, too.
-    shape(setup_.routes[r.id]);
+    make_rows_of(setup_.routes[r.id]);
   }
 
   void take(const batch_ptr&) { misrouted(); }
@@ -280,7 +280,7 @@ class sink_stage_impl : public stage<sink_actor> {
   input_gate gate_;
   std::vector<writer*> writers_;            ///< by route id; null for routes of other sinks
   std::unique_ptr<operator_states> states_; ///< null: no transform keeps any
-  std::vector<row_maker> made_;             ///< by route id
+  std::vector<row_maker> row_makers_;       ///< by route id
   missing_gatherer missing_; ///< keys at the source, by its table, since the last barrier
   commit_lsn last_commit_{};
   std::set<route_id> outdated_;   ///< the writer has other columns than the route

@@ -39,7 +39,6 @@ class drafter {
       all_.push_back(table.schema);
       if (!table.coming.empty()) coming_[table.schema->id] = table.coming;
       if (table.known) known_.insert(table.schema->id);
-      if (!table.note.empty()) notes_[table.schema->qualified_name()] = table.note;
     }
     std::sort(all_.begin(), all_.end(), [](const schema_ptr& a, const schema_ptr& b) {
       return std::tie(a->schema, a->name) < std::tie(b->schema, b->name);
@@ -299,8 +298,6 @@ class drafter {
         continue;
       }
       plan_.tables.push_back(table);
-      if (const auto note = notes_.find(name); note != notes_.end())
-        report(severity::note, note->second, "table " + name, "");
     }
     if (!left.empty())
       report(severity::note, "no route takes " + tables_text(left), source_place(), "");
@@ -311,7 +308,6 @@ class drafter {
   std::map<std::string, transform_type_ptr> types_;
   std::vector<schema_ptr> all_;
   std::vector<schema_ptr> selected_;
-  std::map<std::string, std::string> notes_;
   std::map<oid, std::vector<std::string>> coming_;
   std::map<oid, std::vector<std::string>> taken_;
   std::set<std::string> routed_;

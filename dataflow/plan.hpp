@@ -16,7 +16,6 @@ namespace leat {
 struct source_table {
   schema_ptr schema;
   std::uint64_t rows_estimated = 0;
-  std::string note = {};                ///< what the catalog wants people to know: "partitioned"
   std::vector<std::string> coming = {}; ///< columns that the stream will bring: `schema` is older
   bool known = false;                   ///< `schema` is as a checkpoint has it
 };

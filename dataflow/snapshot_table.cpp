@@ -84,7 +84,7 @@ void snapshot_table::probed(const visibility_probe& probe) {
   if (!std::exchange(probed_, true)) chunks_high_ = std::max(chunks_high_, probe.high);
   if (state_.phase != snapshot_phase::waiting) return;
   if (state_.fence_xid == 0) state_.fence_xid = probe.next_xid;
-  if (probe.seen.xmin < state_.fence_xid) return;
+  if (!probe.seen.passed_fence(state_.fence_xid)) return;
   if (!planned_) {
     state_.phase = snapshot_phase::planning;
     return;

@@ -32,10 +32,10 @@ struct transform_output {
   schema_ptr rows;
   /// By column of `rows`: the column of the input that it passes on as it is, if it does.
   std::vector<std::optional<std::uint16_t>> from;
+  /// The state begins again with a snapshot of its table: it speaks of rows that are read again.
   bool keeps_state = false;
   /// No row of mode upsert leaves it with cells that are `unchanged`: it fills them, or asks.
   bool completes = false;
-  /// The state begins anew with a snapshot of its table: it speaks of rows that are read again.
   std::string note = {}; ///< what a person should know, for the plan; empty: nothing
 };
 

@@ -50,9 +50,11 @@ void check_tables(const preflight_view& view, std::vector<finding>& out) {
     const auto table = std::find_if(view.tables().begin(), view.tables().end(),
                                     [&](const auto& t) { return quoted_name(t) == gap.table; });
     const bool leat_adds_it = view.publication()->owned && table->owned;
-    out.push_back({leat_adds_it ? severity::note : severity::error, "",
-                   gap.sentence + (leat_adds_it ? ": leat will add it" : ""), gap.table,
-                   gap.statement});
+    out.push_back(
+        {leat_adds_it ? severity::note : severity::error, "",
+         gap.sentence
+             + (leat_adds_it ? ": leat adds it, and reads it again if it has read it before" : ""),
+         gap.table, gap.statement});
   }
 }
 

@@ -67,7 +67,7 @@ struct table_builder {
     return *this;
   }
   schema_ptr make() const { return std::make_shared<const table_schema>(table); }
-  operator source_table() const { return {make(), 0, ""}; }
+  operator source_table() const { return {make(), 0}; }
 };
 
 route_options from(std::vector<std::string> tables) {
