@@ -137,6 +137,12 @@ void fold::take_row(const incoming& row) {
     e.kind = fold_kind::upsert;
     return;
   }
+  if (row.what.kind == change_kind::insert) {
+    // An update that enters the publication's row filter: a row that the target has under this key,
+    // marked as deleted or kept, is another one.
+    e = fold_entry{.kind = fold_kind::lost, .key = row.key};
+    return;
+  }
   if (known || truncated_) return take_same_key(row, e);
   set_row(e, row, nullptr);
   e.kind = fold_kind::partial;

@@ -99,13 +99,21 @@ shaping::action shaping::decide_update(const batch& rows, const change& c) {
   return before == verdict::yes ? action::remove : action::drop;
 }
 
+/// An insert may lack values, too: where an update has entered the publication's row filter.
+shaping::action shaping::decide_new(const batch& rows, const change& c) {
+  const auto now = holds(rows, rows.new_row(c), c);
+  if (now == verdict::no) return action::drop;
+  const bool keyed = route_->mode == route_mode::upsert && !route_->key.empty();
+  return now == verdict::unknown && keyed ? action::ask : action::pass;
+}
+
 shaping::action shaping::decide(const batch& rows, const change& c) {
   switch (c.kind) {
   case change_kind::truncate:
     return action::pass;
   case change_kind::insert:
   case change_kind::read:
-    return holds(rows, rows.new_row(c), c) == verdict::no ? action::drop : action::pass;
+    return decide_new(rows, c);
   case change_kind::update:
     return decide_update(rows, c);
   case change_kind::remove:

@@ -46,6 +46,7 @@ class shaping {
   enum class verdict : std::uint8_t { no, yes, unknown };
 
   action decide(const batch&, const change&);
+  action decide_new(const batch&, const change&);
   action decide_update(const batch&, const change&);
   verdict holds(const batch&, std::span<const cell>, const change&);
   bool was_left_out(const batch&, const change&);

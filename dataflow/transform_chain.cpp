@@ -84,7 +84,7 @@ batch_ptr transform_chain::apply(const batch& rows, std::span<const std::uint32_
 void transform_chain::run(batch& rows, std::size_t from) {
   for (std::size_t i = from; i < stages_.size() && !rows.changes.empty(); ++i) {
     const auto& step = *stages_[i].is;
-    if (step.asks_before) ask_for_incomplete(rows, step);
+    if (step.asks_before || (i == first_ && step.tells_source)) ask_for_incomplete(rows, step);
     rows.tables = {step.takes};
     stages_[i].runs->apply(rows);
     rows.tables = {step.gives.rows};
@@ -114,11 +114,15 @@ void transform_chain::ask(const planned_transforms::step& step, const batch& row
     asked_.push_back(std::move(*key));
 }
 
-/// A row with cells that did not come goes away, and is read at the source.
+/// A row with cells that did not come goes away, and is read at the source. So does one that an
+/// update brought into the publication's row filter: no transform knows of it.
 void transform_chain::ask_for_incomplete(batch& rows, const planned_transforms::step& step) {
+  if (route_->mode != route_mode::upsert) return;
   std::vector<change> next;
   for (const auto& c : rows.changes) {
-    const auto fresh = c.kind == change_kind::update ? rows.new_row(c) : std::span<const cell>{};
+    const bool asks =
+        c.kind == change_kind::insert || (step.asks_before && c.kind == change_kind::update);
+    const auto fresh = asks ? rows.new_row(c) : std::span<const cell>{};
     if (std::all_of(fresh.begin(), fresh.end(), [](cell v) { return came(v); })) {
       next.push_back(c);
       continue;

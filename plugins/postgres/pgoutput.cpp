@@ -149,7 +149,8 @@ insert_message read_insert(reader& in, std::uint32_t xid) {
   m.xid = xid;
   m.relation = in.u32();
   if (in.letter() != 'N') throw_bad_message('I', "has no new row");
-  m.new_row = read_tuple(in, 'I', false);
+  // an update that enters a row filter comes as one, and leaves out what it did not touch
+  m.new_row = read_tuple(in, 'I', true);
   return m;
 }
 

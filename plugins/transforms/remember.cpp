@@ -58,6 +58,8 @@ class remember final : public transform {
       if (place_.mode == route_mode::append && place_.state->get(key_of(rows, c.new_row))) break;
       [[fallthrough]];
     case change_kind::insert:
+      // an update that enters the publication's row filter may leave values out
+      if (place_.ask && !came_whole(rows, c)) return ask(rows, c, key_of(rows, c.new_row), next);
       store(rows, c.new_row, key_of(rows, c.new_row), rows.transaction_of(c).commit);
       break;
     case change_kind::update:
@@ -70,6 +72,11 @@ class remember final : public transform {
     }
     }
     next.push_back(c);
+  }
+
+  bool came_whole(const batch& rows, const change& c) const {
+    const auto first = rows.cells.begin() + c.new_row;
+    return std::all_of(first, first + width_, [](cell v) { return came(v); });
   }
 
   std::optional<remembered_row> find(const std::string& key) const {

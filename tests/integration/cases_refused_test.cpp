@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -144,6 +145,44 @@ TEST_F(RefusedCase, PartsOfATableAreDeliveredAsThePublicationHasThem) {
   EXPECT_EQ(lite("SELECT * FROM item"), expected);
   EXPECT_EQ(pg("SELECT * FROM item"), expected);
   stop();
+}
+
+/// The server sends such an update as an insert that lacks the value.
+TEST_F(RefusedCase, ARowThatEntersTheFilterWithALargeValueLeftAloneComesWhole) {
+  if (server().version() < 150000) GTEST_SKIP() << "publications have whole tables only";
+  source("CREATE TABLE item (region text COLLATE \"C\", id int, n int, body text,"
+         " PRIMARY KEY (region, id)); ALTER TABLE item ALTER body SET STORAGE EXTERNAL;"
+         "INSERT INTO item SELECT CASE WHEN i % 2 = 0 THEN 'EU' ELSE 'US' END, i, i,"
+         " repeat(i || ' ', 3000) FROM generate_series(1, 40) i;"
+         "CREATE PUBLICATION leat_shop FOR TABLE item WHERE (region = 'EU')");
+  text.routes.clear();
+  for (const std::string sink : {"lite", "pg"})
+    for (const auto* each :
+         {"", "to = 'soft'\ndelete = 'soft'", "to = 'part'\nwhere = 'length(body) > 0'",
+          "to = 'log'\nmode = 'append'"})
+      text.routes.push_back("from = 'public.item'\nsink = '" + sink + "'\n" + each);
+  start();
+  wait_until_caught_up();
+  source("UPDATE item SET region = 'EU' WHERE id IN (1, 3);"
+         "UPDATE item SET region = 'US' WHERE id = 20");
+  wait_until_caught_up();
+  source("UPDATE item SET body = repeat('later ', 3000) WHERE id = 20");
+  source("UPDATE item SET region = 'EU' WHERE id = 20");
+  wait_until_caught_up();
+  stop();
+  auto expected =
+      source_rows("SELECT id, n, length(body), left(body, 9) FROM item WHERE region = 'EU'");
+  std::ranges::sort(expected);
+  for (const std::string table : {"item", "soft", "part"}) {
+    const auto rows = "SELECT id, n, length(body), substr(body, 1, 9) FROM " + table;
+    EXPECT_EQ(lite(rows), expected) << table;
+    EXPECT_EQ(pg(rows), expected) << table;
+  }
+  const std::string entered = "SELECT _leat_op, id, body, _leat_missing FROM log"
+                              " WHERE _leat_op NOT IN ('r', 'd') AND id IN (1, 3, 20)";
+  EXPECT_EQ(lite(entered), (text_rows{{"i", "1", std::nullopt, R"(["body"])"},
+                                      {"i", "20", std::nullopt, R"(["body"])"},
+                                      {"i", "3", std::nullopt, R"(["body"])"}}));
 }
 
 } // namespace

@@ -84,6 +84,20 @@ TEST_F(Fold, TakesUnchangedCellsFromTheLatestValueThatCame) {
               ElementsAre("upsert 1 a y"));
 }
 
+TEST_F(Fold, AnInsertThatDidNotComeWholeIsReadAtTheSourceWhateverTheTargetHolds) {
+  const row entered{1, "a", unchanged};
+  EXPECT_THAT(fold_of(changes().insert(entered)), ElementsAre("lost 1"));
+  EXPECT_THAT(fold_of(changes().insert({1, "a", "x"}).remove(key(1)).insert(entered)),
+              ElementsAre("lost 1"));
+  EXPECT_THAT(fold_of(changes().insert(entered).update({1, "b", unchanged})),
+              ElementsAre("lost 1"));
+  EXPECT_THAT(fold_of(changes().insert(entered).update({1, "b", "y"})),
+              ElementsAre("upsert 1 b y"));
+  plain.removal = delete_mode::soft;
+  EXPECT_THAT(fold_of(changes().insert({1, "a", "x"}).remove(key(1)).insert(entered)),
+              ElementsAre("lost 1"));
+}
+
 TEST_F(Fold, AFullRowAfterAPartialOneIsAnUpsert) {
   EXPECT_THAT(fold_of(changes().update({1, "a", unchanged}).update({1, "b", "y"})),
               ElementsAre("upsert 1 b y"));

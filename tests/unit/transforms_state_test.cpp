@@ -17,6 +17,7 @@ using test::absent;
 using test::batch_builder;
 using test::chain_at_work;
 using test::items;
+using test::row;
 using test::transform_section;
 using test::unchanged;
 using testing::ElementsAre;
@@ -125,6 +126,18 @@ TEST(Remember, AsksForARowThatItHasNotSeen) {
   EXPECT_THAT(chain.asked(), ElementsAre(ElementsAre("1")));
   EXPECT_THAT(chain.run(change().read({1, "b", "large"}).update({1, "c", unchanged})),
               ElementsAre("r 1|b|large", "u 1|c|large"));
+}
+
+/// An update that enters the publication's row filter.
+TEST(Transforms, AskForAnInsertThatDidNotComeWhole) {
+  const row entered{1, "a", unchanged};
+  for (const auto* each : {"remember", "dedup"}) {
+    chain_at_work chain(items(), {transform_section(each)});
+    EXPECT_THAT(chain.run(change().insert(entered)), ElementsAre("d 1|a|-")) << each;
+    EXPECT_THAT(chain.asked(), ElementsAre(ElementsAre("1"))) << each;
+  }
+  chain_at_work log(log_of(items()), {transform_section("dedup")});
+  EXPECT_THAT(log.run(change().insert(entered)), ElementsAre("i 1|a|~"));
 }
 
 TEST(Remember, DoesNotFillARowThatMovesFromALaterOneOfAChunk) {
