@@ -356,7 +356,8 @@ class builder {
       refuse(
           "it has neither a key nor REPLICA IDENTITY FULL, so rows cannot be found at the target",
           "ALTER TABLE " + quoted_name(table_)
-              + " REPLICA IDENTITY FULL, add a primary key, or use mode = \"append\"");
+              + " REPLICA IDENTITY FULL (if it is partitioned, of every partition as well), add a "
+                "primary key, or use mode = \"append\"");
     if (route_.removal == delete_mode::soft)
       refuse("delete = \"soft\" needs a key, and the table has none",
              "add a primary key, name unique columns with `key`, or use delete = \"hard\"");

@@ -65,6 +65,11 @@ constexpr const char* table_facts =
     "  WHEN EXISTS (SELECT FROM pg_catalog.pg_index i"
     "   WHERE i.indrelid = l.leaf AND i.indisprimary) THEN 'd' ELSE 'k' END AS kind"
     "  FROM leaves l) every WHERE kind <> '' ORDER BY id, leaf_schema, leaf_name"
+    "), partial AS ("
+    " SELECT l.id, pg_catalog.string_agg(pg_catalog.format('ALTER TABLE %I.%I REPLICA IDENTITY"
+    " FULL;', l.leaf_schema, l.leaf_name), ' ' ORDER BY l.leaf_schema, l.leaf_name) AS remedy"
+    " FROM leaves l JOIN tables t ON t.id = l.id AND t.relkind = 'p' AND t.relreplident = 'f'"
+    " WHERE l.relreplident <> 'f' GROUP BY l.id"
     "), estimates AS ("
     " SELECT id, pg_catalog.sum(greatest(reltuples, 0)) AS rows FROM leaves GROUP BY id"
     "), keys AS ("
@@ -102,6 +107,7 @@ enum field : int {
   f_filled,
   f_comment,
   f_table_comment,
+  f_partial,
 };
 
 std::string column_rows(int version) {
@@ -119,9 +125,10 @@ std::string column_rows(int version) {
          " a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR a.attnotnull OR d.typdefault"
          "  IS NOT NULL,"
          " coalesce(pg_catalog.col_description(t.id, a.attnum), ''),"
-         " coalesce(pg_catalog.obj_description(t.id, 'pg_class'), '')"
+         " coalesce(pg_catalog.obj_description(t.id, 'pg_class'), ''), coalesce(f.remedy, '')"
          " FROM tables t LEFT JOIN estimates e ON e.id = t.id LEFT JOIN problems b ON b.id = t.id"
          " LEFT JOIN keys k ON k.id = t.id LEFT JOIN published p ON p.id = t.id"
+         " LEFT JOIN partial f ON f.id = t.id"
          " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0"
          "  AND NOT a.attisdropped AND "
          + column_is_sent(version) + " LEFT JOIN pg_catalog.pg_type d ON d.oid = a.atttypid"
@@ -203,6 +210,7 @@ catalog_table table_of(const result& rows, int row) {
   table.can_use_schema = rows.boolean(row, f_usage);
   table.owned = rows.boolean(row, f_owned);
   table.row_filter = rows.string(row, f_filter);
+  table.partial_old_rows = rows.string(row, f_partial);
   return table;
 }
 
@@ -214,7 +222,9 @@ catalog_table take_table(const result& rows, int& row, const type_catalog& types
   schema->id = static_cast<oid>(rows.number(first, f_id));
   schema->schema = rows.string(first, f_schema);
   schema->name = rows.string(first, f_name);
-  schema->identity = static_cast<replica_identity>(rows.text(first, f_identity)[0]);
+  schema->identity = table.partial_old_rows.empty()
+                         ? static_cast<replica_identity>(rows.text(first, f_identity)[0])
+                         : replica_identity::by_default;
   schema->comment = rows.string(first, f_table_comment);
   for (; row < rows.rows() && rows.text(row, f_id) == rows.text(first, f_id); ++row)
     if (!rows.is_null(row, f_column)) schema->columns.push_back(column_of(rows, row, types));

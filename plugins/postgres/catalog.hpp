@@ -37,6 +37,10 @@ struct catalog_table {
   bool can_use_schema = true;
   bool owned = true;      ///< this role may put it into a publication
   std::string row_filter; ///< of the publication asked about (15+); an expression, or empty
+  /// Not empty: the table is partitioned and its identity FULL, and that of some partitions is not.
+  /// The server sends whole old rows then, but the WAL of those has the key alone, and the rest is
+  /// NULL: the schema says what they are, `by_default`. The statements that mend it.
+  std::string partial_old_rows;
 };
 
 /// Whether partitioned tables are delivered as themselves or as their leaves, and the publication

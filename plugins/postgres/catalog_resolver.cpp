@@ -45,6 +45,16 @@ bool identify_alike(const table_schema& one, const table_schema& other) {
   return one.identity == other.identity && identity_names(one) == identity_names(other);
 }
 
+/// The server calls old rows whole that are not.
+void take_partial_identity(table_schema& table, const catalog_table& current) {
+  if (current.partial_old_rows.empty() || table.identity != replica_identity::full) return;
+  table.identity = current.schema->identity;
+  for (auto& c : table.columns) {
+    const auto at = current.schema->find(c.name);
+    c.identity = at && current.schema->columns[*at].identity;
+  }
+}
+
 /// The version before is asked first: a key does not change its order while its columns stay.
 std::vector<std::uint16_t> key_of(const table_schema& table, const table_schema* before,
                                   const table_schema* current) {
@@ -85,6 +95,11 @@ bool same_columns(const table_schema& one, const table_schema& other) {
   return std::ranges::equal(one.columns, other.columns, {}, &column::number, &column::number);
 }
 
+/// Of two that the stream describes alike.
+bool same_version(const table_schema& one, const table_schema& other) {
+  return same_columns(one, other) && identify_alike(one, other) && one.stamp == other.stamp;
+}
+
 /// As far as a Relation message tells.
 bool described_alike(const table_schema& one, const table_schema& other) {
   return std::ranges::equal(one.columns, other.columns, [](const column& a, const column& b) {
@@ -122,8 +137,7 @@ schema_ptr catalog_resolver::complete(table_schema from_stream, std::uint32_t xi
   try {
     await_end_of(xid);
     auto resolved = resolve(from_stream, before.get(), again);
-    if (again && same_columns(*resolved, *before) && resolved->stamp == before->stamp)
-      return before;
+    if (again && same_version(*resolved, *before)) return before;
     versions_[from_stream.id] = {std::move(from_stream), resolved};
     return resolved;
   } catch (const server_error& failure) {
@@ -138,6 +152,7 @@ schema_ptr catalog_resolver::resolve(table_schema table, const table_schema* bef
   const auto* current = found ? found->schema.get() : nullptr;
   // Ahead of the stream, which will tell.
   if (again && current != nullptr && !described_alike(table, *current)) current = nullptr;
+  if (found) take_partial_identity(table, *found);
   for (const auto* other : {before, current})
     if (other != nullptr) take_numbers(table, *other);
   if (before != nullptr) mark_made_anew(table, *before);

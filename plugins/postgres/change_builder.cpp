@@ -28,6 +28,12 @@ cell to_cell(tuple_cell from, std::uint32_t base) {
   }
 }
 
+/// Of a partitioned table old rows may be less than the server says.
+old_row_kind kind_of(const stream_relation& table, old_row_kind sent) {
+  const bool whole = table.schema->identity == replica_identity::full;
+  return sent == old_row_kind::full && !whole ? old_row_kind::key : sent;
+}
+
 } // namespace
 
 void change_builder::begin(const transaction& t) {
@@ -45,11 +51,11 @@ void change_builder::insert(stream_relation& table, const insert_message& messag
 void change_builder::update(stream_relation& table, const update_message& message,
                             std::uint64_t index) {
   auto c = make(table, change_kind::update, index);
-  c.old_kind = message.old_kind;
-  if (message.old_kind == old_row_kind::key) c.old_row = append_key(table, message.old_row);
-  if (message.old_kind == old_row_kind::full) c.old_row = append(message.old_row);
+  c.old_kind = kind_of(table, message.old_kind);
+  if (c.old_kind == old_row_kind::key) c.old_row = append_key(table, message.old_row);
+  if (c.old_kind == old_row_kind::full) c.old_row = append(message.old_row);
   c.new_row = append(message.new_row);
-  if (message.old_kind != old_row_kind::none)
+  if (c.old_kind != old_row_kind::none)
     take_unchanged(c.new_row, c.old_row, message.new_row.columns);
   add(c);
 }
@@ -57,9 +63,9 @@ void change_builder::update(stream_relation& table, const update_message& messag
 void change_builder::remove(stream_relation& table, const delete_message& message,
                             std::uint64_t index) {
   auto c = make(table, change_kind::remove, index);
-  c.old_kind = message.old_kind;
-  c.old_row = message.old_kind == old_row_kind::key ? append_key(table, message.old_row)
-                                                    : append(message.old_row);
+  c.old_kind = kind_of(table, message.old_kind);
+  c.old_row = c.old_kind == old_row_kind::key ? append_key(table, message.old_row)
+                                              : append(message.old_row);
   add(c);
 }
 

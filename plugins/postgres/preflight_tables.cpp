@@ -132,6 +132,17 @@ void check_attached(const preflight_view& view, std::vector<finding>& out) {
            "attach new partitions before they are written, or upgrade to PostgreSQL 15"});
 }
 
+/// ALTER TABLE of the root does not reach its partitions, and new ones begin with DEFAULT.
+void check_partition_identities(const preflight_view& view, std::vector<finding>& out) {
+  for (const auto& table : view.tables())
+    if (!table.partial_old_rows.empty())
+      out.push_back(
+          {severity::warning, "",
+           "the table has REPLICA IDENTITY FULL, and some of its partitions have not: old "
+           "rows are taken for keys alone",
+           quoted_name(table), table.partial_old_rows});
+}
+
 void check_keys(const preflight_view& view, std::vector<finding>& out) {
   for (const auto& table : view.tables())
     if (table.schema->key.empty() && table.problem == identity_problem::none)
@@ -182,6 +193,8 @@ constexpr std::array checks{
     preflight_check{"partitions", "Every partition's changes are in the WAL.", check_partitions},
     preflight_check{"attached_partitions", "Before 15: what attaching a partition can lose.",
                     check_attached},
+    preflight_check{"partition_identities", "Partitions log old rows as their root says.",
+                    check_partition_identities},
     preflight_check{"keys", "Tables have a key.", check_keys},
     preflight_check{"generated_columns", "Which columns the stream leaves out.", check_generated},
 };

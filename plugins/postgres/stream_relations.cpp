@@ -65,12 +65,12 @@ stream_relation stream_relations::make(const relation_message& message, std::uin
   r.id = message.id;
   r.definition = message.definition;
   auto table = message.to_schema();
-  for (const auto& c : table.columns) r.identity.push_back(c.identity);
   const auto name = table.qualified_name();
   r.schema = resolver_.complete(std::move(table), xid);
-  if (!r.schema || r.schema->columns.size() != r.identity.size())
+  if (!r.schema || r.schema->columns.size() != message.columns)
     throw error(error_kind::bug, "a table's columns got lost when its types were looked up", name,
                 "report this");
+  for (const auto& c : r.schema->columns) r.identity.push_back(c.identity);
   return r;
 }
 

@@ -11,7 +11,8 @@
 namespace leat::postgres {
 
 /// Completes what a Relation message tells of a table with what only the catalog knows: type names,
-/// value classes, the key in key order. Columns, their order and their identity flags stay.
+/// value classes, the key in key order. Columns and their order stay, and their identity flags but
+/// where old rows are less than the message says (catalog_table::partial_old_rows).
 /// `xid`: of the committed transaction that brought the message. A table that is described once
 /// more as it was is the schema that it was, unless the catalog tells a difference.
 class relation_resolver {

@@ -214,6 +214,22 @@ TEST_F(Preflight, PartitionsWhoseChangesAreNotInTheWal) {
   EXPECT_EQ(partitions[1].remedy, "ALTER TABLE \"app\".\"r_2\" SET LOGGED;");
 }
 
+TEST_F(Preflight, PartitionsWhoseOldRowsAreLessThanTheirRootSays) {
+  run("CREATE TABLE app.r (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+      "CREATE TABLE app.r_1 PARTITION OF app.r FOR VALUES FROM (0) TO (10);"
+      "CREATE TABLE app.r_2 PARTITION OF app.r FOR VALUES FROM (10) TO (20);"
+      "CREATE TABLE app.\"R 3\" PARTITION OF app.r FOR VALUES FROM (20) TO (30)");
+  EXPECT_THAT(found("partition_identities"), IsEmpty());
+  run("ALTER TABLE app.r REPLICA IDENTITY FULL; ALTER TABLE app.r_1 REPLICA IDENTITY FULL");
+  const auto told = one("partition_identities");
+  EXPECT_EQ(told.level, severity::warning);
+  EXPECT_EQ(told.where, "\"app\".\"r\"");
+  EXPECT_EQ(told.remedy, "ALTER TABLE app.\"R 3\" REPLICA IDENTITY FULL;"
+                         " ALTER TABLE app.r_2 REPLICA IDENTITY FULL;");
+  run(told.remedy);
+  EXPECT_THAT(found("partition_identities"), IsEmpty());
+}
+
 TEST_F(Preflight, ATableWithoutKeyIsReadInOnePiece) {
   run("CREATE TABLE app.k (id int); ALTER TABLE app.k REPLICA IDENTITY FULL");
   EXPECT_EQ(one("keys").where, "\"app\".\"k\"");

@@ -60,6 +60,38 @@ TEST_F(Routes, RowsThatStopMatchingGoAndRowsThatBeginToComeWhole) {
                 "priced", "id, label, cents, note");
 }
 
+/// The server calls their old rows whole, as the root's identity is, and logs what the leaves' are.
+TEST_F(Routes, OldRowsOfPartitionsWithAnotherIdentityThanTheirRootAreKeys) {
+  const auto make = [](const std::string& name, const std::string& range) {
+    return "CREATE TABLE " + name + " PARTITION OF sale FOR VALUES FROM (" + range + ");";
+  };
+  source("CREATE TABLE sale (id int PRIMARY KEY, state text, body text) PARTITION BY RANGE (id);"
+         "ALTER TABLE sale ALTER body SET STORAGE EXTERNAL;"
+         + make("low", "0) TO (100") + make("high", "100) TO (200")
+         + "ALTER TABLE sale REPLICA IDENTITY FULL; ALTER TABLE high REPLICA IDENTITY FULL;"
+           "INSERT INTO sale SELECT i, 'open', repeat(i || ' ', 3000) FROM generate_series(1, 4) i;"
+           "INSERT INTO sale SELECT i, 'open', repeat(i || ' ', 3000) FROM generate_series(101, "
+           "104) i");
+  text.tables = R"(["public.sale"])";
+  text.routes = {"from = 'public.sale'\nto = 'open'\nwhere = \"state = 'open'\"",
+                 "from = 'public.sale'\nto = 'log'\nmode = 'append'"};
+  start();
+  wait_until_caught_up();
+  source(make("late", "200) TO (300")
+         + "INSERT INTO sale VALUES (201, 'open', repeat('l', 9000)),"
+           " (202, 'open', '')");
+  source("DELETE FROM sale WHERE id IN (1, 101, 202); UPDATE sale SET id = id + 10 WHERE id IN (2, "
+         "102, 201); UPDATE sale SET state = 'done' WHERE id IN (3, 103)");
+  wait_until_caught_up();
+  stop();
+  expect_select("SELECT id, state, length(body) FROM sale WHERE state = 'open'", "open",
+                "id, state, length(body)");
+  const text_rows keys = {{"1", std::nullopt, R"(["state","body"])"},
+                          {"101", std::nullopt, R"(["state","body"])"},
+                          {"202", std::nullopt, R"(["state","body"])"}};
+  EXPECT_EQ(lite("SELECT id, state, _leat_missing FROM log WHERE _leat_op = 'd'"), keys);
+}
+
 TEST_F(Routes, ARowGoesToTheFirstRouteThatTakesIt) {
   text.routes = {"from = \"public.item\"\nto = \"even\"\nwhere = \"id % 2 = 0\"",
                  "from = \"public.item\"\nto = \"rest\""};
