@@ -174,10 +174,12 @@ class postgres_source : public source {
     o.spill = std::move(spill);
     o.chunk_rows = options_.chunk_rows;
     o.chunk_bytes = options_.chunk_bytes;
-    o.where = options_.where;
     o.publication = view_;
-    for (const auto& t : tables_)
-      if (!t.row_filter.empty()) o.row_filter[t.schema->qualified_name()] = t.row_filter;
+    for (const auto& t : tables_) {
+      const auto where = options_.where.find(t.schema->qualified_name());
+      if (where != options_.where.end()) o.where[t.schema->id] = where->second;
+      if (!t.row_filter.empty()) o.row_filter[t.schema->id] = t.row_filter;
+    }
     return make_table_reader(parameters(id), std::move(o));
   }
 

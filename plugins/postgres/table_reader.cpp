@@ -19,9 +19,8 @@ namespace leat::postgres {
 
 namespace {
 
-std::string lookup(const std::map<std::string, std::string>& predicates,
-                   const table_schema& table) {
-  const auto found = predicates.find(table.qualified_name());
+std::string lookup(const std::map<oid, std::string>& predicates, const table_schema& table) {
+  const auto found = predicates.find(table.id);
   return found == predicates.end() ? "" : found->second;
 }
 

@@ -12,15 +12,13 @@
 
 namespace leat::postgres {
 
-/// How tables are cut into chunks and which rows belong to a snapshot. The maps go by
-/// "schema.table", as table_schema::qualified_name() gives it.
+/// How tables are cut into chunks and which rows belong to a snapshot.
 struct snapshot_options {
-  std::uint64_t chunk_rows = 10000;              ///< a chunk of twice as many is given up and cut
-  std::uint64_t chunk_bytes = 8U << 20;          ///< likewise, of memory
-  std::map<std::string, std::string> where = {}; ///< of the pipeline file; for chunks
-  std::map<std::string, std::string> row_filter =
-      {};                            ///< of the publication; for chunks and read_keys
-  publication_view publication = {}; ///< which columns describe() and column checks go by
+  std::uint64_t chunk_rows = 10000;           ///< a chunk of twice as many is given up and cut
+  std::uint64_t chunk_bytes = 8U << 20;       ///< likewise, of memory
+  std::map<oid, std::string> where = {};      ///< of the pipeline file; for chunks
+  std::map<oid, std::string> row_filter = {}; ///< of the publication; for chunks and read_keys
+  publication_view publication = {};          ///< which columns describe() and column checks go by
   std::chrono::milliseconds lock_timeout{5000};
   /// Where read() puts the rows of a table without a key, which are one chunk; null: in memory.
   std::shared_ptr<spill_area> spill = nullptr;

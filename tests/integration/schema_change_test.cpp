@@ -327,6 +327,25 @@ TEST_F(SchemaChange, RenamedAndMovedTableGoesOnAtItsTarget) {
   EXPECT_EQ(pg("SELECT count(*) FROM goods")[0][0], "200");
 }
 
+TEST_F(SchemaChange, ARenamedTableThatIsReadAnewKeepsItsRowFilterAndItsCondition) {
+  if (server().version() < 150000) GTEST_SKIP() << "publications have whole tables only";
+  source("CREATE TABLE part (id int PRIMARY KEY, v int);"
+         "INSERT INTO part SELECT i, i FROM generate_series(1, 100) i;"
+         "CREATE PUBLICATION leat_shop FOR TABLE part WHERE (id > 50)");
+  text.tables = R"(["public.part"])";
+  text.snapshot += "\n[source.snapshot.where]\n\"public.part\" = \"v < 80\"";
+  start();
+  wait_until_caught_up();
+  source("ALTER TABLE part RENAME TO renamed; UPDATE renamed SET v = v WHERE id = 60;"
+         "ALTER TABLE renamed ADD w int DEFAULT 7; UPDATE renamed SET v = v WHERE id = 60");
+  wait_until_caught_up();
+  EXPECT_TRUE(was_read_anew()) << log();
+  stop();
+  const text_rows expected = {{"51", "79", "29"}};
+  EXPECT_EQ(lite("SELECT min(id), max(id), count(*) FROM part"), expected);
+  EXPECT_EQ(pg("SELECT min(id), max(id), count(*) FROM part"), expected);
+}
+
 TEST_F(SchemaChange, DroppedTableStaysAtTheTargets) {
   source("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)");
   begin();

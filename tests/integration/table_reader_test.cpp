@@ -77,11 +77,16 @@ TEST_P(TableReaderOver, ReadsNoRowThatThePipelinesPredicateOrTheRowFilterLeavesO
           "INSERT INTO t SELECT i, i % 10 FROM generate_series(1, 100) i");
   const auto schema = describe("t");
   snapshot_options options;
-  options.where["public.t"] = "v = 1 OR v = 2 -- a comment";
-  options.row_filter["public.t"] = "id <= 50";
+  options.where[schema.id] = "v = 1 OR v = 2 -- a comment";
+  options.row_filter[schema.id] = "id <= 50";
   auto r = reader(options);
   EXPECT_EQ(r->read(schema, whole(), r->plan(schema).storage).rows.rows, 10U);
   EXPECT_EQ(r->read_keys(schema, schema.key, {{"3"}, {"99"}}).rows.rows, 1U);
+  execute("ALTER TABLE t RENAME TO u");
+  for (const auto& named : {schema, describe("u")}) {
+    EXPECT_EQ(r->read(named, whole(), r->plan(named).storage).rows.rows, 10U) << named.name;
+    EXPECT_EQ(r->read_keys(named, named.key, {{"3"}, {"99"}}).rows.rows, 1U) << named.name;
+  }
 }
 
 TEST_P(TableReaderOver, RowsThatNoRouteTakesStayAtTheServer) {
@@ -419,7 +424,7 @@ TEST_P(TableReaderOver, CancelOfAnotherThreadEndsAReadAtOnce) {
   execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const auto schema = describe("t");
   snapshot_options options;
-  options.where["public.t"] = "pg_sleep(60) IS NOT NULL";
+  options.where[schema.id] = "pg_sleep(60) IS NOT NULL";
   auto r = reader(options);
   const auto began = std::chrono::steady_clock::now();
   std::thread other([&] {
