@@ -147,6 +147,7 @@ void regexp_replace(datum& out, arguments a, const call_info& c) {
 
 std::vector<function> pattern_functions() {
   const auto t = scalar(type_id::text), b = scalar(type_id::boolean);
+  const auto p = scalar(type_id::bpchar); // with its padding, which it has not as text
   return {
       {"~~", {t, t}, b, like_op<true>},
       {"!~~", {t, t}, b, like_op<false>},
@@ -156,6 +157,14 @@ std::vector<function> pattern_functions() {
       {"!~", {t, t}, b, regular<false, false>},
       {"~*", {t, t}, b, regular<true, true>},
       {"!~*", {t, t}, b, regular<false, true>},
+      {"~~", {p, t}, b, like_op<true>},
+      {"!~~", {p, t}, b, like_op<false>},
+      {"~~*", {p, t}, b, ilike_op<true>},
+      {"!~~*", {p, t}, b, ilike_op<false>},
+      {"~", {p, t}, b, regular<true, false>},
+      {"!~", {p, t}, b, regular<false, false>},
+      {"~*", {p, t}, b, regular<true, true>},
+      {"!~*", {p, t}, b, regular<false, true>},
       {"regexp_replace", {t, t, t}, t, regexp_replace},
       {"regexp_replace", {t, t, t, t}, t, regexp_replace},
   };

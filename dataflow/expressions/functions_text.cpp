@@ -263,6 +263,7 @@ std::vector<function> text_functions() {
       {"replace", {t, t, t}, t, replace},
       {"split_part", {t, t, i}, t, split_part},
       {"octet_length", {t}, i, octets},
+      {"octet_length", {scalar(type_id::bpchar)}, i, octets},
       {"octet_length", {y}, i, octets},
       {"length", {y}, i, octets},
       {"strpos", {t, t}, i, strpos},

@@ -62,6 +62,7 @@ const std::vector<typed_column> columns{
     {"d", "double precision", scalar(type_id::float8)},
     {"t", "text", scalar(type_id::text)},
     {"t2", "text", scalar(type_id::text)},
+    {"c", "character(5)", {type_id::bpchar, false, 4 + 5}},
     {"y", "bytea", scalar(type_id::bytea)},
     {"da", "date", scalar(type_id::date)},
     {"tm", "time", scalar(type_id::time_of_day)},
@@ -93,6 +94,7 @@ class Expressions : public testing::Test {
       column made;
       made.name = c.name;
       made.type = sql::oid_of(c.of);
+      made.modifier = c.of.modifier;
       made.type_name = sql::name_of(c.of);
       made.kind = sql::class_of(c.of);
       t.columns.push_back(made);
@@ -364,6 +366,15 @@ TEST_F(Expressions, GiveWhatPostgresqlGivesOfRareThings) {
                            "(ARRAY[timestamp '2024-02-29 12:00'])::text[]",
                            "'0x1.8p1'::float8 + '0xb'::float4",
                            "(-2.08236254e+38::float8)::text",
+                           "('ab'::char(4) LIKE 'ab')::text || ('ab'::char(4) LIKE 'ab__')",
+                           "('ab'::char(4) NOT LIKE 'ab')::text || ('ab'::char(4) ILIKE 'AB  ')",
+                           "('ab'::char(4) NOT ILIKE 'AB')::text || ('ab'::char(4) ~ 'b$')",
+                           "('ab'::char(4) !~ 'b$')::text || ('ab'::char(4) ~* 'B  $')",
+                           "('ab'::char(4) !~* 'B$')::text || ('ab  ' LIKE 'ab'::char(4))",
+                           "('ab'::char(4) LIKE 'ab'::char(4))::text || ('ab'::text LIKE 'ab')",
+                           "('ab'::varchar(4) LIKE 'ab')::text || ('ab' LIKE 'ab'::char(4))",
+                           "octet_length('ö'::char(4)) * 100 + length('ö'::char(4))",
+                           "octet_length('ö') * 100 + octet_length('ö'::varchar(4))",
                            "9007199254740993::float8 + 5e-324::float8"}) {
     const auto wanted =
         session_->value(std::string("SELECT coalesce((") + text + ")::text, 'NULL')");

@@ -61,6 +61,7 @@ const std::vector<std::string>& values_of(type_id id) {
       texts{"",     "a",          "abc",        "Abc",   "  pad ", "12",      "-7",     "3.5",
             "true", "Größe",      "naïve",      "a,b,c", "x_y",    "50%",     "日本語", "a\\b",
             "null", "{\"a\": 1}", "2024-02-29", "it's",  "1e3",    "foo bar", "aaa"},
+      padded{"", "a", "ab", " b", "A%", "ö", "a_b", "aaaaa"},
       byteas{"\\x", "\\x00ff", "\\xdeadbeef", "\\x616263", "\\x5c"},
       dates{"2000-01-01", "2024-02-29", "1999-12-31", "1970-01-01", "0044-03-15 BC",
             "infinity",   "-infinity",  "2023-01-01", "12345-06-07"},
@@ -108,6 +109,8 @@ const std::vector<std::string>& values_of(type_id id) {
   case type_id::float4:
   case type_id::float8:
     return floats;
+  case type_id::bpchar:
+    return padded;
   case type_id::bytea:
     return byteas;
   case type_id::date:
