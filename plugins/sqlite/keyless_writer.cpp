@@ -65,6 +65,11 @@ class keyless_writer final : public table_writer {
           session_.db.number("SELECT max(" + rowid() + ") FROM " + quote(route_->target));
   }
 
+  /// Rowids begin again at 1.
+  void made_again() override {
+    if (record_.boundary) record_.boundary = 0;
+  }
+
   void drop_newer(std::int64_t boundary) {
     session_.db.execute("DELETE FROM " + quote(route_->target) + " WHERE " + rowid() + " > "
                         + std::to_string(boundary));

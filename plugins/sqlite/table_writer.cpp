@@ -91,6 +91,7 @@ void table_writer::make_lost() {
   session_.begin();
   if (!table_exists(session_.db, route_->target)) session_.db.execute(create_statement(*route_));
   lost_ = false;
+  made_again();
 }
 
 void table_writer::begin_writing() {

@@ -34,6 +34,8 @@ class table_writer : public writer {
   void note_begun(std::uint32_t generation);
   /// Writes the beginning of a snapshot that was noted.
   virtual void write_begun() {}
+  /// The table was lost, and is there again without rows. In the open transaction.
+  virtual void made_again() {}
   /// Notes the end; false when it is replayed.
   bool note_finished(std::uint32_t generation);
 

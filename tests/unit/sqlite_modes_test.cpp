@@ -171,6 +171,28 @@ TEST_F(SqliteKeyless, ASnapshotGoesOnAfterARestartAndANewOneBeginsAgain) {
   EXPECT_THAT(rows(), ElementsAre(ElementsAre("4", "newer")));
 }
 
+TEST_F(SqliteKeyless, ATableThatIsDroppedAmidASnapshotIsMadeAnewByTheNextOne) {
+  write(changes().insert({1, "old"}).insert({2, "old"}).insert({3, "old"}).insert({4, "old"}));
+  commit(1);
+  route_writer().begin_snapshot(2);
+  write(changes().read({1, "cut short"}));
+  commit(2);
+  const auto r = attached();
+  close();
+  execute("DROP TABLE log");
+  reopen();
+  attach(r);
+  route_writer().begin_snapshot(3);
+  write(changes().read({1, "new"}).read({2, "new"}).read({3, "new"}));
+  commit(3);
+  write(changes()
+            .update({1, "new"}, {1, "newer"}, old_row_kind::full)
+            .remove({2, "new"}, old_row_kind::full));
+  route_writer().finish_snapshot(3);
+  commit(4);
+  EXPECT_THAT(rows(), ElementsAre(ElementsAre("1", "newer"), ElementsAre("3", "new")));
+}
+
 TEST_F(SqliteKeyless, OldRowsAreAllThereIsWhenASnapshotIsGivenUp) {
   write(changes().insert({1, "old"}).insert({2, "old"}));
   commit(1);
