@@ -25,7 +25,9 @@ target_writer::target_writer(target_transaction& transaction, route_ptr r,
   if (!own && !lost) take_table();
   record_ = progress.table(route_->progress_name());
   if (lost) {
-    note_loss();
+    lost_ = true;
+    transaction_.lost().add(*route_);
+    foresee_shape();
     return;
   }
   read_shape();
@@ -54,21 +56,25 @@ void target_writer::make_table() {
                   place_.quoted());
 }
 
+/// Another source of it may have made it, and lack columns of this one.
+void target_writer::make_table_whole() {
+  if (!read_table(session(), place_)) return make_table();
+  evolve(session(), place_, *route_, *route_);
+}
+
 /// Statements have the shape that the table will have; it is not made before a snapshot fills it.
-void target_writer::note_loss() {
+void target_writer::foresee_shape() {
   const bool nested = transaction_.is_open();
   session().query(nested ? "SAVEPOINT leat_loss" : "BEGIN");
-  make_table();
+  make_table_whole();
   read_shape();
   session().query(nested ? "ROLLBACK TO leat_loss; RELEASE leat_loss" : "ROLLBACK");
-  lost_ = true;
-  transaction_.lost().add(*route_);
 }
 
 void target_writer::make_lost() {
   transaction_.lost().check_whole(*route_, place_.quoted());
   transaction_.begin();
-  if (!read_table(session(), place_)) make_table();
+  make_table_whole();
   auto& progress = transaction_.progress();
   if (!progress.owns(route_->progress_name()))
     progress.own(session(), route_->progress_name(), columns_record(*route_));
@@ -95,6 +101,12 @@ void target_writer::change_schema(const route_ptr& after) {
   // A source tells its columns again for many reasons.
   if (same_table(*route_, *after)) {
     route_ = after;
+    return;
+  }
+  if (lost_) {
+    route_ = after;
+    foresee_shape();
+    reshaped();
     return;
   }
   transaction_.begin();

@@ -25,7 +25,8 @@ class target_writer : public writer {
   virtual void became_consistent() {}
 
  protected:
-  /// The statements of the old shape are of no use any more. In the open transaction.
+  /// The statements of the old shape are of no use any more. In the open transaction, unless
+  /// lost().
   virtual void reshaped() = 0;
 
   /// Opens the epoch's transaction for a write. Throws when the table does not fit the route.
@@ -54,7 +55,8 @@ class target_writer : public writer {
  private:
   void take_table();
   void make_table();
-  void note_loss();
+  void make_table_whole();
+  void foresee_shape();
   /// Makes it again in the open transaction; throws unless rows of all its sources come.
   void make_lost();
   void refuse_foreign_rows();

@@ -89,7 +89,11 @@ void table_writer::take_table() {
 void table_writer::make_lost() {
   session_.lost.check_whole(*route_, place_of(session_.db, *route_));
   session_.begin();
-  if (!table_exists(session_.db, route_->target)) session_.db.execute(create_statement(*route_));
+  if (!table_exists(session_.db, route_->target))
+    session_.db.execute(create_statement(*route_));
+  else // Another source of it made it, and may lack columns of this one.
+    evolve(session_.db, *route_, *route_);
+  misfit_ = misfit(session_.db, *route_);
   lost_ = false;
   made_again();
 }
@@ -128,6 +132,11 @@ void table_writer::change_schema(const route_ptr& after) {
   // A source tells its columns again for many reasons.
   if (same_table(*route_, *after)) {
     route_ = after;
+    return;
+  }
+  if (lost_) { // made in the columns of the first row
+    use(after);
+    columns_changed();
     return;
   }
   session_.begin();

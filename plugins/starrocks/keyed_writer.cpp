@@ -90,6 +90,8 @@ class keyed_writer final : public table_writer {
     fold_.set_settled(settled);
     rows_ = make_encoder();
     seen_.use(route_);
+    // Nothing is written to a table that was dropped: its keys may be of other columns.
+    if (lost() && seen_.collecting()) seen_.start();
   }
 
  private:

@@ -37,7 +37,10 @@ void table_writer::make_again() { context_.lost.note_begun(*route_); }
 void table_writer::make_lost() {
   if (!lost_) return;
   context_.lost.check_whole(*route_, quoted_);
-  take_table(false);
+  // Another source of it may have made it, and lack columns of this one.
+  const bool there = read_table(context_.sql, context_.database(), table_).has_value();
+  if (there) evolve(context_, table_, *route_, *route_);
+  take_table(there);
   lost_ = false;
   read_shape(read_table(context_.sql, context_.database(), table_));
 }
@@ -95,6 +98,12 @@ std::optional<leat::error> table_writer::name_problem() const {
 void table_writer::change_schema(const route_ptr& after) {
   // A source tells its columns again for many reasons.
   const bool same = same_table(*route_, *after);
+  if (lost_) { // made in the columns of the first row
+    route_ = after;
+    columns_ = wanted_columns(*route_, context_.traits);
+    if (!same) reshaped();
+    return;
+  }
   if (!same) {
     send_all();
     drain();

@@ -67,6 +67,7 @@ class table_writer : public writer {
   void check_fit();
   /// A snapshot of the table begins that brings all rows of the source.
   void make_again();
+  bool lost() const { return lost_; }
   /// As at the end of an epoch.
   void send_all() {
     make_lost();

@@ -104,6 +104,25 @@ TEST_F(Merges, OneThatWasDroppedIsMadeAgainWithTheRowsOfAllItsSourcesOrNotAtAll)
   expect_shards();
 }
 
+TEST_F(Merges, OneThatWasDroppedIsMadeAgainWithTheColumnsThatEachSourceHasByNow) {
+  catch_up();
+  server().execute("DROP TABLE orders", target_database);
+  EXPECT_EQ(run({"sqlite3", lite_path(), "DROP TABLE orders"}).status.code, 0);
+  source("ALTER TABLE shard_1.orders ADD colour text; ALTER TABLE shard_2.orders ADD price int;"
+         "INSERT INTO shard_1.orders VALUES (600, 'a', 'red');"
+         "INSERT INTO shard_2.orders VALUES (600, 'b', 5)");
+  EXPECT_EQ(leat("resnapshot", {"shard_1.orders", "shard_2.orders"}).status.code, 0);
+  catch_up();
+  EXPECT_EQ(lite("SELECT shard, colour, price FROM orders WHERE id = 600"),
+            (text_rows{{"1", "red", {}}, {"2", {}, "5"}}));
+  expect_shards();
+  source("ALTER TABLE shard_2.orders ADD colour text; ALTER TABLE shard_1.orders ADD price int;"
+         "UPDATE shard_2.orders SET colour = 'blue' WHERE id = 7;"
+         "UPDATE shard_1.orders SET price = 8 WHERE id = 7");
+  catch_up();
+  expect_shards("id, note, colour, price");
+}
+
 TEST_F(Merges, ASourceThatComesLaterIsReadIntoTheTarget) {
   source("DROP TABLE shard_2.orders");
   catch_up();

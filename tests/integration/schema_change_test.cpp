@@ -34,6 +34,16 @@ class SchemaChange : public pipeline_fixture {
     expect_same("item");
   }
 
+  void drop_targets(const std::string& tables = "item") {
+    server().execute("DROP TABLE " + tables, target_database);
+    for (std::size_t at = 0; at < tables.size();) {
+      const auto end = std::min(tables.find(", ", at), tables.size());
+      const auto done = run({"sqlite3", lite_path(), "DROP TABLE " + tables.substr(at, end - at)});
+      EXPECT_EQ(done.status.code, 0) << done.err;
+      at = end + 2;
+    }
+  }
+
   bool was_read_anew() const { return status().find(R"("generation":1,)") == std::string::npos; }
 };
 
@@ -251,6 +261,58 @@ TEST_F(SchemaChange, AnotherKeyIsRefusedAndTheTableCanBeMadeAnew) {
   catch_up();
   expect_same("item", "item_2");
   expect_same("other");
+}
+
+TEST_F(SchemaChange, AnotherKeyTakesEffectWhenTheTargetTableIsDropped) {
+  source("CREATE TABLE other (id int PRIMARY KEY)");
+  begin();
+  source("ALTER TABLE item DROP CONSTRAINT item_pkey, ADD PRIMARY KEY (name);"
+         "ALTER TABLE item DROP COLUMN price, ALTER id TYPE text, ALTER id DROP NOT NULL, ADD "
+         "COLUMN colour int;"
+         "UPDATE item SET colour = 1 WHERE name = 'item 4'");
+  EXPECT_EQ(wait_until_ended().status.code, 3);
+  text.tables = R"(["public.*", "!public.item"])";
+  catch_up();
+  drop_targets();
+  text.tables = R"(["public.*"])";
+  catch_up();
+  expect_same("item");
+  begin();
+  change("UPDATE item SET colour = 2, id = NULL WHERE name = 'item 5';"
+         "UPDATE item SET name = 'last' WHERE name = 'item 6'; DELETE FROM item WHERE id = '7'");
+  end();
+}
+
+TEST_F(SchemaChange, ATargetTableThatWasDroppedIsMadeWithTheColumnsOfTheSourceByNow) {
+  source("CREATE TABLE bag (a int, b text); ALTER TABLE bag REPLICA IDENTITY FULL;"
+         "INSERT INTO bag SELECT i % 10, 'x' FROM generate_series(1, 100) i");
+  for (const auto* sink : {"lite", "pg"})
+    text.routes.push_back("from = \"public.item\"\nmode = \"append\"\nto = \"item_log\"\nsink = \""
+                          + std::string(sink) + "\"");
+  catch_up();
+  drop_targets("item, bag, item_log");
+  source("ALTER TABLE item RENAME COLUMN id TO number; ALTER TABLE item DROP COLUMN price;"
+         "ALTER TABLE item ADD COLUMN colour text; INSERT INTO item VALUES (900, 'n', 'red');"
+         "ALTER TABLE bag RENAME COLUMN b TO c; ALTER TABLE bag ADD COLUMN d int;"
+         "INSERT INTO bag VALUES (1, 'y', 2)");
+  for (int runs = 0; runs < 2; ++runs) {
+    const auto refused = leat("run", {"--until", "caught-up"});
+    EXPECT_EQ(refused.status.code, 4) << refused.err;
+    EXPECT_THAT(refused.err, HasSubstr("the target table was dropped"));
+  }
+  EXPECT_EQ(leat("resnapshot", {"public.item", "public.bag"}).status.code, 0);
+  catch_up();
+  expect_same("item");
+  expect_same("bag");
+  const auto logged =
+      "SELECT count(DISTINCT number), count(colour) FROM item_log WHERE _leat_op = 'r'";
+  EXPECT_EQ(lite(logged), (text_rows{{"201", "1"}}));
+  EXPECT_EQ(pg(logged), (text_rows{{"201", "1"}}));
+  begin();
+  change("UPDATE item SET colour = 'blue' WHERE number < 9; DELETE FROM item WHERE number = 9;"
+         "DELETE FROM bag WHERE a = 3");
+  expect_same("bag");
+  end();
 }
 
 // The chunk readers see DDL before the stream has it (R5.6).

@@ -50,6 +50,37 @@ TEST_P(StarrocksPipeline, ATableThatIsDroppedAtTheTargetEndsTheRunUntilItIsReadA
   EXPECT_EQ(rows_of("id, name", "shop"), "1|a 2|b");
 }
 
+TEST_P(StarrocksPipeline, ATableThatWasDroppedIsMadeWithTheColumnsAndTheKeyOfTheSourceByNow) {
+  source("CREATE TABLE shop (id int PRIMARY KEY, name text NOT NULL, price int);"
+         "INSERT INTO shop SELECT i, 'n' || i, i FROM generate_series(1, 200) i");
+  ASSERT_EQ(catch_up().status.code, 0);
+  execute("DROP TABLE " + table("shop") + " FORCE");
+  source("ALTER TABLE shop RENAME COLUMN id TO number; ALTER TABLE shop DROP COLUMN price;"
+         "ALTER TABLE shop ADD COLUMN colour text; INSERT INTO shop VALUES (900, 'last', 'red')");
+  EXPECT_EQ(leat("resnapshot", {"public.shop"}).status.code, 0);
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(rows_of("SELECT number, name, colour FROM " + table("shop")
+                    + " WHERE number > 199 ORDER BY number"),
+            "200|n200|NULL 900|last|red");
+
+  source("ALTER TABLE shop DROP CONSTRAINT shop_pkey, ADD PRIMARY KEY (name);"
+         "ALTER TABLE shop ALTER number TYPE text, ALTER number DROP NOT NULL; UPDATE shop SET "
+         "colour = 'blue' WHERE name = "
+         "'n200'");
+  EXPECT_EQ(leat("run", {"--until", "caught-up"}).status.code, 3);
+  text.tables = R"(["public.*", "!public.shop"])";
+  source("CREATE TABLE other (id int PRIMARY KEY)");
+  ASSERT_EQ(catch_up().status.code, 0);
+  execute("DROP TABLE " + table("shop") + " FORCE");
+  text.tables = R"(["public.*"])";
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(rows_of("count(*) AS n", "shop", "n"), "201");
+  source("DELETE FROM shop WHERE name LIKE 'n%' AND name <> 'n200'; UPDATE shop SET number = NULL "
+         "WHERE name = 'last'");
+  ASSERT_EQ(catch_up().status.code, 0);
+  EXPECT_EQ(rows_of("name, number, colour", "shop", "name"), "last|NULL|red n200|200|blue");
+}
+
 TEST_P(StarrocksPipeline, SnapshotAndStreamGiveEqualValues) {
   source(
       "CREATE TABLE v (id int PRIMARY KEY, b boolean, f float8, n numeric(20,5), u numeric, t "
