@@ -66,10 +66,28 @@ target_keyed_writer::target_keyed_writer(target_transaction& transaction, route_
   fold_.set_settled(false);
   seen_ = transaction.progress().seen_table(target_route().progress_name());
   seeing_ = session().ask("SELECT to_regclass($1) IS NOT NULL", {seen_}).boolean(0, 0);
-  reshaped();
+  renew_statements();
 }
 
 void target_keyed_writer::reshaped() {
+  renew_statements();
+  if (seeing_ && !begins() && !lost()) widen_seen();
+}
+
+/// The key's columns may hold more than they did when the side table was made.
+void target_keyed_writer::widen_seen() {
+  const auto& table = shape().table;
+  const auto types = session().query(seen_types_sql(target_route(), shape(), seen_), table);
+  for (int i = 0; i < types.rows(); ++i) {
+    const auto name = types.string(i, 0);
+    const auto type = types.string(i, 1);
+    session().query("ALTER TABLE " + seen_ + " ALTER COLUMN " + name + " TYPE " + type + " USING "
+                        + name + "::text::" + type,
+                    table);
+  }
+}
+
+void target_keyed_writer::renew_statements() {
   const auto& table = shape().table;
   const auto renew = [&](target_statement& s, std::string sql) {
     session().release(s);

@@ -44,6 +44,8 @@ class target_keyed_writer : public target_writer {
         partial; ///< by columns that came
   };
 
+  void renew_statements();
+  void widen_seen();
   void read_bases();
   work sort_out();
   void put_in_key_order(std::vector<const fold_entry*>&) const;

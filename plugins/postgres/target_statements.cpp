@@ -187,6 +187,16 @@ std::string make_seen_sql(const table_shape& t, const std::string& seen) {
          + key_list(t) + ")";
 }
 
+std::string seen_types_sql(const route& r, const table_shape& t, const std::string& seen) {
+  std::string names;
+  for (const auto k : r.key) join(names, ", ", quote_literal(r.columns[k].name));
+  return "SELECT quote_ident(s.attname), format_type(t.atttypid, t.atttypmod) FROM unnest(ARRAY["
+         + names + "]) WITH ORDINALITY AS k (name, place) JOIN pg_attribute t ON t.attrelid = "
+         + quote_literal(t.table) + "::regclass AND t.attname = k.name JOIN pg_attribute s ON "
+         + "s.attrelid = " + quote_literal(seen) + "::regclass AND s.attnum = k.place WHERE "
+         + "(s.atttypid, s.atttypmod) <> (t.atttypid, t.atttypmod)";
+}
+
 std::string add_seen_sql(const table_shape& t, const std::string& seen) {
   std::string values;
   for (std::size_t i = 0; i < t.key.size(); ++i)
@@ -196,11 +206,14 @@ std::string add_seen_sql(const table_shape& t, const std::string& seen) {
 }
 
 std::string remove_unseen_sql(const table_shape& t, const std::string& seen) {
-  std::string same;
-  for (const auto i : t.key)
-    join(same, " AND ", "s." + t.columns[i].name + " = t." + t.columns[i].name);
-  const auto where = " WHERE NOT EXISTS (SELECT FROM " + seen + " AS s WHERE " + same + ")"
-                     + alive(t, "t") + (t.own.empty() ? "" : " AND " + t.own);
+  // The key may have had other names when the side table was made.
+  std::string same, names;
+  for (std::size_t i = 0; i < t.key.size(); ++i) {
+    join(names, ", ", "k" + number(i + 1));
+    join(same, " AND ", "s.k" + number(i + 1) + " = t." + t.columns[t.key[i]].name);
+  }
+  const auto where = " WHERE NOT EXISTS (SELECT FROM " + seen + " AS s (" + names + ") WHERE "
+                     + same + ")" + alive(t, "t") + (t.own.empty() ? "" : " AND " + t.own);
   if (t.soft) return "UPDATE " + t.table + " AS t SET " + quoted_deleted() + " = true" + where;
   return "DELETE FROM " + t.table + " AS t" + where;
 }

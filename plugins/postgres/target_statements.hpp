@@ -57,6 +57,9 @@ std::string update_one_sql(const table_shape&, const std::vector<bool>& nulls);
 
 // Keys that a resnapshot has seen (R12).
 std::string make_seen_sql(const table_shape&, const std::string& seen);
+/// Its columns, of which each is one of the key by its place, that have another type than the key;
+/// and that type.
+std::string seen_types_sql(const route&, const table_shape&, const std::string& seen);
 /// $1.. the key.
 std::string add_seen_sql(const table_shape&, const std::string& seen);
 /// Removes (or marks) every row whose key was not seen.

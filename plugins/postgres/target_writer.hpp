@@ -44,7 +44,8 @@ class target_writer : public writer {
   virtual void write_begun(std::uint32_t /*generation*/, bool /*interrupted*/) {}
   /// Writes that it has ended; false when that is replayed.
   bool note_finished(std::uint32_t generation);
-  bool lost() const { return lost_; } ///< the table was dropped, and its rows with it
+  bool lost() const { return lost_; }        ///< the table was dropped, and its rows with it
+  bool begins() const { return begun_due_; } ///< write_begun() is to come
   std::uint32_t running_snapshot() const { return record_.snapshot; } ///< 0: none
 
   const table_shape& shape() const { return shape_; }

@@ -11,21 +11,20 @@ seen_keys::seen_keys(database& db, const route& r)
     : db_(db), route_(r), side_(quote(seen_table(r.progress_name()))),
       collecting_(table_exists(db, seen_table(r.progress_name()))) {}
 
-std::string seen_keys::key_columns(const std::string& before) const {
-  std::string list;
-  for (const auto k : route_.key)
-    list += (list.empty() ? "" : ", ") + before + quote(route_.columns[k].name);
-  return list;
-}
-
+/// Its columns have names of their own, so that a renamed key changes nothing here.
 void seen_keys::start() {
   insert_ = {};
   std::string columns;
-  for (const auto k : route_.key)
-    columns += quote(route_.columns[k].name) + " "
-               + std::string(type_name(storage_of(route_.source_column(k).kind))) + " NOT NULL, ";
+  std::string names;
+  int count = 0;
+  for (const auto k : route_.key) {
+    const auto name = "k" + std::to_string(++count);
+    columns += name + " " + std::string(type_name(storage_of(route_.source_column(k).kind)))
+               + " NOT NULL, ";
+    names += (names.empty() ? "" : ", ") + name;
+  }
   db_.execute("DROP TABLE IF EXISTS " + side_);
-  db_.execute("CREATE TABLE " + side_ + " (" + columns + "PRIMARY KEY (" + key_columns("")
+  db_.execute("CREATE TABLE " + side_ + " (" + columns + "PRIMARY KEY (" + names
               + ")) WITHOUT ROWID");
   collecting_ = true;
 }
@@ -33,18 +32,17 @@ void seen_keys::start() {
 void seen_keys::prepare_insert() {
   std::string places;
   for (const auto k : route_.key) places += (places.empty() ? "?" : ", ?") + std::to_string(k + 1);
-  insert_ = db_.prepare("INSERT OR IGNORE INTO " + side_ + " (" + key_columns("") + ") VALUES ("
-                        + places + ")");
+  insert_ = db_.prepare("INSERT OR IGNORE INTO " + side_ + " VALUES (" + places + ")");
 }
 
 void seen_keys::remove_unseen() {
   if (!collecting_) return;
   const auto table = quote(route_.target);
   std::string same;
-  for (const auto k : route_.key) {
-    const auto name = quote(route_.columns[k].name);
-    same += (same.empty() ? "" : " AND ") + ("seen." + name) + " = " + table + "." + name;
-  }
+  const auto kept = found_columns(db_, seen_table(route_.progress_name())); // by place
+  for (std::size_t i = 0; i < route_.key.size(); ++i)
+    same += (same.empty() ? "" : " AND ") + ("seen." + quote(kept.at(i).name)) + " = " + table + "."
+            + quote(route_.columns[route_.key[i]].name);
   const auto own = own_rows(route_);
   const auto unseen = " WHERE NOT EXISTS (SELECT 1 FROM " + side_ + " AS seen WHERE " + same + ")"
                       + (own.empty() ? "" : " AND " + own);
@@ -59,16 +57,8 @@ void seen_keys::drop() {
   db_.execute("DROP TABLE " + side_);
 }
 
-/// A new version may have renamed key columns; the side table keeps the names and the keys.
 void seen_keys::use(const route& after) {
   insert_ = {};
-  if (collecting_)
-    for (std::size_t i = 0; i < after.key.size() && i < route_.key.size(); ++i) {
-      const auto& from = route_.columns[route_.key[i]].name;
-      const auto& to = after.columns[after.key[i]].name;
-      if (from != to)
-        db_.execute("ALTER TABLE " + side_ + " RENAME COLUMN " + quote(from) + " TO " + quote(to));
-    }
   route_ = after;
 }
 

@@ -36,7 +36,6 @@ class seen_keys {
 
  private:
   void prepare_insert();
-  std::string key_columns(const std::string& before) const;
 
   database& db_;
   route route_;

@@ -140,6 +140,26 @@ TEST_F(postgres_sink_test, RemovesRowsThatAResnapshotHasNotBrought) {
   EXPECT_EQ(value_of("SELECT count(*) FROM pg_class WHERE relname LIKE 'leat_seen%'"), "0");
 }
 
+/// The side table of seen keys has columns of its own.
+TEST_F(postgres_sink_test, KnowsTheKeysThatAResnapshotHasSeenByWhateverNameAndType) {
+  const auto before = source_table("items", {{"a", "integer"}, {"b", "integer"}}, 2);
+  auto sink = open(plain(before));
+  sink.write(batch_builder(before).insert({1, 10}).insert({2, 20}).insert({3, 30}).build());
+  sink.commit_next();
+  sink.route_writer().begin_snapshot(2);
+  sink.write(batch_builder(before).read({1, 10}).build());
+  sink.commit_next(false);
+  const auto after = plain(source_table("items", {{"b", "bigint"}, {"a", "bigint"}}, 2));
+  sink.route_writer().change_schema(after);
+  sink.write(batch_builder(after->schema).read({"5000000000", 20}).read({3, 30}).build());
+  sink.commit_next(false);
+  sink.open(postgres::make_target_sink("shop", options()));
+  sink.attach(after);
+  sink.route_writer().finish_snapshot(2);
+  sink.commit_next(true);
+  EXPECT_EQ(rows_of("SELECT b, a FROM items ORDER BY 2"), "1|10 5000000000|20 3|30");
+}
+
 TEST_F(postgres_sink_test, RemovesNothingWhenAResnapshotIsGivenUp) {
   auto sink = open(plain(named_items()));
   sink.write(batch_builder(named_items()).insert({1, "a"}).insert({2, "b"}).build());

@@ -170,6 +170,46 @@ TEST_F(SqliteUpsert, ASecondSnapshotRemovesRowsThatNothingBrought) {
   EXPECT_THAT(query("SELECT name FROM sqlite_schema WHERE name LIKE 'leat_seen%'"), IsEmpty());
 }
 
+TEST_F(SqliteUpsert, KeysThatASnapshotHasSeenAreKnownByWhateverNames) {
+  const auto pairs = [](const char* first, const char* second) {
+    return test::route_of(test::table("pairs")
+                              .column(first, value_class::int4, 1)
+                              .column(second, value_class::int4, 2)
+                              .key({first, second})
+                              .build());
+  };
+  attach(pairs("a", "b"));
+  write(changes().insert({1, 10}).insert({2, 20}).insert({3, 30}));
+  commit(1);
+  route_writer().begin_snapshot(2);
+  write(changes().read({1, 10}));
+  commit(2);
+  change_schema(pairs("b", "a"));
+  write(changes().read({2, 20}));
+  commit(3);
+  route_writer().finish_snapshot(2);
+  commit(4);
+  EXPECT_THAT(query("SELECT b, a FROM pairs ORDER BY 1"),
+              ElementsAre(ElementsAre("1", "10"), ElementsAre("2", "20")));
+}
+
+/// Earlier versions gave the side table the names of the key.
+TEST_F(SqliteUpsert, ASideTableWithNamesOfItsOwnIsTaken) {
+  write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
+  commit(1);
+  route_writer().begin_snapshot(2);
+  write(changes().read({1, "a", "x"}));
+  commit(2);
+  const auto r = attached();
+  close();
+  execute("ALTER TABLE leat_seen_items RENAME COLUMN k1 TO id");
+  reopen();
+  attach(r);
+  route_writer().finish_snapshot(2);
+  commit(3);
+  EXPECT_THAT(rows(), ElementsAre(ElementsAre("1", "a", "x")));
+}
+
 TEST_F(SqliteUpsert, ASnapshotThatIsGivenUpTakesNoRowAway) {
   write(changes().insert({1, "a", "x"}).insert({2, "b", "y"}));
   commit(1);
