@@ -380,17 +380,13 @@ class assembler {
     out_.snapshots = std::make_unique<snapshot_driver>(o);
     for (const auto& schema : out_.plan.tables) {
       const auto known = out_.start.snapshots.find(schema->id);
-      if (known != out_.start.snapshots.end()) {
-        out_.snapshots->restore(schema, known->second);
-        out_.snapshots->note_held(schema->id, held_chunk(schema->id, known->second.generation));
-        const auto stamp = stamps.find(schema->id);
-        if (stamp != stamps.end() && lost_changes(schema, stamp->second))
-          begin(schema, known->second.generation, {});
-        else if (point.from)
-          begin_anew(schema, known->second);
-      } else if (file_.source.mode != snapshot_mode::never || requested(schema->id)) {
+      const bool read = known != out_.start.snapshots.end() && !known->second.is_unread();
+      if (!read && (reads_tables() || requested(schema->id)))
         begin(schema, 0, {});
-      }
+      else if (known == out_.start.snapshots.end())
+        out_.snapshots->restore(schema, table_snapshot::unread());
+      else
+        go_on_with(schema, known->second, point.from.has_value(), stamps);
     }
     for (const auto& [table, stamp] : stamps) out_.snapshots->follow_stamp(table, stamp);
   }
@@ -402,6 +398,20 @@ class assembler {
     out_.notes.push_back(schema->qualified_name() + ": " + to_string(change)
                          + ": it is read again");
     return true;
+  }
+
+  bool reads_tables() const { return file_.source.mode != snapshot_mode::never; }
+
+  void go_on_with(const schema_ptr& schema, const table_snapshot& state, bool later,
+                  const std::map<oid, table_stamp>& stamps) {
+    out_.snapshots->restore(schema, state);
+    if (!state.is_unread())
+      out_.snapshots->note_held(schema->id, held_chunk(schema->id, state.generation));
+    const auto stamp = stamps.find(schema->id);
+    if (stamp != stamps.end() && lost_changes(schema, stamp->second))
+      begin(schema, state.generation, {});
+    else if (later)
+      begin_anew(schema, state);
   }
 
   /// The last chunk of this generation that any target has.
@@ -465,7 +475,8 @@ class assembler {
       const auto& held = progress_of(r->sink);
       const bool in_later =
           !held.consistent && held.last_generation(r->progress_name()) > state.generation;
-      if (in_later || !out_.start.routes.contains(name)) targets.push_back(name);
+      const bool unknown = !state.is_unread() && !out_.start.routes.contains(name);
+      if (in_later || unknown) targets.push_back(name);
     }
     if (targets.empty()) return;
     if (state.phase != snapshot_phase::finished) {

@@ -65,8 +65,7 @@ std::vector<actor_line> actors_of(const pipeline_file& file, const leat::plan& p
       {"source", "slot " + file.source.slot + ", publication " + file.source.publication},
       {"router", std::to_string(p.routes.size()) + " routes over " + std::to_string(p.tables.size())
                      + " tables"}};
-  if (file.source.mode != snapshot_mode::never)
-    lines.push_back({"chunk readers", std::to_string(file.source.readers) + " connections"});
+  lines.push_back({"chunk readers", std::to_string(file.source.readers) + " connections"});
   for (const auto& s : file.sinks) {
     const auto routes = std::count_if(p.routes.begin(), p.routes.end(),
                                       [&](const auto& r) { return r->sink == s.name; });

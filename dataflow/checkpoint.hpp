@@ -42,7 +42,7 @@ enum class snapshot_phase : std::uint8_t {
 
 /// Where the snapshot of one source table stands.
 struct table_snapshot {
-  std::uint32_t generation = 1;
+  std::uint32_t generation = 1; ///< 0: is_unread()
   snapshot_phase phase = snapshot_phase::waiting;
   std::uint64_t fence_xid = 0; ///< 64-bit xid that xmin must have passed (R5.5); 0: not read yet
   std::uint64_t storage = 0;   ///< digest of the relfilenodes the chunks were planned with (R5.6)
@@ -57,6 +57,16 @@ struct table_snapshot {
   std::vector<std::string>
       sinks; ///< "sink" or "sink/target" this generation is for; empty: all (R12)
   bool operator==(const table_snapshot&) const = default;
+
+  /// Of a table whose rows of before the stream are left alone; rows that a sink misses (R6) are
+  /// looked up all the same.
+  bool is_unread() const { return generation == 0; }
+  static table_snapshot unread() {
+    table_snapshot s;
+    s.generation = 0;
+    s.phase = snapshot_phase::finished;
+    return s;
+  }
 };
 
 /// Rows that a sink could not complete (R6), by the source table's key: sink -> source table.

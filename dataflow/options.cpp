@@ -119,8 +119,9 @@ option_section snapshot_section() {
       .options = {
           {.name = "mode",
            .kind = kind::choice,
-           .sentence = "initial: snapshot, then stream; never: stream from the slot's position; "
-                       "only: snapshot, then stop.",
+           .sentence =
+               "initial: snapshot, then stream; never: stream from the slot's position, and only "
+               "what it leaves out of its rows is read; only: snapshot, then stop.",
            .store = into_source<&source_options::mode>,
            .fallback = "initial",
            .choices = {"initial", "never", "only"}},

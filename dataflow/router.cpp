@@ -59,7 +59,7 @@ std::vector<router::output> router::start() {
   for (const auto& r : routes_) {
     const auto* table = snapshots_.find(r->schema->id);
     if (table == nullptr || !table->tracking() || !takes_part(*r, table->state().sinks)) continue;
-    if (waits_for_rows(*r)) continue;
+    if (waits_for_rows(*r) || table->state().is_unread()) continue;
     const auto& held = sinks_[sink_of_route_[r->id]].at;
     if (!is_read_for(r->sink, r->progress_name(), table->state().sinks)
         && held.last_generation(r->progress_name()) != table->state().generation)
@@ -343,6 +343,7 @@ std::vector<router::output> router::take(const barrier& b) {
   for (const auto table : snapshots_.passed(b.epoch, b.passed)) {
     const auto& snapshot = *snapshots_.find(table);
     const auto& state = snapshot.state();
+    if (state.is_unread()) continue; // no target has heard of its beginning
     const auto end =
         snapshot.gone() ? snapshot_event::kind::given_up : snapshot_event::kind::finished;
     for (const auto id : routes_of_table_.at(table)) {

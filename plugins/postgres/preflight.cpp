@@ -47,7 +47,6 @@ preflight_request make_request(const pipeline_file& file,
   request.connection = file.source.connection;
   request.slot = file.source.slot;
   request.publication = file.source.publication;
-  request.reads_tables = file.source.mode != snapshot_mode::never;
   request.wants = std::move(wants);
   return request;
 }

@@ -30,7 +30,6 @@ struct preflight_request {
   std::string slot;
   std::string publication;
   std::string application;           ///< `leat:<pipeline id>`; empty: no state yet
-  bool reads_tables = true;          ///< false with snapshot mode `never`
   std::chrono::seconds patience{60}; ///< a transaction that writes for longer is worth a word
   /// Which tables the pipeline takes, by schema and name.
   std::function<bool(std::string_view, std::string_view)> wants;

@@ -16,7 +16,6 @@ void check_selection(const preflight_view& view, std::vector<finding>& out) {
 }
 
 void check_rights(const preflight_view& view, std::vector<finding>& out) {
-  if (!view.request().reads_tables) return;
   std::string last_schema;
   for (const auto& table : view.tables()) {
     const auto& schema = table.schema->schema;
@@ -30,7 +29,6 @@ void check_rights(const preflight_view& view, std::vector<finding>& out) {
 }
 
 void check_row_security(const preflight_view& view, std::vector<finding>& out) {
-  if (!view.request().reads_tables) return;
   for (const auto& table : view.tables())
     for (const auto& gap : reading_gaps(table, view.role()))
       if (gap.of == reading_gap::kind::policies)

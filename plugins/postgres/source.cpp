@@ -125,7 +125,7 @@ class postgres_source : public source {
         continue;
       }
       const auto gaps = reading_gaps(t, role);
-      if (options_.mode == snapshot_mode::never || gaps.empty()) continue;
+      if (gaps.empty()) continue;
       const auto& gap = gaps.front();
       out.emplace(t.schema->id, error(error_kind::source, gap.what, gap.where, gap.remedy));
     }

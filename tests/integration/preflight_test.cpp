@@ -160,13 +160,6 @@ TEST_F(Preflight, MissingRightsComeAsGrants) {
   EXPECT_THAT(found("rights"), IsEmpty());
 }
 
-TEST_F(Preflight, RightsAreNotNeededWithoutASnapshot) {
-  run("REVOKE SELECT ON app.t FROM \"Le at\"");
-  auto r = request();
-  r.reads_tables = false;
-  EXPECT_THAT(found(r, "rights"), IsEmpty());
-}
-
 TEST_F(Preflight, RowLevelSecurity) {
   run("ALTER TABLE app.t ENABLE ROW LEVEL SECURITY");
   EXPECT_EQ(one("row_security").remedy, "ALTER ROLE \"Le at\" BYPASSRLS;");
