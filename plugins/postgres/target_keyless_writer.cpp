@@ -140,7 +140,10 @@ void target_keyless_writer::give_up_snapshot(std::uint32_t) {
   const auto under_way = running_snapshot();
   if (under_way == 0) return;
   note_finished(under_way);
-  if (!std::exchange(gathering_, false)) return;
+  if (!std::exchange(gathering_, false)) { // it found the table empty
+    session().query("DELETE FROM " + shape().table, shape().table);
+    return;
+  }
   session().query("DROP TABLE " + fresh_, shape().table);
   reshaped();
 }

@@ -240,6 +240,18 @@ TEST_F(postgres_sink_test, OldRowsOfATableWithoutAKeyAreAllThereIsWhenAResnapsho
   EXPECT_EQ(rows_of("SELECT * FROM items ORDER BY 1"), "1|old 2|newer");
 }
 
+TEST_F(postgres_sink_test, NothingIsLeftOfAFirstSnapshotWithoutAKeyThatIsGivenUp) {
+  auto sink = open(plain(heap()));
+  sink.route_writer().begin_snapshot(1);
+  sink.write(batch_builder(heap()).read({"1.0", "cut short", "{}", "t"}).build());
+  sink.commit_next(false);
+  sink.open(postgres::make_target_sink("shop", options()));
+  sink.attach(plain(heap()));
+  sink.route_writer().give_up_snapshot(2);
+  sink.commit_next(true);
+  EXPECT_EQ(value_of("SELECT count(*) FROM heap"), "0");
+}
+
 TEST_F(postgres_sink_test, GoesOnWithAResnapshotAfterARestart) {
   {
     auto sink = open(plain(named_items()));
