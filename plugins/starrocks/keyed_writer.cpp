@@ -153,10 +153,10 @@ class keyed_writer final : public table_writer {
   void with_rows(const std::vector<const fold_entry*>& entries, const Take& take,
                  const Done& group_done) {
     for (std::size_t begin = 0; begin < entries.size();) {
-      const auto end = std::min(entries.size(), begin + target_.group());
+      auto end = std::min(entries.size(), begin + read_back::most_keys);
       std::vector<std::vector<std::string_view>> keys;
       for (auto i = begin; i < end; ++i) keys.push_back(fold_.key(needed(*entries[i])));
-      fetch(keys);
+      end = begin + fetch(keys);
       for (auto i = begin; i < end; ++i) take(*entries[i], row_of(needed(*entries[i])));
       group_done();
       target_.clear();
@@ -172,10 +172,10 @@ class keyed_writer final : public table_writer {
     return !truncating_ && !spilled_.may_hold(h);
   }
 
-  void fetch(const std::vector<std::vector<std::string_view>>& keys) {
-    if (keys.empty()) return;
-    context_.progress.await_fresh();
-    target_.fetch(keys);
+  /// As read_back's.
+  std::size_t fetch(std::span<const std::vector<std::string_view>> keys) {
+    if (!keys.empty()) context_.progress.await_fresh();
+    return target_.fetch(keys);
   }
 
   const read_back::row* row_of(std::uint32_t key) const {
@@ -302,7 +302,7 @@ class keyed_writer final : public table_writer {
       if (operation_.act != key_act::part) return put_spilled(key, nullptr);
       incomplete.push_back({std::string(key), std::string(record)});
       bytes += key.size() + record.size();
-      if (incomplete.size() < target_.group() && bytes < context_.piece_bytes()) return;
+      if (incomplete.size() < read_back::most_keys && bytes < context_.piece_bytes()) return;
       complete(std::exchange(incomplete, {}));
       bytes = 0;
     });
@@ -312,15 +312,20 @@ class keyed_writer final : public table_writer {
   void complete(const std::vector<spilled_row>& incomplete) {
     std::vector<std::vector<std::string_view>> keys(incomplete.size());
     for (std::size_t i = 0; i < keys.size(); ++i) split_key(incomplete[i].key, keys[i]);
-    fetch(keys);
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      unpack(incomplete[i].operation, operation_);
-      if (const auto* there = target_.find(read_back::key_of(columns_, keys[i])))
-        put_spilled(incomplete[i].key, there);
-      else if (!operation_.deleted)
-        miss(incomplete[i].key);
+    for (std::size_t begin = 0; begin < keys.size();) {
+      const auto end = begin + fetch(std::span(keys).subspan(begin));
+      for (auto i = begin; i < end; ++i) complete(incomplete[i], keys[i]);
+      target_.clear();
+      begin = end;
     }
-    target_.clear();
+  }
+
+  void complete(const spilled_row& row, key_view key) {
+    unpack(row.operation, operation_);
+    if (const auto* there = target_.find(read_back::key_of(columns_, key)))
+      put_spilled(row.key, there);
+    else if (!operation_.deleted)
+      miss(row.key);
   }
 
   /// Of operation_.

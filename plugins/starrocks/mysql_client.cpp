@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 
 #include "plugins/starrocks/errors.hpp"
 #include "plugins/starrocks/silent_peer.hpp"
@@ -30,6 +31,28 @@ bool lost(unsigned code) {
          || code == CR_CONNECTION_ERROR || code == CR_UNKNOWN_HOST || code == CR_IPSOCK_ERROR
          || code == CR_SSL_CONNECTION_ERROR || code == CR_MALFORMED_PACKET
          || code == CR_COMMANDS_OUT_OF_SYNC;
+}
+
+/// False: the server, or the connection, has failed.
+bool take_rows(MYSQL* handle, sql_rows& out, std::size_t max_bytes) {
+  const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(mysql_use_result(handle),
+                                                                        mysql_free_result);
+  if (!result) return mysql_field_count(handle) == 0;
+  const auto width = mysql_num_fields(result.get());
+  const auto* fields = mysql_fetch_fields(result.get());
+  for (unsigned i = 0; i < width; ++i) out.names.emplace_back(fields[i].name);
+  std::size_t bytes = 0;
+  while (auto* row = mysql_fetch_row(result.get())) {
+    const auto* lengths = mysql_fetch_lengths(result.get());
+    bytes += std::accumulate(lengths, lengths + width, std::size_t{0});
+    out.cut = out.cut || bytes > max_bytes;
+    if (out.cut) continue;
+    auto& to = out.rows.emplace_back();
+    for (unsigned i = 0; i < width; ++i)
+      to.push_back(row[i] == nullptr ? std::nullopt
+                                     : std::optional(std::string(row[i], lengths[i])));
+  }
+  return mysql_errno(handle) == 0;
 }
 
 } // namespace
@@ -126,7 +149,7 @@ void mysql_client::connect() {
 }
 
 std::optional<sql_failure> mysql_client::run(const std::string& sql, const std::string& where,
-                                             sql_rows& out) {
+                                             sql_rows& out, std::size_t max_bytes) {
   {
     const std::lock_guard lock(guard_);
     if (cancelled_) retry_later("the statement was cancelled", where);
@@ -139,22 +162,7 @@ std::optional<sql_failure> mysql_client::run(const std::string& sql, const std::
     retry_later("the connection to the FE broke: " + f.message, where);
   };
   if (mysql_real_query(handle_, sql.data(), sql.size()) != 0) return failed();
-  const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(mysql_store_result(handle_),
-                                                                        mysql_free_result);
-  if (!result) {
-    if (mysql_field_count(handle_) != 0) return failed();
-    return std::nullopt;
-  }
-  const auto width = mysql_num_fields(result.get());
-  const auto* fields = mysql_fetch_fields(result.get());
-  for (unsigned i = 0; i < width; ++i) out.names.emplace_back(fields[i].name);
-  while (auto* row = mysql_fetch_row(result.get())) {
-    const auto* lengths = mysql_fetch_lengths(result.get());
-    auto& to = out.rows.emplace_back();
-    for (unsigned i = 0; i < width; ++i)
-      to.push_back(row[i] == nullptr ? std::nullopt
-                                     : std::optional(std::string(row[i], lengths[i])));
-  }
+  if (!take_rows(handle_, out, max_bytes)) return failed();
   return std::nullopt;
 }
 
@@ -164,8 +172,13 @@ void mysql_client::refuse_statement(const sql_failure& failed, const std::string
 }
 
 sql_rows mysql_client::query(const std::string& sql, const std::string& where) {
+  return query_some(sql, SIZE_MAX, where);
+}
+
+sql_rows mysql_client::query_some(const std::string& sql, std::size_t max_bytes,
+                                  const std::string& where) {
   sql_rows out;
-  if (const auto failed = run(sql, where, out)) refuse_statement(*failed, where);
+  if (const auto failed = run(sql, where, out, max_bytes)) refuse_statement(*failed, where);
   return out;
 }
 

@@ -22,7 +22,7 @@ struct mysql_settings {
   std::string password;
   bool tls = false; ///< the port must speak it
   bool tls_verify = true;
-  std::string ca_file = {};                 ///< empty: the system's authorities
+  std::string ca_file = {};                                 ///< empty: the system's authorities
   std::chrono::seconds connect_timeout = timeouts::connect; ///< with the login
 };
 
@@ -30,6 +30,7 @@ struct mysql_settings {
 struct sql_rows {
   std::vector<std::string> names;
   std::vector<std::vector<std::optional<std::string>>> rows;
+  bool cut = false; ///< there were more (mysql_client::query_some)
 
   bool empty() const { return rows.empty(); }
   /// Index of a column, whatever the case of its name. Throws when there is none.
@@ -54,6 +55,8 @@ class mysql_client {
 
   /// Throws leat::error: transient when the connection is lost.
   sql_rows query(const std::string& sql, const std::string& where = {});
+  /// The same. Rows beyond `max_bytes` of texts are thrown away, and the answer says so.
+  sql_rows query_some(const std::string& sql, std::size_t max_bytes, const std::string& where = {});
   /// The same; a refusal with one of the codes is told instead of thrown.
   std::optional<sql_failure> try_query(const std::string& sql, const std::vector<unsigned>& codes,
                                        const std::string& where = {});
@@ -72,7 +75,8 @@ class mysql_client {
   void connect();
   void connect_to(const std::string& server);
   void close();
-  std::optional<sql_failure> run(const std::string& sql, const std::string& where, sql_rows&);
+  std::optional<sql_failure> run(const std::string& sql, const std::string& where, sql_rows&,
+                                 std::size_t max_bytes = SIZE_MAX);
   [[noreturn]] void refuse_statement(const sql_failure&, const std::string& where) const;
 
   mysql_settings settings_;

@@ -8,8 +8,7 @@ namespace leat::starrocks {
 
 namespace {
 
-constexpr std::size_t keys_a_statement = 500;
-constexpr std::size_t bytes_a_group = 4U << 20;
+constexpr std::size_t bytes_a_group = 8U << 20;
 constexpr std::size_t first_group = 32;
 
 std::string literal(value_form form, std::string_view text) {
@@ -23,12 +22,7 @@ std::string literal(value_form form, std::string_view text) {
 
 read_back::read_back(mysql_client& sql, std::string quoted_table,
                      const std::vector<wanted_column>& columns)
-    : sql_(sql), table_(std::move(quoted_table)), columns_(columns),
-      row_bytes_(bytes_a_group / first_group) {}
-
-std::size_t read_back::group() const {
-  return std::clamp<std::size_t>(bytes_a_group / row_bytes_, 1, keys_a_statement);
-}
+    : sql_(sql), table_(std::move(quoted_table)), columns_(columns), group_(first_group) {}
 
 std::string read_back::key_of(const std::vector<wanted_column>& columns,
                               std::span<const std::string_view> texts) {
@@ -49,31 +43,42 @@ std::string read_back::condition(const std::vector<std::string_view>& key) const
   return text + ")";
 }
 
-void read_back::fetch(const std::vector<std::vector<std::string_view>>& keys) {
-  std::string select = "SELECT ";
+std::string read_back::statement(std::span<const std::vector<std::string_view>> keys) const {
+  std::string sql = "SELECT ";
   for (std::size_t i = 0; i < columns_.size(); ++i)
-    select += (i == 0 ? "" : ", ")
-              + read_expression(columns_[i].type, quote_identifier(columns_[i].name)) + " AS c"
-              + std::to_string(i);
-  select += " FROM " + table_ + " WHERE ";
-  std::size_t rows = 0;
-  std::size_t bytes = 0;
-  for (std::size_t begin = 0; begin < keys.size(); begin += keys_a_statement) {
-    const auto end = std::min(keys.size(), begin + keys_a_statement);
-    std::string where;
-    for (auto i = begin; i < end; ++i) where += (where.empty() ? "" : " OR ") + condition(keys[i]);
-    auto found = sql_.query(select + where, table_);
-    for (auto& texts : found.rows) {
-      std::vector<std::string_view> key;
-      for (std::size_t i = 0; i < columns_.size() && columns_[i].key; ++i)
-        key.emplace_back(*texts[i]);
-      ++rows;
-      for (const auto& text : texts) bytes += sizeof text + (text ? text->size() : 0);
-      auto name = key_of(columns_, key);
-      rows_[std::move(name)] = std::move(texts);
-    }
+    sql += (i == 0 ? "" : ", ")
+           + read_expression(columns_[i].type, quote_identifier(columns_[i].name)) + " AS c"
+           + std::to_string(i);
+  sql += " FROM " + table_ + " WHERE ";
+  for (std::size_t i = 0; i < keys.size(); ++i) sql += (i == 0 ? "" : " OR ") + condition(keys[i]);
+  return sql;
+}
+
+void read_back::keep(std::vector<row>&& rows) {
+  for (auto& texts : rows) {
+    std::vector<std::string_view> key;
+    for (std::size_t i = 0; i < columns_.size() && columns_[i].key; ++i)
+      key.emplace_back(*texts[i]);
+    auto name = key_of(columns_, key);
+    rows_[std::move(name)] = std::move(texts);
   }
-  if (rows != 0) row_bytes_ = bytes / rows;
+}
+
+/// The answer's order is not known: of one that was cut, no key is known to be absent.
+std::size_t read_back::fetch(std::span<const std::vector<std::string_view>> keys) {
+  for (;;) {
+    const auto asked = keys.first(std::min(keys.size(), group_));
+    if (asked.empty()) return 0;
+    const auto most = asked.size() == 1 ? SIZE_MAX : bytes_a_group;
+    auto found = sql_.query_some(statement(asked), most, table_);
+    if (found.cut) {
+      group_ = std::clamp<std::size_t>(found.rows.size() / 2, 1, asked.size() - 1);
+      continue;
+    }
+    keep(std::move(found.rows));
+    group_ = std::min(group_ * 2, most_keys);
+    return asked.size();
+  }
 }
 
 const read_back::row* read_back::find(const std::string& key) const {

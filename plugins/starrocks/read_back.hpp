@@ -25,22 +25,25 @@ class read_back {
   static std::string key_of(const std::vector<wanted_column>&,
                             std::span<const std::string_view> texts);
 
-  /// Reads the rows with these keys.
-  void fetch(const std::vector<std::vector<std::string_view>>& keys);
-  /// How many keys to ask for at a time, so that their rows take few MiB, as far as the rows that
-  /// were read tell.
-  std::size_t group() const;
+  /// Most keys to ask for at a time.
+  static constexpr std::size_t most_keys = 500;
+
+  /// Reads the rows with the first of these keys, as many as few MiB hold, or one row: 1 to
+  /// most_keys. Returns how many keys; 0 of none.
+  std::size_t fetch(std::span<const std::vector<std::string_view>> keys);
   const row* find(const std::string& key) const;
   void clear() { rows_.clear(); }
 
  private:
   std::string condition(const std::vector<std::string_view>& key) const;
+  std::string statement(std::span<const std::vector<std::string_view>> keys) const;
+  void keep(std::vector<row>&& rows);
 
   mysql_client& sql_;
   std::string table_;
   const std::vector<wanted_column>& columns_;
   std::unordered_map<std::string, row> rows_;
-  std::size_t row_bytes_; ///< of the rows that were fetched last, the average
+  std::size_t group_; ///< keys that are asked for next
 };
 
 } // namespace leat::starrocks
