@@ -88,6 +88,11 @@ void table_writer::read_shape(const std::optional<real_table>& real) {
   columns_ = wanted_columns(*route_, context_.traits);
   misfit_ = name_problem();
   if (!misfit_) misfit_ = misfit(context_.database(), table_, columns_, *real);
+  shown_.clear();
+  for (const auto& c : columns_) {
+    const auto* there = real->find(c.name);
+    shown_.push_back(there == nullptr ? c.name : there->name);
+  }
 }
 
 std::optional<leat::error> table_writer::name_problem() const {
@@ -126,9 +131,11 @@ void table_writer::check_fit() {
   if (misfit_) throw *misfit_;
 }
 
+/// To a load of JSON, names that differ by case alone are two: it leaves the column NULL.
 row_encoder table_writer::make_encoder() const {
-  row_encoder made(load_columns(columns_), context_.options.starrocks.format, context_.policies,
-                   true);
+  auto columns = load_columns(columns_);
+  for (std::size_t i = 0; i < shown_.size(); ++i) columns[i].name = shown_[i];
+  row_encoder made(std::move(columns), context_.options.starrocks.format, context_.policies, true);
   if (context_.keeps_letters()) made.keep_ends();
   return made;
 }

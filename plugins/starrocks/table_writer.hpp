@@ -92,7 +92,8 @@ class table_writer : public writer {
   void read_shape(const std::optional<real_table>&);
   std::optional<leat::error> name_problem() const;
 
-  bool lost_ = false; ///< the table was dropped at the target
+  std::vector<std::string> shown_; ///< names of columns_ as the target has them
+  bool lost_ = false;              ///< the table was dropped at the target
   std::optional<leat::error> misfit_;
   std::vector<std::string> letters_; ///< of the encoder's rows
 };
