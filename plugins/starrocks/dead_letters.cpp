@@ -46,16 +46,13 @@ std::string dead_letters::note(const dead_letter& letter) {
 }
 
 void dead_letters::add(std::string_view note, std::string_view reason) {
-  // A character of UTF-8 is not cut in two.
-  auto size = std::min(reason.size(), longest_reason);
-  while (size < reason.size() && size > 0 && (reason[size] & 0xC0) == 0x80) --size;
   const auto digest = XXH3_128bits(note.data(), note.size());
   rows_ += rows_.empty() ? "[" : ",\n";
   rows_ += fmt::format("{{\"pipeline\":{},\"id\":\"{:016x}{:016x}\",", json_string(pipeline_),
                        digest.high64, digest.low64);
   rows_ += note;
-  rows_ += ",\"reason\":" + json_string(reason.substr(0, size)) + ",\"at\":\"" + now_text()
-           + "\",\"__op\":0}";
+  rows_ += ",\"reason\":" + json_string(utf8_prefix(reason, longest_reason)) + ",\"at\":\""
+           + now_text() + "\",\"__op\":0}";
 }
 
 load_piece dead_letters::take() {

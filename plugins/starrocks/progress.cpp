@@ -60,8 +60,10 @@ std::vector<wanted_column> tables_columns() {
 /// A key of leat_progress_table is bounded; a longer name ends in a digest.
 std::string record_name(const std::string& target) {
   constexpr std::size_t longest = 60;
+  constexpr std::size_t most_kept = 40;
   if (target.size() <= longest) return target;
-  return fmt::format("{}#{:016x}", target.substr(0, 40), XXH3_64bits(target.data(), target.size()));
+  return fmt::format("{}#{:016x}", utf8_prefix(target, most_kept),
+                     XXH3_64bits(target.data(), target.size()));
 }
 
 std::uint64_t number(const std::string& text) { return text.empty() ? 0 : std::stoull(text); }
@@ -212,13 +214,15 @@ void progress_record::read_tables() {
   // look() meets tables of format 1, which have less columns.
   const auto real = read_table(sql_, database_, tables_table);
   const bool tells_columns = real && real->find("becoming") != nullptr;
-  const auto rows = sql_.query("SELECT table_name, last_chunk, snapshot, finished"
+  const auto rows = sql_.query("SELECT target, table_name, last_chunk, snapshot, finished"
                                    + std::string(tells_columns ? ", `columns`, becoming" : "")
                                    + " FROM " + tables_table_ + " WHERE pipeline = "
                                    + mysql_client::quote(pipeline_) + " ORDER BY table_name",
                                tables_table_);
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const auto name = rows.text(i, "table_name");
+    // One that was cut amid a character has another key.
+    if (tables_.contains(name) && rows.text(i, "target") != record_name(name)) continue;
     auto& record = tables_[name];
     record.table = name;
     record.last_chunk = number(rows.text(i, "last_chunk"));

@@ -118,11 +118,15 @@ std::string quoted_table(const std::string& database, const std::string& table) 
   return quote_identifier(database) + "." + quote_identifier(table);
 }
 
-std::string comment_literal(std::string_view text, std::size_t most) {
+std::string_view utf8_prefix(std::string_view text, std::size_t most) {
   auto size = std::min(text.size(), most);
   // A character of UTF-8 is not cut in two.
   while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
-  return double_quoted(text.substr(0, size));
+  return text.substr(0, size);
+}
+
+std::string comment_literal(std::string_view text, std::size_t most) {
+  return double_quoted(utf8_prefix(text, most));
 }
 
 std::string column_definition(const wanted_column& c) {

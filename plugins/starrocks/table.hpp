@@ -61,6 +61,8 @@ std::string create_table_sql(const std::string& database, const route&, const se
                              const starrocks_table_options& of_sink);
 /// The options as this server takes them: an older one is told a number of buckets.
 starrocks_table_options options_for(const server_traits&, starrocks_table_options);
+/// At most so many bytes of a text; no character of UTF-8 is cut in two.
+std::string_view utf8_prefix(std::string_view text, std::size_t most);
 /// A text as a comment, in quotes; the server takes so many bytes.
 std::string comment_literal(std::string_view text, std::size_t most);
 inline constexpr std::size_t longest_column_comment = 1024;

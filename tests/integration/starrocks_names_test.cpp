@@ -55,6 +55,31 @@ TEST_P(StarrocksNames, AColumnThatTheTableHasInAnotherCaseIsWritten) {
   }
 }
 
+TEST_P(StarrocksNames, OfALongTableIsRecordedWhereverItsCharactersEnd) {
+  for (int narrow = 0; narrow < 3; ++narrow) {
+    auto schema = *items();
+    schema.name = std::string(static_cast<std::size_t>(narrow), 'x');
+    for (int i = 0; i < 20; ++i) schema.name += "Ћ€";
+    reopen();
+    const auto first = held.epoch;
+    auto r = route_of(std::make_shared<const table_schema>(schema));
+    r.target = "t" + std::to_string(narrow);
+    r.record = r.target + " of " + schema.name;
+    attach(r);
+    write(changes().insert({1, "a", "x"}));
+    held.last_chunk[r.record] = (std::uint64_t{1} << 32) + 1;
+    commit(first + 1);
+    // As one is left that was cut amid a character.
+    for (const std::string key : {"a", "\u20ac"})
+      execute("INSERT INTO " + table("leat_progress_table")
+              + " (pipeline, target, table_name, last_chunk) VALUES ('shop', '" + key
+              + std::to_string(narrow) + "', '" + r.record + "', 1)");
+    restart();
+    EXPECT_EQ(held.last_chunk.at(r.record), (std::uint64_t{1} << 32) + 1);
+    EXPECT_EQ(rows_of("SELECT id FROM " + table(r.target)), "1");
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksNames, testing::Values(atomicity::epoch, atomicity::table),
                          mode_name);
 
