@@ -154,12 +154,12 @@ std::string_view row_encoder::apply(value_policy policy, const load_column& c,
   return text_of(why);
 }
 
-void row_encoder::printed(std::size_t column, std::string_view text) {
+std::string_view row_encoder::printed(std::size_t column, std::string_view text) {
   open_cell(column);
-  if (format_ == load_format::json) return append_printed(body_, columns_[column].type, text);
-  cell_.clear();
-  append_printed(cell_, columns_[column].type, text);
-  close_cell();
+  const bool json = format_ == load_format::json;
+  if (!json) cell_.clear();
+  append_printed(json ? body_ : cell_, columns_[column].type, text);
+  return json ? std::string_view{} : close_cell();
 }
 
 void row_encoder::null(std::size_t column) {

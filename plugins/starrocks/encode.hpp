@@ -32,8 +32,8 @@ class row_encoder {
   /// A value as PostgreSQL prints it. What is wrong with it, when the policy is to stop (the row
   /// must be dropped then); empty when nothing is.
   std::string_view value(std::size_t column, std::string_view text);
-  /// A value as StarRocks printed it.
-  void printed(std::size_t column, std::string_view text);
+  /// The same of a value as StarRocks printed it: CSV cannot carry each.
+  std::string_view printed(std::size_t column, std::string_view text);
   void null(std::size_t column);
   /// A value that StarRocks takes for any column and that a delete needs where NULL is not allowed.
   void placeholder(std::size_t column);

@@ -403,7 +403,7 @@ class keyed_writer final : public table_writer {
         rows_.null(i);
         break;
       case row_cell::kind::printed:
-        rows_.printed(i, c.text);
+        problem = rows_.printed(i, c.text);
         break;
       case row_cell::kind::source:
         problem = rows_.value(i, c.text);

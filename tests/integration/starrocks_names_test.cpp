@@ -80,6 +80,19 @@ TEST_P(StarrocksNames, OfALongTableIsRecordedWhereverItsCharactersEnd) {
   }
 }
 
+TEST_P(StarrocksNames, ACellThatCsvCannotCarryStopsThoughTheTargetHasIt) {
+  begin();
+  write(changes().insert({1, "a", "x\x01y"}));
+  commit(1);
+  format_ = load_format::csv;
+  restart();
+  write(changes().update({1, "b", unchanged}));
+  const auto e = error_of([&] { commit(2); });
+  EXPECT_THAT(e.what(), testing::HasSubstr("format = \"json\""));
+  restart();
+  EXPECT_EQ(items_rows(), "1|a|x\x01y");
+}
+
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksNames, testing::Values(atomicity::epoch, atomicity::table),
                          mode_name);
 
