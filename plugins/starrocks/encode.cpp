@@ -146,7 +146,7 @@ std::string_view row_encoder::apply(value_policy policy, const load_column& c,
     out += "null";
     return {};
   }
-  if (policy == value_policy::clamp && append_clamped(out, c.type, text)) return {};
+  if (policy == value_policy::clamp && !c.key && append_clamped(out, c.type, text)) return {};
   if (policy == value_policy::text && c.type.form == value_form::json) {
     append_json_string(out, text);
     return {};

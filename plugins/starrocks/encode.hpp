@@ -15,6 +15,7 @@ struct load_column {
   std::string name;
   column_type type;
   bool nullable = true; ///< at the target; on_value = "null" writes no NULL where it is not
+  bool key = false;     ///< on_value = "clamp" would make one row of two
 };
 
 enum class row_op : std::uint8_t { upsert = 0, remove = 1 };

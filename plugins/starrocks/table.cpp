@@ -120,7 +120,6 @@ std::string quoted_table(const std::string& database, const std::string& table) 
 
 std::string_view utf8_prefix(std::string_view text, std::size_t most) {
   auto size = std::min(text.size(), most);
-  // A character of UTF-8 is not cut in two.
   while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
   return text.substr(0, size);
 }
@@ -349,7 +348,8 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
 
 std::vector<load_column> load_columns(const std::vector<wanted_column>& wanted) {
   std::vector<load_column> columns;
-  for (const auto& c : wanted) columns.push_back({c.name, c.type, !c.key && c.fallback.empty()});
+  for (const auto& c : wanted)
+    columns.push_back({c.name, c.type, !c.key && c.fallback.empty(), c.key});
   return columns;
 }
 

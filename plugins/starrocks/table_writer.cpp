@@ -161,7 +161,10 @@ void table_writer::fail_value(std::size_t column, std::string_view problem,
   refuse("column " + columns_[column].name + " has " + std::string(problem) + ", in the row with "
              + row,
          quoted_,
-         "change the column at the target, or set on_value to null or clamp where that will do");
+         columns_[column].key
+             ? "change the value at the source, or take another key; on_value changes no key"
+             : "change the column at the target, or set on_value to null or clamp where that will "
+               "do");
 }
 
 } // namespace leat::starrocks

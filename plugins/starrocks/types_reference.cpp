@@ -85,8 +85,10 @@ std::string types_reference() {
       "\nA domain has the type that its base type has; an enum, a range, a composite, a network "
       "address and every other type is kept as its text.\nValues that a column cannot hold follow "
       "`on_value` of the sink: `stop` ends the pipeline and names table, column and key; `null` "
-      "writes NULL\n(never into a key); `clamp` the nearest value that fits; `text` JSON as a JSON "
-      "string of its text; every other column\ncannot hold one, and it stops.\n";
+      "writes NULL;\n`clamp` the nearest value that fits (neither of them in a key: two rows would "
+      "become one, so it stops); `text` JSON as a JSON string of\nits text; every other column "
+      "cannot "
+      "hold one, and it stops.\n";
   return page;
 }
 

@@ -148,6 +148,18 @@ TEST(StarrocksRows, WhatAColumnCannotHoldStopsUnlessAPolicySaysElse) {
   EXPECT_EQ(encoded(stamp, "-infinity", clamp), "\"0000-01-01 00:00:00\"");
 }
 
+TEST(StarrocksRows, NoPolicyMakesOneKeyOfTwo) {
+  auto date = of(value_class::date, "date", false);
+  date.key = true;
+  auto text = of(value_class::text, "character varying(1)", false);
+  text.key = true;
+  for (const auto policy : {value_policy::null, value_policy::clamp, value_policy::text}) {
+    EXPECT_TRUE(refused(encoded(date, "infinity", {policy, policy, policy})));
+    EXPECT_TRUE(refused(encoded(date, "0044-03-15 BC", {policy, policy, policy})));
+    EXPECT_TRUE(refused(encoded(text, "abcde", {policy, policy, policy})));
+  }
+}
+
 TEST(StarrocksRows, ATextOfTooManyBytesIsCutAtACharacterOnlyWhenAskedTo) {
   const auto short_text = of(value_class::text, "character varying(1)");
   EXPECT_EQ(encoded(short_text, "𝔘"), "\"𝔘\"");
