@@ -112,6 +112,17 @@ void target_context::look_at_server() {
   loads = mode == atomicity::epoch ? make_epoch_loads(services) : make_table_loads(services);
 }
 
+std::optional<target_progress> target_context::recover() {
+  std::optional<target_progress> found;
+  if (mode == atomicity::epoch && progress.may_have_table_loads())
+    found = make_table_loads(services)->recover();
+  if (mode == atomicity::table && traits.has_multi_table())
+    found = make_epoch_loads(services)->recover();
+  if (auto moved = loads->recover()) found = std::move(moved);
+  progress.labels_ended();
+  return found;
+}
+
 bool target_context::database_exists() {
   return !sql.query("SELECT SCHEMA_NAME FROM information_schema.schemata WHERE SCHEMA_NAME = "
                         + mysql_client::quote(database()),

@@ -31,6 +31,9 @@ struct target_context {
   void make_database();
   /// Asks an FE, as the user: after it the client knows one that answers, and which one leads.
   void ask_frontend();
+  /// Ends what a crash has left of either way of committing: the file, or the server's version, may
+  /// have changed since. Once the record was read; gives the progress when that has changed.
+  std::optional<target_progress> recover();
   /// Before the first load.
   void use(const sink_resources&);
   /// Rows that are encoded go to the server when they are this many bytes.

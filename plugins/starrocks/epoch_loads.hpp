@@ -14,8 +14,8 @@ class epoch_loads {
  public:
   virtual ~epoch_loads() = default;
 
-  /// After a crash: asks for every label that may be open, and commits or rolls back. The record
-  /// has been claimed and read. Gives the progress when that has changed.
+  /// After a crash: asks for every label of this way that may be open, and commits or rolls back.
+  /// The record has been claimed and read. Gives the progress when that has changed.
   virtual std::optional<target_progress> recover() = 0;
 
   /// The rows may be under way still when it returns; those of one table arrive in order.

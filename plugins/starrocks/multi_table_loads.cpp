@@ -29,7 +29,6 @@ class multi_table_loads final : public epoch_loads {
     if (services_.letters)
       for (const auto& [target, kept] : record_.tables())
         tests_of(std::string(target_of_record(target))).end_all();
-    record_.labels_ended();
     return found;
   }
 

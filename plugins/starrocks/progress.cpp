@@ -143,7 +143,7 @@ std::optional<target_progress> progress_record::look() {
 
 std::optional<target_progress> progress_record::read() {
   settle();
-  known_ = false;
+  known_ = decided_ = false;
   expected_epoch_ = 0;
   expected_id_.clear();
   found_.reset();
@@ -194,6 +194,7 @@ void progress_record::read_row(const sql_rows& rows, std::size_t i) {
     found_ = std::move(p);
     return;
   }
+  decided_ = true;
   const auto parsed = json::parse(rows.text(i, "pending"), nullptr, false);
   if (!parsed.is_object()) return;
   for (const auto& [name, chunk] : parsed.at("chunks").items())

@@ -66,6 +66,8 @@ class progress_record {
   void see_commits();
   /// An epoch that a crash has left half committed.
   std::optional<pending_epoch> pending() const { return pending_; }
+  /// Epochs have been committed table by table, or none has been yet.
+  bool may_have_table_loads() const { return !known_ || decided_; }
 
   /// Throws when another process has claimed or committed since.
   void check_fence();
@@ -168,6 +170,7 @@ class progress_record {
   std::string tables_table_; ///< leat_progress_table, quoted
   std::string nonce_;        ///< of this process
   bool known_ = false;       ///< something is committed
+  bool decided_ = false;     ///< there is a row *next
   bool fresh_ = true;
   bool went_ahead_ = false;
   commit_lsn newest_{};   ///< note_newest()

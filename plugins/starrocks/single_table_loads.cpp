@@ -23,7 +23,6 @@ class single_table_loads final : public epoch_loads {
       for (const auto& table : {std::string(target_of_record(target)), record_.seen_table(target)})
         labels_of(table).end_all();
     if (services_.letters) labels_of(services_.letters->table()).end_all();
-    record_.labels_ended();
     // Without an epoch that is whole, some of its loads may be there.
     if (!found && record_.find_pending_chunks()) found = record_.read();
     return found;

@@ -25,7 +25,7 @@ class starrocks_sink final : public sink {
     if (const auto& letters = context_.services.letters)
       letters->make(context_.sql, context_.database(), context_.options.starrocks.table);
     auto found = context_.progress.read();
-    if (auto moved = context_.loads->recover()) found = std::move(moved);
+    if (auto moved = context_.recover()) found = std::move(moved);
     context_.progress.drop_left_tables();
     if (found && context_.progress.is_ahead()) found->consistent = false;
     consistent_ = found && found->consistent;
@@ -81,7 +81,7 @@ class starrocks_sink final : public sink {
     context_.look_at_server();
     if (!context_.database_exists()) return;
     context_.progress.look();
-    context_.loads->recover();
+    context_.recover();
     context_.progress.forget();
   }
 

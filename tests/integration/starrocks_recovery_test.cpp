@@ -7,6 +7,18 @@
 namespace leat::test {
 namespace {
 
+using nlohmann::json;
+
+/// Transactions of a database that may still be committed.
+int open_transactions_of(const std::string& database) {
+  int open = 0;
+  const auto status = starrocks_cluster::shared().control("/status");
+  for (const auto& t : status.at("transactions"))
+    if (t.at("db") == database && (t.at("state") == "PREPARE" || t.at("state") == "PREPARED"))
+      ++open;
+  return open;
+}
+
 class StarrocksSoftDeletes : public starrocks_both {
  protected:
   void begin_soft() {
@@ -65,15 +77,7 @@ class StarrocksLabels : public starrocks_both {
   void SetUp() override {
     if (!cluster().is_double()) GTEST_SKIP() << "steers the double";
   }
-  /// Transactions of this database that may still be committed.
-  int open_transactions() {
-    int open = 0;
-    const auto status = cluster().control("/status");
-    for (const auto& t : status.at("transactions"))
-      if (t.at("db") == database_ && (t.at("state") == "PREPARE" || t.at("state") == "PREPARED"))
-        ++open;
-    return open;
-  }
+  int open_transactions() const { return open_transactions_of(database_); }
 };
 
 TEST_P(StarrocksLabels, AnOpenLoadIsEndedThoughTheServerHasForgottenTheOnesBeforeIt) {
@@ -135,6 +139,93 @@ TEST_P(StarrocksLabels, ARecordThatWasDroppedDoesNotStopTheLabelsOfItsSuccessor)
   target().forget();
   execute("DROP TABLE " + table("items"));
   begin();
+  write(changes().insert({2, "b", "y"}));
+  commit(1);
+  EXPECT_EQ(items_rows(), "2|b|y");
+}
+
+/// The file, or the server's version, has changed when leat starts after a crash.
+class StarrocksOtherAtomicity : public starrocks_fixture {
+ protected:
+  void SetUp() override {
+    if (!cluster().is_double()) GTEST_SKIP() << "steers the double";
+  }
+  int open_transactions() const { return open_transactions_of(database_); }
+  /// Two epochs with a row each for `items` and `other`; of the second one the load of `other` is
+  /// prepared, that of `items` committed.
+  void half_commit() {
+    mode_ = atomicity::table;
+    begin();
+    auto to_other = route_of(items());
+    to_other.id = 1;
+    to_other.target = "other";
+    auto& other = target().attach(share(to_other));
+    const auto write_both = [&](const batch_ptr& rows) {
+      write(rows);
+      other.write(rows, all_changes(*rows));
+    };
+    write_both(changes().insert({1, "a", "x"}).build());
+    commit(1);
+    write_both(changes().insert({2, "b", "y"}).build());
+    target().prepare();
+    const json fault{{"op", "commit"},
+                     {"table", "other"},
+                     {"phase", "before"},
+                     {"action", "close"},
+                     {"times", -1}};
+    cluster().control("/fault", fault);
+    std::jthread crash([&] {
+      while (rows_of("SELECT id FROM " + table("items") + " WHERE id = 2") != "2"
+             || cluster().control("/fault").at("faults").at(0).at("struck") == 0)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      target().cancel();
+    });
+    error_of([&] { target().commit(progress(2)); });
+    crash.join();
+    cluster().remove("/fault");
+    ASSERT_EQ(open_transactions(), 1);
+    mode_ = atomicity::epoch;
+  }
+  std::string other_rows() { return rows_of("SELECT id FROM " + table("other") + " ORDER BY id"); }
+};
+
+TEST_F(StarrocksOtherAtomicity, AnEpochThatWasDecidedTableByTableIsEndedInModeEpoch) {
+  half_commit();
+  restart();
+  EXPECT_EQ(held.epoch, 2u);
+  EXPECT_EQ(other_rows(), "1 2");
+  EXPECT_EQ(open_transactions(), 0);
+  write(changes().insert({3, "c", "z"}));
+  commit(3);
+  EXPECT_EQ(items_rows(), "1|a|x 2|b|y 3|c|z");
+}
+
+TEST_F(StarrocksOtherAtomicity, AnEpochOfWhichATableIsLostIsRepeatedInModeEpoch) {
+  half_commit();
+  cluster().control("/clock", {{"advance", 100'000}});
+  restart();
+  EXPECT_EQ(held.epoch, 1u);
+  EXPECT_FALSE(held.consistent) << "rows of the second epoch are there";
+  EXPECT_EQ(other_rows(), "1");
+}
+
+TEST_F(StarrocksOtherAtomicity, ALoadThatAnotherFileHasLeftOpenIsEndedBeforeAnythingIsForgotten) {
+  half_commit();
+  reopen();
+  target().forget();
+  EXPECT_EQ(open_transactions(), 0);
+}
+
+TEST_F(StarrocksOtherAtomicity, AnOpenLoadOverAllTablesIsEndedInModeTable) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  target().prepare();
+  for (int tried = 0; tried < 500 && open_transactions() == 0; ++tried)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  ASSERT_EQ(open_transactions(), 1);
+  mode_ = atomicity::table;
+  restart();
+  EXPECT_EQ(open_transactions(), 0);
   write(changes().insert({2, "b", "y"}));
   commit(1);
   EXPECT_EQ(items_rows(), "2|b|y");
