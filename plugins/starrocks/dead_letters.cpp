@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <utility>
 
@@ -53,6 +54,28 @@ void dead_letters::add(std::string_view note, std::string_view reason) {
   rows_ += note;
   rows_ += ",\"reason\":" + json_string(utf8_prefix(reason, longest_reason)) + ",\"at\":\""
            + now_text() + "\",\"__op\":0}";
+}
+
+void dead_letters::note_key(std::string_view note) {
+  const auto letter = nlohmann::json::parse("{" + std::string(note) + "}", nullptr, false);
+  if (letter.is_object() && letter.at("key").is_object())
+    keys_[letter.at("target").get<std::string>()].all.add(letter.at("key").dump());
+}
+
+const letter_keys& dead_letters::keys_of(const std::string& target, mysql_client& sql,
+                                         const std::string& database) {
+  auto& known = keys_[target];
+  if (std::exchange(known.asked, true)) return known.all;
+  const auto table = quoted_table(database, table_);
+  const auto found =
+      sql.query("SELECT `key` FROM " + table + " WHERE pipeline = " + mysql_client::quote(pipeline_)
+                    + " AND target = " + mysql_client::quote(target) + " LIMIT "
+                    + std::to_string(letter_keys::most + 1),
+                table);
+  if (found.rows.size() > letter_keys::most) known.all.add_all();
+  for (const auto& row : found.rows)
+    if (row[0]) known.all.add(*row[0]);
+  return known.all;
 }
 
 load_piece dead_letters::take() {

@@ -157,7 +157,7 @@ class keyed_writer final : public table_writer {
       std::vector<std::vector<std::string_view>> keys;
       for (auto i = begin; i < end; ++i) keys.push_back(fold_.key(needed(*entries[i])));
       end = begin + fetch(keys);
-      for (auto i = begin; i < end; ++i) take(*entries[i], row_of(needed(*entries[i])));
+      for (auto i = begin; i < end; ++i) take(*entries[i], row_of(*entries[i]));
       group_done();
       target_.clear();
       begin = end;
@@ -178,8 +178,17 @@ class keyed_writer final : public table_writer {
     return target_.fetch(keys);
   }
 
-  const read_back::row* row_of(std::uint32_t key) const {
-    return target_.find(read_back::key_of(columns_, fold_.key(key)));
+  const read_back::row* row_of(const fold_entry& e) {
+    const auto key = fold_.key(needed(e));
+    const bool goes = e.kind == fold_kind::removed || e.deleted;
+    return !goes && was_refused(key) ? nullptr : target_.find(read_back::key_of(columns_, key));
+  }
+
+  /// A change of the row is a dead letter: the target has older cells than the one that comes.
+  bool was_refused(key_view key) {
+    if (!context_.keeps_letters()) return false;
+    return context_.services.letters->keys_of(table_, context_.sql, context_.database())
+        .may_hold({key.begin(), key.end()});
   }
 
   void send_entries(const std::vector<const fold_entry*>& entries) {
@@ -322,7 +331,8 @@ class keyed_writer final : public table_writer {
 
   void complete(const spilled_row& row, key_view key) {
     unpack(row.operation, operation_);
-    if (const auto* there = target_.find(read_back::key_of(columns_, key)))
+    const auto* there = target_.find(read_back::key_of(columns_, key));
+    if (there != nullptr && (operation_.deleted || !was_refused(key)))
       put_spilled(row.key, there);
     else if (!operation_.deleted)
       miss(row.key);

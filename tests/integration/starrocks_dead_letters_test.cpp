@@ -174,6 +174,44 @@ TEST_P(StarrocksDeadLetters, KeepWhatTheTargetHadUnderTheKey) {
   EXPECT_EQ(items_rows(), "1|good|y 2|fits|x");
 }
 
+TEST_P(StarrocksDeadLetters, ARowIsNotCompletedWithCellsThatAreOlderThanALetter) {
+  using keys = std::vector<std::vector<std::string>>;
+  begin_narrow();
+  write(rows(1, 3, {}));
+  commit(1);
+  write(changes().update({1, "too long by far", "y"}).update({2, "too long by far", "y"}));
+  commit(2);
+  EXPECT_EQ(items_rows(), "1|fits|x 2|fits|x 3|fits|x");
+  for (const bool spills : {false, true}) {
+    write(changes().update({1, "good", unchanged}).update({3, "good", unchanged}));
+    if (spills) flush();
+    EXPECT_EQ(commit_next(), keys{{"1"}});
+    EXPECT_EQ(items_rows(), "1|fits|x 2|fits|x 3|good|x") << "1 is read from the source";
+  }
+  write(changes().update({2, absent, absent}, {4, "good", unchanged}));
+  EXPECT_EQ(commit_next(), keys{{"4"}});
+  write(rows(1, 1, {}).update({3, "again", unchanged}));
+  EXPECT_EQ(commit_next(), keys{});
+  EXPECT_EQ(items_rows(), "1|fits|x 3|again|x");
+}
+
+TEST_P(StarrocksDeadLetters, AreRememberedByTheNextProcess) {
+  using keys = std::vector<std::vector<std::string>>;
+  reopen();
+  attach(route_of(starrocks_source("items", {{"id", value_class::int4, "integer"},
+                                             {"at", value_class::date, "date"},
+                                             {"body", value_class::text, "text"}})));
+  write(changes().insert({1, "2024-02-29", "x"}).insert({2, "2024-02-29", "x"}));
+  commit(1);
+  write(changes().update({1, "infinity", "y"}));
+  commit(2);
+  restart();
+  write(changes().update({1, "2025-01-01", unchanged}).update({2, "2025-01-01", unchanged}));
+  EXPECT_EQ(commit(3), keys{{"1"}});
+  EXPECT_EQ(rows_of("SELECT id, at, body FROM " + table("items") + " ORDER BY id"),
+            "1|2024-02-29|x 2|2025-01-01|x");
+}
+
 TEST_P(StarrocksDeadLetters, AreFoundBeforeAStatementToo) {
   begin_narrow();
   write(rows(1, 3, {3}));
