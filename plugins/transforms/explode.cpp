@@ -162,6 +162,8 @@ class explode final : public transform {
   bool unknown_ = false; ///< elements that are known are not those of the array before the change
 };
 
+constexpr oid box_array = 1020;
+
 class explode_type final : public transform_type {
  public:
   explicit explode_type(const transform_options& o)
@@ -190,6 +192,11 @@ class explode_type final : public transform_type {
                   "column `" + column_ + "` is " + in.rows->columns[from].type_name
                       + ", which is no array",
                   "column", "take a column of an array, json, jsonb or text");
+    // The one type of PostgreSQL whose elements are not parted by commas.
+    if (in.rows->columns[from].type == box_array)
+      throw error(error_kind::usage,
+                  "column `" + column_ + "` is box[], whose elements have commas within", "column",
+                  "take another column, or take the array apart at the target");
     auto out = with_texts(in, {from});
     auto rows = std::make_shared<table_schema>(*out.rows);
     rows->columns[from].nullable = true;

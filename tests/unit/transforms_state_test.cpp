@@ -336,6 +336,21 @@ TEST_F(Explode, AMissingElementIsAskedForByTheRow) {
   EXPECT_THAT(chain_.planned().key_at_source({"7", "2"}), Optional(ElementsAre("7")));
 }
 
+TEST(ExplodeOf, BoxesIsRefused) {
+  auto table = *test::table("public.maps")
+                    .column("id", value_class::int4)
+                    .column("areas", value_class::array)
+                    .key({"id"})
+                    .build();
+  const auto plan = [&] {
+    chain_at_work(std::make_shared<const table_schema>(table),
+                  {transform_section("explode").set("column", {"areas"})});
+  };
+  EXPECT_NO_THROW(plan());
+  table.columns[1].type = 1020;
+  EXPECT_THROW(plan(), error);
+}
+
 TEST(Elements, OfJsonAndOfSql) {
   using transforms::array_elements;
   using transforms::json_elements;
