@@ -182,6 +182,27 @@ void check_generated(const preflight_view& view, std::vector<finding>& out) {
                      "compute them with an expression in the route's `columns`"});
 }
 
+/// Expressions compare bytes; the server takes other texts for equal, too.
+void check_collations(const preflight_view& view, std::vector<finding>& out) {
+  const auto rows = view.server().query(
+      "SELECT a.attrelid, a.attname FROM pg_catalog.pg_attribute a"
+      " JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation AND NOT c.collisdeterministic"
+      " WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid >= 16384"
+      " ORDER BY a.attrelid, a.attnum");
+  const auto tables = by_id(view);
+  for (int i = 0; i < rows.rows(); ++i) {
+    const auto table = tables.find(static_cast<oid>(rows.number(i, 0)));
+    if (table == tables.end() || !is_sent(*table->second->schema, rows.text(i, 1))) continue;
+    const auto name = quote_identifier(rows.text(i, 1));
+    out.push_back({severity::warning, "",
+                   "column " + name
+                       + " has a nondeterministic collation: routes compare its bytes, so that =, "
+                         "<> and IN take other rows than the server would",
+                   quoted_name(*table->second),
+                   "compare lower(" + name + "), or a column with a deterministic collation"});
+  }
+}
+
 constexpr std::array checks{
     preflight_check{"tables", "The patterns of `tables` match something.", check_selection},
     preflight_check{"rights", "The role has USAGE on the schemas and SELECT on the tables.",
@@ -195,6 +216,7 @@ constexpr std::array checks{
                     check_partition_identities},
     preflight_check{"keys", "Tables have a key.", check_keys},
     preflight_check{"generated_columns", "Which columns the stream leaves out.", check_generated},
+    preflight_check{"collations", "Texts are equal where their bytes are.", check_collations},
 };
 
 } // namespace

@@ -229,6 +229,15 @@ TEST_F(Preflight, ATableWithoutKeyIsReadInOnePiece) {
   EXPECT_EQ(one("keys").level, severity::note);
 }
 
+TEST_F(Preflight, TextsThatAreEqualThoughTheirBytesDiffer) {
+  run("CREATE COLLATION app.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+      "CREATE TABLE app.c (id int PRIMARY KEY, plain text, \"E mail\" text COLLATE app.ci)");
+  const auto told = one("collations");
+  EXPECT_EQ(told.level, severity::warning);
+  EXPECT_EQ(told.where, "\"app\".\"c\"");
+  EXPECT_THAT(told.what, HasSubstr("column \"E mail\" has a nondeterministic collation"));
+}
+
 TEST_F(Preflight, GeneratedColumnsStayBehind) {
   run("ALTER TABLE app.t ADD COLUMN \"Tw ice\" int GENERATED ALWAYS AS (id * 2) STORED");
   EXPECT_EQ(one("generated_columns").what, "generated columns are not delivered: \"Tw ice\"");
