@@ -70,6 +70,7 @@ class reader final : public table_reader {
   void settle() noexcept;
   void check_cancelled();
   schema_ptr shared(const table_schema&);
+  bool compares_bytes(const table_schema&);
   bool columns_match(connection&, const locked_table&, const table_schema&);
   std::optional<locked_table> lock(connection&, const table_schema&);
   bool is_still(const locked_table& now, const locked_table& was, const table_schema&,
@@ -101,6 +102,7 @@ class reader final : public table_reader {
   std::optional<type_catalog> types_;
   std::map<oid, schema_ptr> shared_;
   std::map<oid, known_table> known_; ///< as they were at their last chunks
+  std::map<oid, bool> compares_bytes_;
 };
 
 constexpr std::string_view query_canceled = "57014";
@@ -361,11 +363,26 @@ chunk_result reader::read_rows_of(const table_schema& schema, const chunk_bounds
   return out;
 }
 
+/// Under a nondeterministic collation the server's = is not leat's.
+bool reader::compares_bytes(const table_schema& schema) {
+  const auto known = compares_bytes_.find(schema.id);
+  if (known != compares_bytes_.end()) return known->second;
+  const bool answer = guarded(&schema, [&](connection& c) {
+    return c
+        .query("SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
+               " JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation"
+               " WHERE a.attrelid = $1 AND NOT a.attisdropped AND NOT c.collisdeterministic)",
+               {std::to_string(schema.id)})
+        .boolean(0, 0);
+  });
+  return compares_bytes_[schema.id] = answer;
+}
+
 /// Where the server cannot compute the condition for some row, leat says of which, or finds that
 /// the row is not asked for that part of it.
 chunk_result reader::read(const table_schema& schema, const chunk_bounds& bounds,
                           std::uint64_t storage, const std::string& condition) {
-  if (condition.empty()) return read_where(schema, bounds, storage, {});
+  if (condition.empty() || !compares_bytes(schema)) return read_where(schema, bounds, storage, {});
   try {
     return read_where(schema, bounds, storage, condition);
   } catch (const server_error& e) {
