@@ -109,7 +109,29 @@ void progress_record::claim(const starrocks_table_options& options) {
 
 void progress_record::see_commits() { write_session(); }
 
+/// A statement may have succeeded before its row is seen: the fence would take the word of the
+/// process before for another leat's.
 void progress_record::write_session() {
+  const auto before = session();
+  insert_session();
+  const auto until = steady_clock::now() + timeouts::visible;
+  while (before != nonce_ && session() == before) {
+    if (steady_clock::now() > until)
+      retry_later("a row that was written is not visible yet", table_,
+                  "see that the BEs are alive and not behind with publishing");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+std::string progress_record::session() {
+  const auto rows = sql_.query("SELECT pipeline_id FROM " + table_
+                                   + " WHERE pipeline = " + mysql_client::quote(pipeline_)
+                                   + " AND target = " + mysql_client::quote(session_target),
+                               table_);
+  return rows.empty() ? std::string() : rows.text(0, "pipeline_id");
+}
+
+void progress_record::insert_session() {
   sql_.query("INSERT INTO " + table_
                  + " (pipeline, target, pipeline_id, committed_at, format) VALUES ("
                  + mysql_client::quote(pipeline_) + ", " + mysql_client::quote(session_target)

@@ -145,8 +145,11 @@ class progress_record {
  private:
   void drop_side_table(const std::string& target);
   bool exists(const std::string& table);
-  /// The row *session, with the word of this process.
+  /// The row *session, with the word of this process; waits until it is seen.
   void write_session();
+  void insert_session();
+  /// The word of the process that has claimed last, as it is seen now.
+  std::string session();
   void write_ahead();
   /// For rows that are no progress themselves.
   target_progress at_base() const;

@@ -132,6 +132,18 @@ TEST_P(StarrocksLabels, WhatOneHasCommittedIsReadBehindAWrite) {
   EXPECT_NE(order.find("swr"), order.npos) << order;
 }
 
+TEST_P(StarrocksLabels, AClaimThatIsNotVisibleYetIsNotTakenForAnotherLeats) {
+  begin();
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  cluster().control("/quirk", {{"publish_delay", 3}, {"insert_wait", 0}});
+  restart();
+  EXPECT_EQ(held.epoch, 1u);
+  write(changes().insert({2, "b", "y"}));
+  commit(2);
+  EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
+}
+
 TEST_P(StarrocksLabels, ARecordThatWasDroppedDoesNotStopTheLabelsOfItsSuccessor) {
   begin();
   write(changes().insert({1, "a", "x"}));

@@ -58,7 +58,7 @@ class Changes:
         try:
             txn = await transactions.begin(db, f"insert_{self.cluster.new_uuid()}", "INSERT_STREAMING", "fe",
                                            sorted({stage.table for stage in stages}), 300)
-            await transactions.commit(txn, stages, 300)
+            await transactions.commit(txn, stages, self.cluster.settings.insert_wait)
         except (TransactionRefused, LabelUsed) as refused:
             raise Refused(str(refused)) from refused
         return txn

@@ -14,6 +14,7 @@ class Settings:
     multi_4_0_early: bool = False
     publish_delay: float = 0.0
     stuck_publish: bool = False
+    insert_wait: float = 300.0
     label_keep_num: int = 1000
     label_keep_second: int = 259200
     max_running_txn: int | None = None
