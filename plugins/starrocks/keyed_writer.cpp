@@ -437,6 +437,7 @@ class keyed_writer final : public table_writer {
   /// Not atomic with its epoch: what is under way is committed, and the statement stands by itself.
   void truncate() {
     drain();
+    context_.progress.go_ahead();
     const auto own = own_rows(*route_);
     if (soft())
       context_.sql.query("UPDATE " + quoted_ + " SET " + quote_identifier(deleted_column)

@@ -281,6 +281,23 @@ TEST_P(StarrocksRepeatedEpoch, TakesNoCellFromARowThatIsLaterHoweverItIsCut) {
   EXPECT_EQ(items_rows(), "3|b|other 7|x|y");
 }
 
+TEST_P(StarrocksRepeatedEpoch, IsToldWhenATruncateOfItWentAhead) {
+  begin();
+  write(changes().insert({1, "a", "one"}));
+  commit(1);
+  write(changes().begin(150).truncate());
+  target().prepare();
+  EXPECT_EQ(items_rows(), "");
+  restart();
+  EXPECT_EQ(held.epoch, 1u);
+  EXPECT_FALSE(held.consistent);
+  write(changes().begin(150).truncate().insert({2, "b", "two"}));
+  commit(2);
+  EXPECT_EQ(items_rows(), "2|b|two");
+  EXPECT_EQ(told(), "1");
+  EXPECT_TRUE(reopen()->consistent);
+}
+
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksRepeatedEpoch,
                          testing::Values(atomicity::epoch, atomicity::table), mode_name);
 INSTANTIATE_TEST_SUITE_P(Mode, StarrocksLabels, testing::Values(atomicity::epoch, atomicity::table),
