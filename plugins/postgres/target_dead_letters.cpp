@@ -29,7 +29,7 @@ bool target_dead_letters::takes(const server_error& e) const {
 void target_dead_letters::write(
     target_session& session, std::size_t first, std::size_t count,
     const std::function<void(std::size_t first, std::size_t count)>& send,
-    const std::function<dead_letter(std::size_t)>& letter) const {
+    const std::function<dead_letter(std::size_t)>& letter) {
   if (count == 0) return;
   const auto refused = session.attempt([&] { send(first, count); });
   if (!refused) return;
@@ -43,7 +43,7 @@ void target_dead_letters::write(
   write(session, first + count / 2, count - count / 2, send, letter);
 }
 
-void target_dead_letters::add(target_session& session, const dead_letter& letter) const {
+void target_dead_letters::add(target_session& session, const dead_letter& letter) {
   const auto optional = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional(text);
   };
@@ -58,6 +58,22 @@ void target_dead_letters::add(target_session& session, const dead_letter& letter
                     "$3::text::json, $4, $5::text::json, $6::text::pg_lsn, $7::text::bigint)",
               {pipeline_, letter.target, optional(letter.key), letter.reason, letter.row, lsn, seq},
               table_);
+  if (const auto known = keys_.find(letter.target); known != keys_.end())
+    known->second.add(letter.key);
+}
+
+const letter_keys& target_dead_letters::keys_of(const std::string& target,
+                                                target_session& session) {
+  const auto [known, fresh] = keys_.try_emplace(target);
+  if (!fresh) return known->second;
+  const auto found = session.ask("SELECT key::text FROM " + table_
+                                     + " WHERE pipeline = $1 AND target = $2 AND key IS NOT NULL"
+                                       " LIMIT "
+                                     + std::to_string(letter_keys::most + 1),
+                                 {pipeline_, target}, table_);
+  for (int row = 0; row < found.rows(); ++row) known->second.add(found.string(row, 0));
+  if (static_cast<std::size_t>(found.rows()) > letter_keys::most) known->second.add_all();
+  return known->second;
 }
 
 } // namespace leat::postgres

@@ -4,7 +4,10 @@
 #include <optional>
 #include <string>
 
+#include <map>
+
 #include "dataflow/dead_letter.hpp"
+#include "dataflow/letter_keys.hpp"
 #include "plugins/postgres/target_session.hpp"
 
 namespace leat::postgres {
@@ -30,14 +33,18 @@ class target_dead_letters {
   /// of them, without it: `letter` says which that was.
   void write(target_session&, std::size_t first, std::size_t count,
              const std::function<void(std::size_t first, std::size_t count)>& send,
-             const std::function<dead_letter(std::size_t)>& letter) const;
+             const std::function<dead_letter(std::size_t)>& letter);
 
   /// Within the open transaction. Only where letters are kept.
-  void add(target_session&, const dead_letter&) const;
+  void add(target_session&, const dead_letter&);
+
+  /// Keys of the target's letters, which the server is asked for once. Only where letters are kept.
+  const letter_keys& keys_of(const std::string& target, target_session&);
 
  private:
   std::string pipeline_;
-  std::string table_; ///< quoted; empty: none
+  std::string table_;                       ///< quoted; empty: none
+  std::map<std::string, letter_keys> keys_; ///< of each target that was asked for
 };
 
 } // namespace leat::postgres

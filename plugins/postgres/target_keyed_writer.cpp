@@ -124,12 +124,17 @@ void target_keyed_writer::miss(std::uint32_t key) {
   missing().add(target_route().id, fold_.key_texts(key));
 }
 
+bool target_keyed_writer::lacks_a_change(const fold_entry& e, std::uint32_t key) {
+  return letters().kept() && !e.deleted
+         && letters().keys_of(target_route().target, session()).may_hold(fold_.key(key));
+}
+
 /// The texts of the target's rows that moved rows take their unchanged cells from.
 void target_keyed_writer::read_bases() {
   bases_.clear();
   std::vector<const fold_entry*> moved;
   for (const auto& e : fold_.entries())
-    if (e.kind == fold_kind::moved) moved.push_back(&e);
+    if (e.kind == fold_kind::moved && !lacks_a_change(e, e.base)) moved.push_back(&e);
   if (moved.empty()) return;
   std::vector<text_array> arrays(1 + shape().key.size());
   const auto add = [&](const fold_entry* e) {
@@ -182,7 +187,10 @@ target_keyed_writer::work target_keyed_writer::sort_out() {
       if (!e.deleted) miss(e.key);
       break;
     case fold_kind::partial:
-      todo.partial[columns_that_came(e)].push_back(&e);
+      if (lacks_a_change(e, e.key))
+        todo.stale.push_back(&e);
+      else
+        todo.partial[columns_that_came(e)].push_back(&e);
       break;
     }
   }
@@ -205,6 +213,7 @@ void target_keyed_writer::flush() {
   begin();
   read_bases();
   auto todo = sort_out();
+  for (const auto* e : todo.stale) miss(e->key);
   if (fold_.truncated()) session().query(remove_all_sql(shape()), shape().table);
   put_in_key_order(todo.removed);
   remove(todo.removed);
@@ -364,6 +373,7 @@ void target_keyed_writer::note_seen(const work& todo) {
   note(todo.fresh);
   note(todo.whole);
   for (const auto& [columns, entries] : todo.partial) note(entries);
+  note(todo.stale);
 }
 
 void target_keyed_writer::end_snapshot(std::uint32_t generation, bool whole) {

@@ -41,7 +41,8 @@ class target_keyed_writer : public target_writer {
     std::vector<const fold_entry*> fresh;
     std::vector<const fold_entry*> whole;
     std::map<std::vector<std::size_t>, std::vector<const fold_entry*>>
-        partial; ///< by columns that came
+        partial;                          ///< by columns that came
+    std::vector<const fold_entry*> stale; ///< such too, whose rows at the target lack a change
   };
 
   void renew_statements();
@@ -59,6 +60,8 @@ class target_keyed_writer : public target_writer {
   void note_seen(const work&);
   void end_snapshot(std::uint32_t generation, bool whole);
   void miss(std::uint32_t key);
+  /// What the target has under the key is from before a change that was refused.
+  bool lacks_a_change(const fold_entry&, std::uint32_t key);
   std::optional<std::string_view> cell_of(const fold&, const fold_entry&, std::size_t column) const;
   std::vector<std::size_t> columns_that_came(const fold_entry&) const;
   void add_key(std::span<text_array>, std::uint32_t key) const;

@@ -12,12 +12,12 @@ namespace leat::postgres {
 /// fenced.
 class target_transaction {
  public:
-  target_transaction(target_session& s, target_progress_record& p, const target_dead_letters& l)
+  target_transaction(target_session& s, target_progress_record& p, target_dead_letters& l)
       : session_(s), progress_(p), letters_(l) {}
 
   target_session& session() { return session_; }
   target_progress_record& progress() { return progress_; }
-  const target_dead_letters& letters() const { return letters_; }
+  target_dead_letters& letters() const { return letters_; }
   /// Of the epoch, after target_session::finish().
   missing_gatherer& missing() { return missing_; }
   lost_tables& lost() { return lost_; }
@@ -31,7 +31,7 @@ class target_transaction {
  private:
   target_session& session_;
   target_progress_record& progress_;
-  const target_dead_letters& letters_;
+  target_dead_letters& letters_;
   missing_gatherer missing_;
   lost_tables lost_;
   bool open_ = false;

@@ -32,7 +32,7 @@ class target_writer : public writer {
   /// Opens the epoch's transaction for a write. Throws when the table does not fit the route.
   target_session& begin();
   target_session& session() { return transaction_.session(); }
-  const target_dead_letters& letters() const { return transaction_.letters(); }
+  target_dead_letters& letters() const { return transaction_.letters(); }
   missing_gatherer& missing() { return transaction_.missing(); }
 
   /// Notes that a snapshot begins: not when it runs or has ended here already, and a restart

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
 #include "dataflow/dead_letter.hpp"
 #include "dataflow/error.hpp"
+#include "dataflow/letter_keys.hpp"
 #include "plugins/sqlite/database.hpp"
 
 namespace leat::sqlite {
@@ -40,9 +42,16 @@ class dead_letters {
   /// Within the open transaction. Needs a table.
   void add(const dead_letter&);
 
+  /// Whether a row with this key may have been refused; `texts`: of the key's columns.
+  bool may_hold(const std::string& target, std::vector<std::string_view> texts);
+
  private:
+  letter_keys& keys_of(const std::string& target);
+
   database& db_;
   std::string pipeline_;
+  std::string table_;                       ///< quoted; empty: none
+  std::map<std::string, letter_keys> keys_; ///< of each target that was asked for
   statement insert_;
 };
 

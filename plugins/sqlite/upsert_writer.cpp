@@ -126,7 +126,8 @@ class upsert_writer final : public table_writer {
     std::vector<std::uint32_t> found;
     const auto entries = fold_.entries();
     for (std::uint32_t i = 0; i < entries.size(); ++i) {
-      if (entries[i].kind != fold_kind::moved) continue;
+      if (entries[i].kind != fold_kind::moved || lacks_a_change(entries[i], entries[i].base))
+        continue;
       auto& keep = statements_->keep_moved();
       bind_key(keep, entries[i].base);
       keep.bind(statements_->moved_parameter(), std::int64_t{i});
@@ -160,6 +161,11 @@ class upsert_writer final : public table_writer {
     }
   }
 
+  /// What the target has under the key is from before a change that was refused.
+  bool lacks_a_change(const fold_entry& e, std::uint32_t key) {
+    return !e.deleted && session_.letters.may_hold(route_->target, fold_.key(key));
+  }
+
   void report_missing(std::uint32_t key) { session_.missing.add(route_->id, fold_.key_texts(key)); }
 
   /// Upserts in key order: neighbours share pages of the B-tree.
@@ -189,6 +195,10 @@ class upsert_writer final : public table_writer {
   }
 
   bool update(const fold_entry& e) {
+    if (lacks_a_change(e, e.key)) {
+      report_missing(e.key);
+      return true;
+    }
     put(statements_->partial(came(e), e.deleted), e);
     if (session_.db.changes() > 0 || e.deleted) return true;
     report_missing(e.key);

@@ -216,6 +216,7 @@ class keyed_writer final : public table_writer {
     if (there != nullptr) return put(e, there);
     if (e.kind == fold_kind::removed) return; // marked as deleted, where it is
     if (e.kind == fold_kind::moved) remove(fold_.key(e.key));
+    if (seen_.collecting()) seen_.add(fold_.key(e.key));
     miss(e);
   }
 
@@ -333,9 +334,9 @@ class keyed_writer final : public table_writer {
     unpack(row.operation, operation_);
     const auto* there = target_.find(read_back::key_of(columns_, key));
     if (there != nullptr && (operation_.deleted || !was_refused(key)))
-      put_spilled(row.key, there);
-    else if (!operation_.deleted)
-      miss(row.key);
+      return put_spilled(row.key, there);
+    if (operation_.seen && seen_.collecting()) seen_.add(key);
+    if (!operation_.deleted) miss(row.key);
   }
 
   /// Of operation_.

@@ -84,6 +84,31 @@ TEST_F(postgres_dead_letter_test, LeavesARowAsItWasWhenItsUpdateIsRefused) {
   EXPECT_EQ(rows_of("SELECT \"row\" FROM \"We\"\"ird letters\""), R"({"id":"1","name":"bad"})");
 }
 
+TEST_F(postgres_dead_letter_test, TheirRowsLendNoCellsToALaterChange) {
+  const auto changes = [] { return batch_builder(typed_items()); };
+  make_narrow_table();
+  {
+    auto sink = open_items();
+    sink.write(changes().insert({1, "a", "x"}).insert({2, "a", "x"}).insert({3, "a", "x"}));
+    sink.commit_next();
+    sink.write(changes().update({1, "bad", "y"}).update({2, "bad", "y"}));
+    sink.commit_next();
+  }
+  auto sink = open_items();
+  sink.write(changes()
+                 .update({1, "b", unchanged})
+                 .update({2, absent, absent}, {4, "b", unchanged})
+                 .update({3, "b", unchanged}));
+  EXPECT_THAT(sink.commit_next(), ::testing::UnorderedElementsAre(::testing::ElementsAre("1"),
+                                                                  ::testing::ElementsAre("4")));
+  EXPECT_EQ(rows_of("SELECT id, name, body FROM items ORDER BY id"), "1|a|x 3|b|x");
+  sink.write(changes().update({3, "bad", "y"}));
+  sink.flush();
+  sink.write(changes().update({3, "c", unchanged}).update({1, "b", "z"}));
+  EXPECT_THAT(sink.commit_next(), ::testing::ElementsAre(::testing::ElementsAre("3")));
+  EXPECT_EQ(rows_of("SELECT id, name, body FROM items ORDER BY id"), "1|b|z 3|b|x");
+}
+
 TEST_F(postgres_dead_letter_test, CommitsLettersWithTheirEpochOnce) {
   make_narrow_table();
   const auto rows = batch_builder(typed_items()).insert({2, "bad", "x"}).build();

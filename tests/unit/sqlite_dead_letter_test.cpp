@@ -61,6 +61,27 @@ TEST_F(SqliteDeadLetter, AnUpdateThatIsRefusedLeavesTheRowAsItWas) {
   EXPECT_EQ(letters()[0][3], R"({"id":"1","name":"bad"})");
 }
 
+TEST_F(SqliteDeadLetter, ARowIsNotCompletedWithCellsThatAreOlderThanALetter) {
+  write(changes().insert({1, "a", "x"}).insert({2, "a", "x"}).insert({3, "a", "x"}));
+  commit(1);
+  write(changes().update({1, "bad", "y"}).update({2, "bad", "y"}));
+  commit(2);
+  restart();
+  write(changes()
+            .update({1, "b", unchanged})
+            .update({2, test::absent, test::absent}, {4, "b", unchanged})
+            .update({3, "b", unchanged}));
+  EXPECT_THAT(commit(3), testing::UnorderedElementsAre(ElementsAre("1"), ElementsAre("4")));
+  EXPECT_THAT(query("SELECT id, name, body FROM items ORDER BY id"),
+              ElementsAre(ElementsAre("1", "a", "x"), ElementsAre("3", "b", "x")));
+  write(changes().update({3, "bad", "y"}));
+  flush();
+  write(changes().update({3, "c", unchanged}).update({1, "b", "z"}));
+  EXPECT_THAT(commit(4), ElementsAre(ElementsAre("3")));
+  EXPECT_THAT(query("SELECT id, name, body FROM items ORDER BY id"),
+              ElementsAre(ElementsAre("1", "b", "z"), ElementsAre("3", "b", "x")));
+}
+
 TEST_F(SqliteDeadLetter, LettersCommitWithTheirEpochAndComeOnce) {
   write(changes().insert({2, "bad", "x"}));
   flush();
