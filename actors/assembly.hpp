@@ -1,12 +1,11 @@
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "actors/cancel_list.hpp"
 #include "actors/connectors.hpp"
 #include "dataflow/operator_state.hpp"
 #include "dataflow/pipeline_file.hpp"
@@ -18,23 +17,6 @@
 #include "dataflow/table_choice.hpp"
 
 namespace leat {
-
-/// Blocking calls that another thread may have to end. Thread-safe.
-class cancel_list {
- public:
-  void add(std::function<void()> cancel);
-  /// Calls all; until clear() added ones are called at once.
-  void cancel_all();
-  /// The same for good: who is to stop begins nothing again.
-  void close();
-  void clear();
-
- private:
-  std::mutex mutex_;
-  bool cancelled_ = false;
-  bool closed_ = false;
-  std::vector<std::function<void()>> calls_;
-};
 
 struct opened_sink {
   std::string name;
@@ -76,17 +58,7 @@ std::map<operator_name, std::string> operators_of(const std::vector<route_ptr>&)
 /// catalog.
 std::vector<source_table> planned_tables(std::vector<source_table> catalog, const checkpoint*);
 
-/// "sink/target" -> fingerprint (R12).
-std::map<std::string, std::string> fingerprints(const std::vector<route_ptr>&);
-
 /// Throws when --until is neither empty, nor `caught-up`, nor an LSN.
 void check_until(const std::string& until);
-
-/// Routes over tables that are to be read anew count as new ones, whatever they were (R12).
-void let_go_of_routes(checkpoint& from, const std::vector<resnapshot_request>&);
-
-/// Throws when a route would now give other rows than before (R12). Both are fingerprints().
-void refuse_changed_routes(const std::map<std::string, std::string>& before,
-                           const std::map<std::string, std::string>& now);
 
 } // namespace leat

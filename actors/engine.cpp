@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "actors/assembly.hpp"
 #include "actors/overdue_plugins.hpp"
 #include "actors/progress_lines.hpp"
 #include "actors/status_server.hpp"

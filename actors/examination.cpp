@@ -7,6 +7,7 @@
 #include "actors/start_checks.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/merge.hpp"
+#include "dataflow/route_fingerprints.hpp"
 #include "dataflow/table_pattern.hpp"
 #include "plugins/postgres/preflight.hpp"
 #include "state/checkpoint_store.hpp"

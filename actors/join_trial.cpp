@@ -6,8 +6,9 @@
 #include <set>
 #include <utility>
 
-#include "actors/assembly.hpp"
 #include "dataflow/merge.hpp"
+#include "dataflow/route_fingerprints.hpp"
+#include "dataflow/table_choice.hpp"
 
 namespace leat {
 

@@ -5,10 +5,10 @@
 #include <memory>
 #include <numeric>
 
-#include "actors/assembly.hpp"
 #include "actors/caf.hpp"
 #include "actors/source_stage.hpp"
 #include "dataflow/crash_point.hpp"
+#include "dataflow/route_fingerprints.hpp"
 
 namespace leat {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "actors/assembly.hpp"
 #include "actors/caf.hpp"
 #include "actors/catalog_watch.hpp"
 #include "actors/pipeline_wiring.hpp"

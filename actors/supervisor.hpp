@@ -4,11 +4,12 @@
 #include <memory>
 #include <string>
 
-#include "actors/assembly.hpp"
+#include "actors/cancel_list.hpp"
 #include "actors/log.hpp"
 #include "actors/messages.hpp"
 #include "actors/status_board.hpp"
 #include "dataflow/error.hpp"
+#include "dataflow/state_store.hpp"
 
 namespace leat {
 
