@@ -183,8 +183,9 @@ TEST(Plan, TableWithoutKeyNeedsReplicaIdentityFull) {
   EXPECT_THAT(refused_plan(file_with({}), {table}),
               HasSubstr("table public.we\"ird Таблица: it has neither a key nor REPLICA IDENTITY "
                         "FULL, so rows cannot be found at the target | shop.toml, source.tables | "
-                        "ALTER TABLE \"public\".\"we\"\"ird Таблица\" REPLICA IDENTITY FULL, add a "
-                        "primary key, or use mode = \"append\""));
+                        "ALTER TABLE \"public\".\"we\"\"ird Таблица\" REPLICA IDENTITY FULL (if it "
+                        "is partitioned, of every partition as well), add a primary key, or use "
+                        "mode = \"append\""));
   table.full();
   EXPECT_THAT(make_plan(file_with({}), {table}).routes[0]->key, IsEmpty());
 }
