@@ -37,7 +37,7 @@ void print(const std::string& what, double rows, double wall, double cpu) {
 void read_by_chunks(const leat::test::pg_server& server, const std::string& name, double rows) {
   auto reader = leat::postgres::make_table_reader(server.parameters(), {});
   const auto id = std::stoul(server.value("SELECT '" + name + "'::regclass::oid"));
-  const auto schema = reader->describe(static_cast<leat::oid>(id));
+  const auto schema = reader->describe(static_cast<leat::oid>(id)).schema;
   const auto planning = clock_type::now();
   const auto plan = reader->plan(*schema);
   std::printf("%-28s %10zu chunks %7.0f ms\n", (name + ": plan").c_str(), plan.chunks.size(),

@@ -37,7 +37,7 @@ struct http_request {
   std::string method; ///< GET, POST, PUT
   std::string target; ///< path and query, from the slash on
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string_view body = {};                ///< of a PUT; must live until the reply
+  std::string_view body = {};                           ///< of a PUT; must live until the reply
   std::chrono::milliseconds timeout = timeouts::answer; ///< of each server on the way
   enum class served_by : std::uint8_t {
     any,

@@ -83,8 +83,7 @@ class flatten final : public transform {
         old_ = false;
         made.new_row = row(rows, c, c.new_row, cells);
       } catch (const sql::evaluation_error& failure) {
-        refuse_row(place_, rows, c, failure.what(),
-                   "correct the transform");
+        refuse_row(place_, rows, c, failure.what(), "correct the transform");
         if (!leaves_key(place_, rows, c, place_.input->key)) continue;
         made.kind = change_kind::remove;
         made.new_row = change::no_row;
