@@ -7,8 +7,8 @@
 #include "dataflow/admission.hpp"
 #include "dataflow/crash_point.hpp"
 #include "dataflow/error.hpp"
-#include "dataflow/merge.hpp"
 #include "dataflow/planned_transforms.hpp"
+#include "dataflow/progress_names.hpp"
 #include "dataflow/route_fingerprints.hpp"
 
 namespace leat {

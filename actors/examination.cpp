@@ -6,25 +6,13 @@
 #include "actors/connectors.hpp"
 #include "actors/start_checks.hpp"
 #include "dataflow/error.hpp"
-#include "dataflow/merge.hpp"
+#include "dataflow/progress_names.hpp"
 #include "dataflow/route_fingerprints.hpp"
 #include "dataflow/table_pattern.hpp"
 #include "plugins/postgres/preflight.hpp"
 #include "state/checkpoint_store.hpp"
 
 namespace leat {
-
-const char* to_string(severity s) {
-  switch (s) {
-  case severity::error:
-    return "error";
-  case severity::warning:
-    return "warning";
-  case severity::note:
-    return "note";
-  }
-  return "error";
-}
 
 state_view look_at_state(const pipeline_file& file) {
   state_view view;
@@ -49,18 +37,6 @@ plan draft_next_plan(const pipeline_file& file, const state_view& state) {
 
 namespace {
 
-severity level_of(postgres::severity s) {
-  switch (s) {
-  case postgres::severity::error:
-    return severity::error;
-  case postgres::severity::warning:
-    return severity::warning;
-  case postgres::severity::note:
-    return severity::note;
-  }
-  return severity::error;
-}
-
 /// The tables that `source.tables` selects and a route takes.
 std::function<bool(std::string_view, std::string_view)> wanted_tables(const pipeline_file& file) {
   std::vector<std::vector<table_pattern>> routes;
@@ -78,7 +54,7 @@ class examiner {
  public:
   explicit examiner(const pipeline_file& file) : file_(file) {}
 
-  std::vector<problem> run() {
+  std::vector<finding> run() {
     const bool readable = look_at("state", [this] { state_ = look_at_state(file_); });
     preflight();
     if (reachable_ && look_at("plan", [this] { check_plan(); }) && readable) check_standing();
@@ -109,9 +85,9 @@ class examiner {
   void preflight() {
     auto request = postgres::make_request(file_, wanted_tables(file_));
     if (state_.identity) request.application = "leat:" + state_.identity->id;
-    for (const auto& f : postgres::preflight(request)) {
+    for (auto& f : postgres::preflight(request)) {
       if (f.check == "connection") reachable_ = false;
-      problems_.push_back({level_of(f.level), f.check, f.what, f.where, f.remedy});
+      problems_.push_back(std::move(f));
     }
   }
 
@@ -122,12 +98,11 @@ class examiner {
     for (const auto& options : file_.sinks) check_sink(options);
   }
 
-  void add(const plan_problem& found) {
-    const bool fatal = found.how == plan_problem::severity::error;
+  void add(const finding& found) {
     // The plan names the pattern, and what it may have meant.
-    if (fatal) std::erase_if(problems_, [](const problem& p) { return p.check == "tables"; });
-    problems_.push_back(
-        {fatal ? severity::error : severity::note, "plan", found.what, found.where, found.remedy});
+    if (found.level == severity::error)
+      std::erase_if(problems_, [](const finding& p) { return p.check == "tables"; });
+    problems_.push_back(found);
   }
 
   /// R12, as a run would refuse it.
@@ -226,11 +201,11 @@ class examiner {
   plan plan_;
   std::vector<target_stand> stands_;
   bool reachable_ = true;
-  std::vector<problem> problems_;
+  std::vector<finding> problems_;
 };
 
 } // namespace
 
-std::vector<problem> examine(const pipeline_file& file) { return examiner(file).run(); }
+std::vector<finding> examine(const pipeline_file& file) { return examiner(file).run(); }
 
 } // namespace leat

@@ -1,33 +1,18 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dataflow/checkpoint.hpp"
+#include "dataflow/finding.hpp"
 #include "dataflow/operator_state.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "dataflow/plan.hpp"
 #include "dataflow/state_store.hpp"
 
 namespace leat {
-
-/// error: the pipeline would not run, or would harm the source. warning: it runs until something
-/// happens. note: worth knowing.
-enum class severity : std::uint8_t { error, warning, note };
-const char* to_string(severity);
-
-/// What is wrong with a pipeline, and the SQL, setting or key that mends it.
-struct problem {
-  severity level = severity::error;
-  std::string check; ///< what was looked at: a check of the source, "plan", "route", "sink",
-                     ///< "type", "state"
-  std::string what;
-  std::string where;
-  std::string remedy;
-};
 
 /// What the state directory holds of a pipeline, read without opening it for writing; empty for one
 /// that has never run. Throws leat::error when it cannot be read.
@@ -44,6 +29,6 @@ plan draft_next_plan(const pipeline_file&, const state_view&);
 
 /// Everything that can be found wrong with file, source, sinks, types and state without changing
 /// anything. Not for a process that runs the pipeline itself.
-std::vector<problem> examine(const pipeline_file&);
+std::vector<finding> examine(const pipeline_file&);
 
 } // namespace leat

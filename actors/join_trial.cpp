@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "dataflow/merge.hpp"
+#include "dataflow/progress_names.hpp"
 #include "dataflow/route_fingerprints.hpp"
 #include "dataflow/table_choice.hpp"
 

@@ -42,11 +42,11 @@ struct memory_shares {
 };
 
 /// Tables that are not to change, nor to go.
-std::set<oid> kept_tables(const std::vector<route_ptr>& routes) {
-  std::set<oid> kept;
+std::set<oid> fixed_tables(const std::vector<route_ptr>& routes) {
+  std::set<oid> fixed;
   for (const auto& r : routes)
-    if (r->schema_changes == schema_policy::stop) kept.insert(r->source()->id);
-  return kept;
+    if (r->schema_changes == schema_policy::stop) fixed.insert(r->source()->id);
+  return fixed;
 }
 
 std::string running_text(const assembly& parts) {
@@ -193,7 +193,7 @@ class supervisor_impl : public stage<supervisor_actor> {
     };
     o.watch = [this](const caf::strong_actor_ptr& s) { watch(s); };
     auto looking = watching(std::move(parts.origin), parts.planned);
-    looking.kept = kept_tables(parts.plan.routes);
+    looking.kept = fixed_tables(parts.plan.routes);
     auto wired = wire_pipeline(system(), parts, o);
     watch(make_catalog_watch(system(), std::move(looking)));
     coordinator_ = std::move(wired.coordinator);

@@ -9,6 +9,7 @@
 #include "actors/messages.hpp"
 #include "actors/status_board.hpp"
 #include "dataflow/error.hpp"
+#include "dataflow/pipeline_file.hpp"
 #include "dataflow/state_store.hpp"
 
 namespace leat {

@@ -195,7 +195,7 @@ int plan(const common_options& o) {
   const auto file = load_pipeline_file(o.file, o.settings);
   const auto p = drafted(file);
   for (const auto& found : p.problems)
-    if (found.how == plan_problem::severity::error)
+    if (found.level == severity::error)
       throw error(error_kind::usage, found.what, found.where, found.remedy);
   if (o.json)
     print_json(file, p);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dataflow/error.hpp"
-#include "dataflow/plan.hpp"
+#include "dataflow/source_table.hpp"
 
 namespace leat {
 

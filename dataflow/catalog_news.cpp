@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "dataflow/plan.hpp"
+#include "dataflow/pipeline_file.hpp"
 #include "dataflow/table_pattern.hpp"
 
 namespace leat {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "dataflow/schema.hpp"
+#include "dataflow/source_table.hpp"
 
 namespace leat {
 
 struct pipeline_file;
-struct source_table;
 
 enum class table_fate : std::uint8_t {
   dropped,

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "dataflow/error.hpp"
-#include "dataflow/merge.hpp"
+#include "dataflow/merged_routes.hpp"
 #include "dataflow/nearest_name.hpp"
 #include "dataflow/pipeline_file_check.hpp"
 #include "dataflow/planned_transforms.hpp"
@@ -58,11 +58,9 @@ class drafter {
   }
 
  private:
-  using severity = plan_problem::severity;
-
   void report(severity how, const std::string& what, const std::string& where,
               const std::string& remedy) {
-    plan_.problems.push_back({how, what, where, remedy});
+    plan_.problems.push_back({how, "plan", what, where, remedy});
   }
 
   std::string source_place() const { return file_.path.string() + ", source.tables"; }
@@ -273,14 +271,14 @@ class drafter {
                "brings them, a transform of type remember that stands first most of them");
   }
 
-  void merge_routes() {
+  void merge_shared_targets() {
     for (const auto& [name, target] : targets_) {
       if (target.routes.size() < 2) continue;
       const bool fresh =
           std::none_of(target.routes.begin(), target.routes.end(),
                        [&](const auto& r) { return known_.contains(r->source()->id); });
       try {
-        make_merge(target.routes, fresh);
+        merge_routes(target.routes, fresh);
       } catch (const error& e) {
         report(severity::error, e.what(), target.where, e.remedy());
       }
@@ -288,7 +286,7 @@ class drafter {
   }
 
   void finish() {
-    merge_routes();
+    merge_shared_targets();
     report_notes();
     std::vector<std::string> left;
     for (const schema_ptr& table : selected_) {
@@ -337,8 +335,8 @@ plan draft_plan(const pipeline_file& file, const std::vector<source_table>& tabl
 plan make_plan(const pipeline_file& file, const std::vector<source_table>& tables,
                const transform_registry& transforms) {
   plan made = draft_plan(file, tables, transforms);
-  for (const plan_problem& problem : made.problems)
-    if (problem.how == plan_problem::severity::error)
+  for (const finding& problem : made.problems)
+    if (problem.level == severity::error)
       throw error(error_kind::usage, problem.what, problem.where, problem.remedy);
   return made;
 }

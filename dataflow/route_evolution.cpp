@@ -1,13 +1,10 @@
-#include <algorithm>
-#include <cstdlib>
+#include "dataflow/route_evolution.hpp"
 
-#include "dataflow/counted.hpp"
+#include <algorithm>
+
 #include "dataflow/error.hpp"
-#include "dataflow/expressions/time_zone.hpp"
-#include "dataflow/plan.hpp"
 #include "dataflow/planned_transforms.hpp"
 #include "dataflow/route_shape.hpp"
-#include "dataflow/starrocks_options.hpp"
 
 namespace leat {
 
@@ -99,41 +96,6 @@ void check_key(const route& next, const route& before) {
                          + " of the route's key is no longer in the table's replica identity");
 }
 
-/// "columns 2:id 4:note=1:n" with its items sorted: a column that was added later stands at the
-/// end, and elsewhere in a plan made since.
-std::string without_order(const std::string& line) {
-  constexpr std::string_view head = "columns";
-  if (!line.starts_with(head)) return line;
-  std::vector<std::string> items;
-  for (std::size_t i = head.size(); i < line.size();) {
-    const std::size_t begin = i;
-    do {
-      const std::size_t colon = line.find(':', i);
-      if (colon == std::string::npos) return line;
-      i = colon + 1 + std::strtoull(line.c_str() + i + 1, nullptr, 10);
-    } while (i < line.size() && line[i] == '=');
-    items.push_back(line.substr(begin, i - begin));
-  }
-  std::sort(items.begin(), items.end());
-  std::string out(head);
-  for (const auto& item : items) out += item;
-  return out;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
-}
-
-} // namespace
-
-namespace {
-
 /// The expressions over the next version of the table.
 std::shared_ptr<const route_shape> next_shape(const route& before, const schema_ptr& after) {
   try {
@@ -147,10 +109,6 @@ std::shared_ptr<const route_shape> next_shape(const route& before, const schema_
                     + e.remedy());
   }
 }
-
-} // namespace
-
-namespace {
 
 route_ptr next_chain(const route& before, const route_ptr& inner) {
   std::vector<named_transform> transforms;
@@ -201,68 +159,6 @@ route_ptr evolve_route(const route& before, const schema_ptr& table, const schem
 
 route_ptr evolve_route(const route& before, const schema_ptr& after) {
   return evolve_route(before, after, diff_schemas(*before.source(), *after));
-}
-
-namespace {
-
-/// Whether another zone of the target's tables would make other rows.
-bool writes_local_times(const route& r) {
-  if (!r.made_with || sql::is_utc(r.made_with->timezone)) return false;
-  if (r.mode == route_mode::append) return true; // _leat_time
-  for (std::size_t i = 0; i < r.columns.size(); ++i)
-    if (r.source_column(i).type_name.find("with time zone") != std::string::npos) return true;
-  return false;
-}
-
-} // namespace
-
-std::string route_fingerprint(const route& r) {
-  if (r.chain) {
-    auto text = route_fingerprint(*r.chain->inner);
-    for (const auto& s : r.chain->steps)
-      text += "transform " + counted(s.is.type->fingerprint()) + "\n";
-    return text;
-  }
-  constexpr const char* modes[] = {"upsert", "append"};
-  constexpr const char* removals[] = {"hard", "soft", "ignore"};
-  std::string text = "from " + counted(r.schema->qualified_name()) + "\n";
-  text += "target " + counted(r.target) + "\n";
-  text += std::string("mode ") + modes[static_cast<int>(r.mode)] + "\n";
-  text += std::string("delete ") + removals[static_cast<int>(r.removal)] + "\n";
-  text += "columns";
-  for (std::size_t i = 0; i < r.columns.size(); ++i) {
-    const std::string& source = r.source_column(i).name;
-    text += " " + counted(r.columns[i].name);
-    if (source != r.columns[i].name) text += "=" + counted(source);
-  }
-  text += "\nkey";
-  for (const std::uint16_t k : r.key) text += " " + counted(r.columns[k].name);
-  text += "\n";
-  if (writes_local_times(r)) text += "timezone " + counted(r.made_with->timezone) + "\n";
-  if (!r.shape) return text;
-  const auto& shape = r.shape->options;
-  if (!shape.where.empty()) text += "where " + counted(shape.where) + "\n";
-  for (const auto& each : shape.unless) text += "first_match " + counted(each) + "\n";
-  for (const auto& c : shape.computed)
-    text += "column " + counted(c.name) + "=" + counted(c.expr) + " " + counted(c.type) + "\n";
-  return text;
-}
-
-bool is_fingerprint_over(const std::string& fingerprint, const std::string& table) {
-  return fingerprint.starts_with("from " + counted(table) + "\n");
-}
-
-std::string compare_fingerprints(const std::string& before, const std::string& after) {
-  const std::vector<std::string> old = lines_of(before);
-  const std::vector<std::string> now = lines_of(after);
-  std::string differences;
-  for (std::size_t i = 0; i < std::max(old.size(), now.size()); ++i) {
-    const std::string& line = i < now.size() ? now[i] : old[i];
-    if (i < old.size() && i < now.size() && without_order(old[i]) == without_order(now[i]))
-      continue;
-    differences += (differences.empty() ? "" : ", ") + line.substr(0, line.find(' '));
-  }
-  return differences;
 }
 
 } // namespace leat

@@ -10,6 +10,18 @@
 
 namespace leat {
 
+/// What R12 compares, as text: the source table's name, columns, key, mode, delete and target.
+/// Equal for routes that leave the same rows. Only routes over the same version of a table can be
+/// compared.
+std::string route_fingerprint(const route&);
+
+/// Whether the fingerprint is of a route over this table, "schema.table".
+bool is_fingerprint_over(const std::string& fingerprint, const std::string& table);
+
+/// What differs between two fingerprints, for the message that refuses a changed route; empty when
+/// they are equal.
+std::string compare_fingerprints(const std::string& before, const std::string& after);
+
 /// "sink/target" -> route_fingerprint(), as a checkpoint keeps them (R12).
 std::map<std::string, std::string> fingerprints(const std::vector<route_ptr>&);
 

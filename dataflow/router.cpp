@@ -4,8 +4,9 @@
 #include <iterator>
 
 #include "dataflow/error.hpp"
-#include "dataflow/merge.hpp"
-#include "dataflow/plan.hpp"
+#include "dataflow/merged_routes.hpp"
+#include "dataflow/progress_names.hpp"
+#include "dataflow/route_evolution.hpp"
 #include "dataflow/route_shape.hpp"
 
 namespace leat {
@@ -137,7 +138,7 @@ route_ptr router::evolve(const route_ptr& before, const schema_ptr& schema) cons
   if (!before->merged()) return next;
   std::vector<const route*> others;
   for (const auto id : before->beside) others.push_back(routes_[id].get());
-  return merged_anew(next, *before, others);
+  return evolve_merged_route(next, *before, others);
 }
 
 void router::adopt_schemas(const batch& rows, std::vector<output>& out) {

@@ -13,7 +13,7 @@
 #include "dataflow/checkpoint.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/frame.hpp"
-#include "dataflow/plan.hpp"
+#include "dataflow/source_table.hpp"
 #include "dataflow/spill.hpp"
 #include "dataflow/visibility.hpp"
 

@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "dataflow/route_evolution.hpp"
+
 namespace leat {
 
 std::vector<source_table> kept_tables(const std::vector<source_table>& catalog,

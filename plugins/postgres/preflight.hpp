@@ -7,23 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "dataflow/finding.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "plugins/postgres/connection.hpp"
 
 namespace leat::postgres {
-
-/// error: the pipeline cannot run, or would harm the source. warning: it runs until something
-/// happens. note: worth knowing.
-enum class severity : std::uint8_t { error, warning, note };
-
-/// What is wrong at the source, and the SQL or setting that mends it.
-struct finding {
-  severity level = severity::error;
-  std::string check; ///< name of the preflight_check
-  std::string what;
-  std::string where;  ///< a table, a role, a setting, a server
-  std::string remedy; ///< SQL ends with a semicolon
-};
 
 struct preflight_request {
   connection_parameters connection;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "dataflow/merge.hpp"
+#include "dataflow/progress_names.hpp"
 #include "plugins/postgres/target_errors.hpp"
 
 namespace leat::postgres {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "dataflow/error.hpp"
-#include "dataflow/merge.hpp"
+#include "dataflow/progress_names.hpp"
 #include "plugins/sqlite/table.hpp"
 #include "plugins/sqlite/values.hpp"
 

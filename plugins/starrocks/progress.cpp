@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "dataflow/merge.hpp"
+#include "dataflow/progress_names.hpp"
 #include "plugins/starrocks/errors.hpp"
 #include "plugins/starrocks/table.hpp"
 #include "plugins/starrocks/values.hpp"

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "dataflow/crash_point.hpp"
-#include "dataflow/merge.hpp"
+#include "dataflow/progress_names.hpp"
 #include "plugins/starrocks/epoch_loads.hpp"
 #include "plugins/starrocks/errors.hpp"
 

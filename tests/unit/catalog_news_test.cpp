@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataflow/plan.hpp"
+#include "dataflow/pipeline_file.hpp"
 #include "tests/support/batch_builder.hpp"
 
 namespace leat {

@@ -1,4 +1,6 @@
 #include "dataflow/plan.hpp"
+#include "dataflow/route_evolution.hpp"
+#include "dataflow/route_fingerprints.hpp"
 
 #include <functional>
 
@@ -211,7 +213,7 @@ TEST(Plan, KeyOfTheRouteMustBeBroughtByDeletes) {
 TEST(Plan, SaysWhichSelectedTablesNoRouteTakes) {
   const plan made = make_plan(file_with({from({"public.orders"})}), {orders, items});
   ASSERT_EQ(made.problems.size(), 1U);
-  EXPECT_EQ(made.problems[0].how, plan_problem::severity::note);
+  EXPECT_EQ(made.problems[0].level, severity::note);
   EXPECT_EQ(made.problems[0].what, "no route takes table public.items");
   ASSERT_EQ(made.tables.size(), 1U);
   EXPECT_EQ(made.tables[0]->name, "orders");

@@ -1,20 +1,18 @@
-#include "dataflow/merge.hpp"
+#include "dataflow/merged_routes.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "dataflow/error.hpp"
-#include "dataflow/plan.hpp"
 #include "dataflow/planned_transforms.hpp"
+#include "dataflow/progress_names.hpp"
 #include "dataflow/route_shape.hpp"
 #include "dataflow/schema_diff.hpp"
 
 namespace leat {
 
 namespace {
-
-constexpr std::string_view record_separator = " <- ";
 
 /// Values whose texts every target compares as the source does.
 bool compares_by_text(value_class kind) {
@@ -193,7 +191,7 @@ std::vector<std::string> columns_of(const std::vector<const route*>& routes) {
 
 } // namespace
 
-void make_merge(const std::vector<std::shared_ptr<route>>& routes, bool fresh) {
+void merge_routes(const std::vector<std::shared_ptr<route>>& routes, bool fresh) {
   for (const auto& r : routes) r->own_rows = own_rows_of(*r);
   for (std::size_t i = 0; i < routes.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) {
@@ -212,8 +210,8 @@ void make_merge(const std::vector<std::shared_ptr<route>>& routes, bool fresh) {
   }
 }
 
-route_ptr merged_anew(const route_ptr& next, const route& before,
-                      const std::vector<const route*>& others) {
+route_ptr evolve_merged_route(const route_ptr& next, const route& before,
+                              const std::vector<const route*>& others) {
   if (own_rows_of(*next) != before.own_rows)
     stop(before,
          "the table was renamed, and its rows at the target are told from others' by its name");
@@ -237,59 +235,6 @@ route_ptr merged_anew(const route_ptr& next, const route& before,
   out->own_rows = before.own_rows;
   out->shared = columns_of(others);
   return out;
-}
-
-void keep_progress_names(std::vector<route_ptr>& routes,
-                         const std::map<std::string, std::string>& known) {
-  for (auto& r : routes) {
-    const auto plain = r->sink + "/" + r->target;
-    const auto long_name = record_of(r->target, table_of(*r));
-    auto record = r->record;
-    const auto before = known.find(plain);
-    const bool was_plain =
-        before != known.end() && is_fingerprint_over(before->second, table_of(*r));
-    if (was_plain)
-      record.clear();
-    else if (known.contains(r->sink + "/" + long_name))
-      record = long_name;
-    if (record == r->record) continue;
-    auto renamed = std::make_shared<route>(*r);
-    renamed->record = std::move(record);
-    r = std::move(renamed);
-  }
-}
-
-std::vector<std::string> targets_of_sinks(const std::vector<std::string>& sinks,
-                                          const std::vector<route_ptr>& routes, oid table) {
-  std::vector<std::string> out;
-  const auto add = [&](const std::string& name) {
-    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
-  };
-  for (const auto& entry : sinks) {
-    if (entry.find('/') != std::string::npos) {
-      add(entry);
-      continue;
-    }
-    for (const auto& r : routes)
-      if (r->sink == entry && r->schema->id == table) add(r->full_name());
-  }
-  return out;
-}
-
-std::string record_prefix(std::string_view target) {
-  return std::string(target) + std::string(record_separator);
-}
-
-std::string record_of(std::string_view target, std::string_view table) {
-  return record_prefix(target) + std::string(table);
-}
-
-bool is_record_of(std::string_view record, std::string_view target) {
-  return record == target || record.starts_with(record_prefix(target));
-}
-
-std::string_view target_of_record(std::string_view record) {
-  return record.substr(0, record.find(record_separator));
 }
 
 bool route::shares(const std::string& column) const {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,17 +8,6 @@
 #include "dataflow/route.hpp"
 
 namespace leat {
-
-/// Makes one merge of the routes of several source tables into one target of one sink: each learns
-/// of the others, what tells its rows apart, and a name for its progress. `fresh`: no run has known
-/// any of the tables; then all must give the same columns. Throws leat::error of kind usage, its
-/// place empty.
-void make_merge(const std::vector<std::shared_ptr<route>>& routes, bool fresh);
-
-/// The next version of a route of a merge beside the others as they are now. Throws leat::error of
-/// kind source when it no longer fits them.
-route_ptr merged_anew(const route_ptr& next, const route& before,
-                      const std::vector<const route*>& others);
 
 /// Targets that one table more, or one less, is routed to than in the run before: who was there
 /// keeps the name of its progress. `known`: checkpoint::routes of that run.

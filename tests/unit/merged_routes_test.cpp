@@ -1,10 +1,13 @@
-#include "dataflow/merge.hpp"
+#include "dataflow/merged_routes.hpp"
 
 #include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "dataflow/progress_names.hpp"
+#include "dataflow/route_evolution.hpp"
+#include "dataflow/route_fingerprints.hpp"
 #include "dataflow/route_shape.hpp"
 #include "tests/support/plan_builder.hpp"
 
@@ -203,7 +206,8 @@ route_ptr evolved(const std::function<void(table_schema&)>& change) {
   auto next = shard("shard_2");
   change(next);
   const auto& before = *p.routes[1];
-  return merged_anew(evolve_route(before, share(std::move(next))), before, {p.routes[0].get()});
+  return evolve_merged_route(evolve_route(before, share(std::move(next))), before,
+                             {p.routes[0].get()});
 }
 
 std::string refusal(const std::function<void(table_schema&)>& change) {
