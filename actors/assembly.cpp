@@ -186,10 +186,12 @@ class assembler {
   }
 
   void open_sinks() {
+    std::map<std::string, std::string> places;
     for (const auto& options : file_.sinks) {
       opened_sink s{options.name, options.connector, plugins_.make_sink(file_, options), {}};
       cancels_.add([target = s.target] { target->cancel(); });
       auto progress = s.target->open();
+      check_distinct(places, s.target->identity(), s.name, file_);
       stands_.push_back({s.name, s.target->keeps_progress(), progress});
       s.progress = progress.value_or(target_progress{});
       s.progress.pipeline_id = out_.identity.id;

@@ -122,6 +122,7 @@ class examiner {
       for (const auto& e : refused) add("sink", e);
       for (const auto& r : routes) check_types(options, *target, *r);
       stands_.push_back(stand_of(*target, options.name, !refused.empty()));
+      if (refused.empty()) check_distinct(places_, target->identity(), options.name, file_);
     });
   }
 
@@ -200,6 +201,7 @@ class examiner {
   state_view state_;
   plan plan_;
   std::vector<target_stand> stands_;
+  std::map<std::string, std::string> places_; ///< of sinks, by sink::identity()
   bool reachable_ = true;
   std::vector<finding> problems_;
 };

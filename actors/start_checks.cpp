@@ -12,6 +12,18 @@ void check_name(const pipeline_identity& state, const pipeline_file& file) {
               "give this pipeline a state directory of its own in [pipeline] state");
 }
 
+void check_distinct(std::map<std::string, std::string>& known, const std::string& identity,
+                    const std::string& sink, const pipeline_file& file) {
+  if (identity.empty()) return;
+  const auto [other, added] = known.emplace(identity, sink);
+  if (added) return;
+  throw error(error_kind::usage,
+              "sinks `" + other->second + "` and `" + sink + "` write to one place",
+              file.path.string() + ", sink." + sink,
+              "give each sink a file, a database or a `schema` of its own, or send all routes to "
+              "one sink");
+}
+
 void check_source(const pipeline_identity& was, const pipeline_identity& is) {
   if (was.system_id == is.system_id && was.timeline == is.timeline && was.database == is.database)
     return;

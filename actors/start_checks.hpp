@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "dataflow/checkpoint.hpp"
@@ -15,6 +17,11 @@ namespace leat {
 
 /// The state is that of a pipeline of this name.
 void check_name(const pipeline_identity& state, const pipeline_file&);
+
+/// No two sinks write to one place under different names. `known`: sink::identity() of those before
+/// it, and their names; this one is added.
+void check_distinct(std::map<std::string, std::string>& known, const std::string& identity,
+                    const std::string& sink, const pipeline_file&);
 
 /// The source is the cluster, timeline and database that the state belongs to.
 void check_source(const pipeline_identity& was, const pipeline_identity& is);

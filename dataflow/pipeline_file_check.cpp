@@ -66,7 +66,7 @@ void check_sink(const pipeline_file& file, const sink_options& sink) {
 void check_distinct_targets(const pipeline_file& file) {
   std::set<std::filesystem::path> files;
   std::set<std::pair<std::map<std::string, std::string>, std::string>> schemas;
-  std::set<std::pair<std::vector<std::string>, std::string>> databases;
+  std::set<std::pair<std::string, std::string>> databases; ///< by server
   for (const sink_options& sink : file.sinks) {
     const std::string where = place_text(file.path, sink.place) + ", sink." + sink.name;
     if (sink.connector == "sqlite" && !files.insert(sink.path.lexically_normal()).second)
@@ -76,10 +76,11 @@ void check_distinct_targets(const pipeline_file& file) {
       fail(where, "two sinks write to one schema of one database",
            "give each sink a `schema` of its own, or send all routes to one sink");
     const auto& starrocks = sink.starrocks;
-    if (sink.connector == "starrocks"
-        && !databases.emplace(starrocks.mysql, starrocks.database).second)
-      fail(where + ".database", "two sinks write to one database of one cluster",
-           "give each sink a database of its own, or send all routes to one sink");
+    const std::set<std::string> servers(starrocks.mysql.begin(), starrocks.mysql.end());
+    for (const auto& server : servers)
+      if (!databases.emplace(server, starrocks.database).second)
+        fail(where + ".database", "two sinks write to one database of one cluster",
+             "give each sink a database of its own, or send all routes to one sink");
   }
 }
 

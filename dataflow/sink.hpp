@@ -151,6 +151,10 @@ class sink {
     std::optional<target_progress> is;
   };
   virtual std::optional<found_progress> look() { return std::nullopt; }
+
+  /// Of what is written to, whatever names lead there: two sinks of one identity would share a
+  /// progress record. Empty: no two can. After open() or look().
+  virtual std::string identity() { return {}; }
 };
 
 } // namespace leat

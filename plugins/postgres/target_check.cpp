@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "dataflow/taken_table.hpp"
 #include "plugins/postgres/target_table.hpp"
 
 namespace leat::postgres {
@@ -74,6 +75,10 @@ class target_checker {
     const auto before = problems_.size();
     may_write(place);
     if (problems_.size() != before || progress_.owns_some_of(r.target)) return;
+    if (const auto other = progress_.other_owner(session_, r.target)) {
+      problems_.push_back(taken_table(place.quoted(), *other));
+      return;
+    }
     if (session_.query("SELECT EXISTS (SELECT FROM " + place.quoted() + ")").boolean(0, 0))
       report("the target table holds rows that this pipeline has not written", place.quoted(),
              "TRUNCATE " + place.quoted() + ", or drop it, or name another target with `to`");

@@ -191,6 +191,17 @@ void target_progress_record::written(const target_progress& next) {
   for (const auto& [target, chunk] : next.last_chunk) tables_[target].last_chunk = chunk;
 }
 
+std::optional<std::string> target_progress_record::other_owner(target_session& session,
+                                                               const std::string& target) {
+  if (!exists(session, tables_table_)) return std::nullopt;
+  const auto found = session.ask("SELECT pipeline FROM " + tables_table_
+                                     + " WHERE pipeline <> $1 AND (target = $2 OR "
+                                       "starts_with(target, $3)) LIMIT 1",
+                                 {pipeline_, target, record_prefix(target)});
+  if (found.rows() == 0) return std::nullopt;
+  return found.string(0, 0);
+}
+
 void target_progress_record::own(target_session& session, const std::string& target,
                                  const std::string& columns) {
   session.ask("INSERT INTO " + tables_table_

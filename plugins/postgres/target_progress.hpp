@@ -38,6 +38,8 @@ class target_progress_record {
   bool owns(const std::string& target) const { return known_ && tables_.contains(target); }
   /// Whether rows of a target table are: of its one source, or of one of several.
   bool owns_some_of(const std::string& target) const;
+  /// Another pipeline that has the target table.
+  std::optional<std::string> other_owner(target_session&, const std::string& target);
   /// Says that they are, in the transaction that is open, and what a new table has.
   void own(target_session&, const std::string& target, const std::string& columns);
   /// As the target has it; all zero and empty for a table that is not there.

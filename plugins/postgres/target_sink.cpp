@@ -108,6 +108,14 @@ class target_sink final : public sink {
     return found_progress{progress_.look(connect())};
   }
 
+  /// A server's start tells it from others, and any role may ask for it.
+  std::string identity() override {
+    const auto found = session_->query(
+        "SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, oid "
+        "FROM pg_database WHERE datname = current_database()");
+    return found.string(0, 0) + " " + found.string(0, 1) + " " + options_.schema;
+  }
+
  private:
   target_session& connect() {
     auto session = std::make_unique<target_session>(options_.connection);

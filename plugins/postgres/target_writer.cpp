@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dataflow/table_columns.hpp"
+#include "dataflow/taken_table.hpp"
 #include "plugins/postgres/target_append_writer.hpp"
 #include "plugins/postgres/target_errors.hpp"
 #include "plugins/postgres/target_evolve.hpp"
@@ -83,6 +84,8 @@ void target_writer::make_lost() {
 
 void target_writer::refuse_foreign_rows() {
   if (transaction_.progress().owns_some_of(route_->target)) return;
+  if (const auto other = transaction_.progress().other_owner(session(), route_->target))
+    throw taken_table(place_.quoted(), *other);
   const auto any =
       session().query("SELECT EXISTS (SELECT FROM " + place_.quoted() + ")", place_.quoted());
   if (!any.boolean(0, 0)) return;

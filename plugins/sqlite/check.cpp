@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "dataflow/taken_table.hpp"
 #include "plugins/sqlite/database.hpp"
 #include "plugins/sqlite/progress.hpp"
 #include "plugins/sqlite/table.hpp"
@@ -40,7 +41,11 @@ void check_table(const database& db, const std::string& pipeline, const route& r
   if (!table_exists(db, r.target)) return;
   if (auto unfit = misfit(db, r))
     problems.push_back(std::move(*unfit));
-  else if (!owned(db, pipeline, r.target) && has_rows(db, r.target))
+  else if (owned(db, pipeline, r.target))
+    return;
+  else if (const auto other = other_owner(db, pipeline, r.target))
+    problems.push_back(taken_table(place_of(db, r), *other));
+  else if (has_rows(db, r.target))
     problems.emplace_back(
         error_kind::sink,
         "table \"" + r.target + "\" holds rows that this pipeline has not written", place_of(db, r),

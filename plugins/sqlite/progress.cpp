@@ -177,18 +177,41 @@ std::optional<target_progress> look_at_progress(const database& db, const std::s
   return load(db, pipeline);
 }
 
-bool owns_some_of(const database& db, const std::string& pipeline, std::string_view target) {
-  auto query = db.prepare("SELECT 1 FROM leat_progress_table WHERE pipeline = ?1 AND (target = ?2 "
-                          "OR substr(target, 1, length(?3)) = ?3)");
+namespace {
+
+/// Of the records of a target table, the pipeline of the first that the condition holds for.
+std::optional<std::string> owner(const database& db, const char* condition,
+                                 const std::string& pipeline, std::string_view target) {
+  std::string sql = "SELECT pipeline FROM leat_progress_table WHERE ";
+  sql += condition;
+  sql += " AND (target = ?2 OR substr(target, 1, length(?3)) = ?3)";
+  auto query = db.prepare(sql);
   const auto of_several = record_prefix(target);
   query.bind(1, pipeline);
   query.bind(2, target);
   query.bind(3, of_several);
-  return query.step();
+  if (!query.step()) return std::nullopt;
+  return query.string(0);
+}
+
+} // namespace
+
+bool owns_some_of(const database& db, const std::string& pipeline, std::string_view target) {
+  return owner(db, "pipeline = ?1", pipeline, target).has_value();
+}
+
+std::optional<std::string> other_owner(const database& db, const std::string& pipeline,
+                                       std::string_view target) {
+  if (!table_exists(db, "leat_progress_table")) return std::nullopt;
+  return owner(db, "pipeline <> ?1", pipeline, target);
 }
 
 bool progress_record::owns_some_of(std::string_view target) const {
   return sqlite::owns_some_of(db_, pipeline_, target);
+}
+
+std::optional<std::string> progress_record::other_owner(std::string_view target) const {
+  return sqlite::other_owner(db_, pipeline_, target);
 }
 
 void progress_record::set_snapshot(std::string_view target, const table_record& record) {

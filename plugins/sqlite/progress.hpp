@@ -40,6 +40,8 @@ class progress_record {
   std::optional<table_record> table(std::string_view target) const;
   /// Whether rows of the target table are this pipeline's: of its one source or of one of several.
   bool owns_some_of(std::string_view target) const;
+  /// Another pipeline that has the target table.
+  std::optional<std::string> other_owner(std::string_view target) const;
   /// Writes all of a record but last_chunk, which replace() writes, and columns.
   void set_snapshot(std::string_view target, const table_record&);
   /// Writes what columns a table has whose record is there.
@@ -63,6 +65,10 @@ std::optional<target_progress> look_at_progress(const database&, const std::stri
 
 /// As progress_record::owns_some_of(), of a file that may have no progress tables.
 bool owns_some_of(const database&, const std::string& pipeline, std::string_view target);
+
+/// Another pipeline that has the target table, of a file that may have no progress tables.
+std::optional<std::string> other_owner(const database&, const std::string& pipeline,
+                                       std::string_view target);
 
 /// The side table in which a snapshot after the first collects the keys that still exist (R12).
 std::string seen_table(std::string_view target);

@@ -1,5 +1,7 @@
 #include "plugins/sqlite/sink.hpp"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 #include "plugins/sqlite/check.hpp"
@@ -85,6 +87,14 @@ std::optional<sink::found_progress> sink::look() {
   std::error_code failed;
   if (!std::filesystem::exists(options_.path, failed)) return found_progress{};
   return found_progress{look_at_progress(database::look(options_.path), pipeline_)};
+}
+
+std::string sink::identity() {
+  struct stat file {};
+  if (::stat(options_.path.c_str(), &file) == 0)
+    return "file " + std::to_string(file.st_dev) + ":" + std::to_string(file.st_ino);
+  std::error_code failed;
+  return std::filesystem::weakly_canonical(options_.path, failed).string();
 }
 
 } // namespace leat::sqlite

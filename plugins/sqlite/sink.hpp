@@ -35,6 +35,7 @@ class sink final : public leat::sink {
   std::vector<kept_column> kept_columns(const route&) const override;
   std::vector<error> check(const std::vector<route_ptr>&) override;
   std::optional<found_progress> look() override;
+  std::string identity() override;
 
  private:
   std::string pipeline_;

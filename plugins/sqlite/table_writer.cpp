@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dataflow/table_columns.hpp"
+#include "dataflow/taken_table.hpp"
 #include "plugins/sqlite/evolve.hpp"
 
 namespace leat::sqlite {
@@ -74,7 +75,11 @@ void table_writer::take_table() {
   if (lost_) session_.lost.add(r);
   if (lost_ || known) return;
   if (misfit_) throw error(*misfit_);
-  if (there && !session_.progress.owns_some_of(r.target) && has_rows(db, r.target))
+  const bool foreign = there && !session_.progress.owns_some_of(r.target);
+  if (foreign)
+    if (const auto other = session_.progress.other_owner(r.target))
+      throw taken_table(place_of(db, r), *other);
+  if (foreign && has_rows(db, r.target))
     throw error(error_kind::sink,
                 "table \"" + r.target + "\" holds rows that this pipeline has not written",
                 place_of(db, r),

@@ -506,6 +506,16 @@ bool progress_record::owns_some_of(const std::string& target) const {
                      [&](const auto& t) { return is_record_of(t.first, target); });
 }
 
+std::optional<std::string> progress_record::other_owner(const std::string& target) {
+  if (!exists(tables_table)) return std::nullopt;
+  const auto rows = sql_.query("SELECT pipeline, table_name FROM " + tables_table_
+                                   + " WHERE pipeline <> " + mysql_client::quote(pipeline_),
+                               tables_table_);
+  for (std::size_t i = 0; i < rows.rows.size(); ++i)
+    if (is_record_of(rows.text(i, "table_name"), target)) return rows.text(i, "pipeline");
+  return std::nullopt;
+}
+
 void progress_record::note_columns(const std::string& target, const std::string& columns,
                                    const std::string& becoming) {
   auto record = table(target);

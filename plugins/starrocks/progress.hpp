@@ -118,6 +118,8 @@ class progress_record {
   bool owns(const std::string& target) const { return tables_.contains(target); }
   /// Whether rows of a target table are this pipeline's: of its one source, or of one of several.
   bool owns_some_of(const std::string& target) const;
+  /// Another pipeline that has the target table.
+  std::optional<std::string> other_owner(const std::string& target);
   table_record table(const std::string& target) const;
   /// Takes over a table's record; settle() writes it.
   void note(table_record);

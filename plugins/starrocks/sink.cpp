@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "dataflow/taken_table.hpp"
 #include "plugins/starrocks/context.hpp"
 #include "plugins/starrocks/errors.hpp"
 #include "plugins/starrocks/table_writer.hpp"
@@ -140,7 +141,11 @@ class starrocks_sink final : public sink {
     const auto real = read_table(context_.sql, context_.database(), r.target);
     if (!real) return std::nullopt;
     const auto quoted = quoted_table(context_.database(), r.target);
-    if (!context_.progress.owns_some_of(r.target)
+    const bool foreign = !context_.progress.owns_some_of(r.target);
+    if (foreign)
+      if (const auto other = context_.progress.other_owner(r.target))
+        return taken_table(quoted, *other);
+    if (foreign
         && !context_.sql.query("SELECT 1 AS one FROM " + quoted + " LIMIT 1", quoted).empty())
       return error(error_kind::sink,
                    "the target table holds rows that this pipeline has not written", quoted,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dataflow/table_columns.hpp"
+#include "dataflow/taken_table.hpp"
 #include "plugins/starrocks/errors.hpp"
 
 namespace leat::starrocks {
@@ -70,6 +71,8 @@ void table_writer::take_table(bool there) {
   if (there && context_.progress.owns_some_of(table_)) {
     // Another source of it made it.
   } else if (there) {
+    if (const auto other = context_.progress.other_owner(table_))
+      throw taken_table(quoted_, *other);
     const auto any = context_.sql.query("SELECT 1 AS one FROM " + quoted_ + " LIMIT 1", quoted_);
     if (!any.empty())
       refuse("the target table holds rows that this pipeline has not written", quoted_,

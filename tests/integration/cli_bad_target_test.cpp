@@ -85,6 +85,16 @@ TEST_F(CliBadTarget, SqliteFileThatIsNone) {
   expect_check_finds("not a database");
 }
 
+TEST_F(CliBadTarget, TwoSinksThatWriteToOneFileUnderTwoNames) {
+  fs::create_symlink(lite_path(), directory() / "other.db");
+  text.sinks["link"] =
+      "connector = \"sqlite\"\npath = \"" + (directory() / "other.db").string() + "\"";
+  text.routes = {"from = \"public.item\"\nsink = \"lite\"",
+                 "from = \"public.item\"\nsink = \"link\"\nto = \"item2\""};
+  sqlite_session(lite_path()).execute("CREATE TABLE t (a)");
+  expect_refused(usage, "sinks `link` and `lite` write to one place", "a file");
+}
+
 TEST_F(CliBadTarget, SqlitePathWithoutDirectory) {
   text.sinks["lite"] = "connector = \"sqlite\"\npath = \"/nowhere/at/all/lite.db\"";
   expect_run_fails(sink_failed, "does not exist", "make the directory");
@@ -124,6 +134,16 @@ TEST_F(CliBadPostgresTarget, RoleWithEveryRightRuns) {
   const auto checked = leat("check");
   EXPECT_EQ(checked.status.code, done) << checked.out;
   catch_up();
+}
+
+TEST_F(CliBadPostgresTarget, TwoSinksThatWriteToOneSchemaUnderTwoNames) {
+  text.sinks["too"] =
+      "connector = \"postgres\"\nurl = \"host=" + server().socket_directory().string()
+      + " port=" + std::to_string(server().port())
+      + " user=postgres dbname=" + std::string(target_database) + "\"";
+  text.routes = {"from = \"public.item\"\nsink = \"pg\"",
+                 "from = \"public.item\"\nsink = \"too\"\nto = \"item2\""};
+  expect_refused(usage, "sinks `pg` and `too` write to one place", "`schema`");
 }
 
 TEST_F(CliBadPostgresTarget, RoleThatDoesNotExist) {

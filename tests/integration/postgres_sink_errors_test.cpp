@@ -96,6 +96,18 @@ TEST_F(postgres_sink_test, RefusesATableWithRowsOfSomebodyElse) {
   EXPECT_THAT(e.remedy(), HasSubstr("TRUNCATE \"public\".\"items\""));
 }
 
+TEST_F(postgres_sink_test, RefusesATableOfAnotherPipelineThoughItIsEmpty) {
+  {
+    auto sink = open(plain(narrow_items()));
+    sink.commit_next();
+  }
+  execute("UPDATE leat_progress SET pipeline = 'another';"
+          "UPDATE leat_progress_table SET pipeline = 'another'");
+  const auto e = error_of([&] { open(plain(narrow_items())); });
+  EXPECT_THAT(e.what(), HasSubstr("table is pipeline `another`'s"));
+  EXPECT_THAT(e.remedy(), HasSubstr("`to`"));
+}
+
 TEST_F(postgres_sink_test, TakesAnEmptyTableThatFits) {
   execute("CREATE TABLE items (extra int DEFAULT 7, name text NOT NULL, id bigint UNIQUE)");
   auto sink = open(plain(narrow_items()));

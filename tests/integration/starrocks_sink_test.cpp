@@ -291,6 +291,21 @@ TEST_P(StarrocksSink, RefusesATableWithForeignRows) {
   EXPECT_THAT(e.remedy(), HasSubstr("TRUNCATE TABLE"));
 }
 
+TEST_P(StarrocksSink, RefusesATableOfAnotherPipelineThoughItIsEmpty) {
+  begin();
+  commit(1);
+  execute("INSERT INTO " + table("leat_progress_table")
+          + " (pipeline, target, table_name, last_chunk, snapshot, finished) VALUES "
+            "('another', 'mine', 'mine', 0, 0, 0)");
+  execute("CREATE TABLE " + table("mine")
+          + " (id INT NOT NULL, name VARCHAR(1048576) NULL, body VARCHAR(1048576) NULL) PRIMARY "
+            "KEY(id) DISTRIBUTED BY HASH(id) PROPERTIES(\"replication_num\"=\"1\")");
+  auto mine = *route_of(items());
+  mine.target = "mine";
+  const auto e = error_of([&] { attach(std::make_shared<const route>(mine)); });
+  EXPECT_THAT(e.what(), HasSubstr("table is pipeline `another`'s"));
+}
+
 TEST_P(StarrocksSink, StopsAtAValueThatAColumnCannotHold) {
   reopen();
   attach(route_of(starrocks_source(

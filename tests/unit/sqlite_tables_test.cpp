@@ -168,11 +168,10 @@ TEST_F(SqliteTables, RefusesATableThatHoldsOtherData) {
 }
 
 TEST_F(SqliteTables, RefusesATableOfAnotherPipeline) {
-  attach_items();
-  write_first_row();
+  attach_items(); // and no row yet
+  commit(1);
   reopen("another");
-  EXPECT_THAT(error_of([&] { attach_items(); }),
-              HasSubstr("holds rows that this pipeline has not written"));
+  EXPECT_THAT(error_of([&] { attach_items(); }), HasSubstr("table is pipeline `shop`'s"));
 }
 
 } // namespace
