@@ -14,6 +14,7 @@
 #include "actors/status_server.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/wiring.hpp"
+#include "dataflow/table_pattern.hpp"
 #include "state/checkpoint_store.hpp"
 
 namespace leat {
@@ -91,16 +92,33 @@ struct engine::impl {
 
   bool resnapshot(const std::string& table) {
     const auto status = board->read();
-    const auto known = std::find_if(status.tables.begin(), status.tables.end(),
-                                    [&](const auto& t) { return t.second.name == table; });
-    if (known == status.tables.end()) return false;
+    for (const auto& name : {table, named_table(table)}) {
+      refuse_left_out(status, name);
+      const auto known = std::find_if(status.tables.begin(), status.tables.end(),
+                                      [&](const auto& t) { return t.second.name == name; });
+      if (known != status.tables.end()) return ask(known->first, status.pipeline, name);
+    }
+    return false;
+  }
+
+  /// A run keeps the tables that it began with.
+  static void refuse_left_out(const pipeline_status& status, const std::string& table) {
+    const auto found = status.news.appeared.find(table);
+    if (found == status.news.appeared.end() || found->second.is != new_table::fate::left_out)
+      return;
+    throw error(error_kind::state, "table " + table + " is left out: " + found->second.why,
+                "pipeline " + status.pipeline,
+                "stop the pipeline, ask again, and start it: the table is read then");
+  }
+
+  bool ask(oid table, const std::string& pipeline, const std::string& name) {
     bool kept = false;
     caf::scoped_actor asking(system);
-    asking->request(supervisor, answer_limit, leat::resnapshot{known->first, 0})
+    asking->request(supervisor, answer_limit, leat::resnapshot{table, 0})
         .receive([&](bool done) { kept = done; }, [](const caf::error&) {});
     if (!kept)
-      throw error(error_kind::state, "the request to read " + table + " anew was not kept",
-                  "pipeline " + status.pipeline,
+      throw error(error_kind::state, "the request to read " + name + " anew was not kept",
+                  "pipeline " + pipeline,
                   "the pipeline is ending, or its state cannot be written: ask again");
     return true;
   }

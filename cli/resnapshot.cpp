@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/pipeline_file.hpp"
+#include "dataflow/table_pattern.hpp"
 #include "state/checkpoint_store.hpp"
 
 namespace leat::cli {
@@ -22,7 +23,8 @@ oid find_table(const state_store& state, const pipeline_file& file, const std::s
   const auto newest = epochs.empty() ? std::nullopt : state.load(epochs.back());
   if (newest)
     for (const auto& [id, schema] : newest->schemas)
-      if (schema->qualified_name() == name) return id;
+      if (schema->qualified_name() == name || schema->qualified_name() == named_table(name))
+        return id;
   throw_unknown(file, name);
 }
 

@@ -1,6 +1,7 @@
 #include "dataflow/route_builder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -162,6 +163,7 @@ class builder {
     const std::string name = folded(route_.target);
     const std::string bare = name.substr(name.rfind('.') + 1);
     const bool reserved = bare.starts_with("leat_progress") || bare.starts_with("_leat_")
+                          || bare.starts_with("leat_seen_")
                           || (sink_.dead_letter && name == folded(*sink_.dead_letter));
     if (reserved)
       refuse("the target name `" + route_.target + "` is leat's own",
@@ -265,11 +267,25 @@ class builder {
     }
   }
 
+  bool has_all_names_of_row_number() const {
+    return std::ranges::all_of(std::array{"rowid", "_rowid_", "oid"}, [&](const char* name) {
+      return std::ranges::any_of(route_.columns,
+                                 [&](const auto& c) { return folded(c.name) == name; });
+    });
+  }
+
   void check_columns() const {
     if (route_.columns.empty())
-      refuse("no column is left to write", "leave the table out: \"!" + quoted_name(table_) + "\"");
+      refuse("no column is left to write",
+             "leave the table out: " + toml_pattern(table_.schema, table_.name, true));
     const bool own_columns =
         route_.mode == route_mode::append || route_.removal == delete_mode::soft;
+    const bool by_row_number = sink_.connector == "sqlite" && route_.mode == route_mode::upsert
+                               && table_.key.empty() && !options_.key;
+    if (by_row_number && has_all_names_of_row_number())
+      refuse("columns have all of SQLite's names for the row number, by which rows without a key "
+             "are found",
+             "leave one of the columns rowid, _rowid_ and oid out with `exclude`, or name a `key`");
     std::map<std::string, std::string> seen;
     for (const target_column& c : route_.columns) {
       const std::string name = folded(c.name);

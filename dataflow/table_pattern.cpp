@@ -125,6 +125,32 @@ std::vector<std::string> table_pattern::captures(std::string_view schema,
   return out;
 }
 
+std::string named_table(const std::string& text) {
+  try {
+    const table_pattern pattern(text);
+    return pattern.names_one() && !pattern.excludes() ? pattern.name() : text;
+  } catch (const error&) {
+    return text; // c.d of schema public, say
+  }
+}
+
+std::string toml_pattern(std::string_view schema, std::string_view table, bool excludes) {
+  const auto part = [](std::string_view name) {
+    const bool plain = name.find_first_of(".*?\"! ") == name.npos;
+    if (plain) return std::string(name);
+    std::string quoted = "\"";
+    for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + "\"";
+  };
+  auto text = excludes ? std::string("!") : std::string();
+  text += part(schema);
+  text += '.';
+  text += part(table);
+  const bool literal = text.find_first_of("\"\\") != text.npos;
+  const char quote = literal ? '\'' : '"';
+  return quote + text + quote;
+}
+
 bool selects(std::span<const table_pattern> patterns, std::string_view schema,
              std::string_view table) {
   bool selected = false;

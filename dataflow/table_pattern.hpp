@@ -50,6 +50,13 @@ class table_pattern {
 /// Throws like the constructor; the place is empty.
 std::vector<table_pattern> parse_table_patterns(const std::vector<std::string>&);
 
+/// What a text names that stands for one table, as table_schema::qualified_name() has it: the text
+/// of a pattern that names one (public."a.b"), or that name itself.
+std::string named_table(const std::string& text);
+
+/// The pattern that names this one table, as a TOML string.
+std::string toml_pattern(std::string_view schema, std::string_view table, bool excludes = false);
+
 /// The last pattern that fits decides; a table that none fits is not selected.
 bool selects(std::span<const table_pattern>, std::string_view schema, std::string_view table);
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <map>
 
+#include "dataflow/table_pattern.hpp"
 #include "plugins/postgres/preflight_view.hpp"
 #include "plugins/postgres/reading_gaps.hpp"
 
@@ -86,8 +87,9 @@ void check_kinds(const preflight_view& view, std::vector<finding>& out) {
     const std::string remedy =
         *text.rest != '\0' ? text.remedy + name + text.rest
         : partition
-            ? "name its root " + rows.string(i, 3) + "." + rows.string(i, 4) + " in `tables`"
-            : "exclude it: \"!" + rows.string(i, 0) + "." + rows.string(i, 1) + "\" in `tables`";
+            ? "name its root " + toml_pattern(rows.text(i, 3), rows.text(i, 4)) + " in `tables`"
+            : "exclude it: " + toml_pattern(rows.text(i, 0), rows.text(i, 1), true)
+                  + " in `tables`";
     out.push_back({text.level, "", name + " " + text.what, name, remedy});
   }
 }

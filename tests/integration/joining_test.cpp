@@ -205,6 +205,10 @@ TEST_F(Joining, OneThatIsMadeAgainWithOtherColumnsIsLeftOut) {
          "INSERT INTO other VALUES (1)");
   wait_until_left_out("public.item");
   EXPECT_THAT(log(), HasSubstr("would now give other rows: columns"));
+  const auto asked = leat("resnapshot", {"public.\"item\""});
+  EXPECT_EQ(asked.status.code, 5);
+  EXPECT_THAT(asked.err,
+              AllOf(HasSubstr("public.item is left out"), HasSubstr("stop the pipeline")));
   wait_until_caught_up();
   expect_same("other");
   EXPECT_EQ(beginnings(), 1U);

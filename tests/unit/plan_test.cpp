@@ -192,6 +192,14 @@ TEST(Plan, TableWithoutKeyNeedsReplicaIdentityFull) {
   EXPECT_THAT(make_plan(file_with({}), {table}).routes[0]->key, IsEmpty());
 }
 
+TEST(Plan, SqliteNeedsANameForTheRowNumberWhereThereIsNoKey) {
+  table_builder table{"public", "t", {"rowid", "_ROWID_", "oid"}, 0};
+  table.full();
+  EXPECT_THAT(refused_plan(file_with({}), {table}),
+              HasSubstr("all of SQLite's names for the row number"));
+  EXPECT_EQ(make_plan(file_with({}, "postgres"), {table}).routes.size(), 1U);
+}
+
 TEST(Plan, AppendNeedsNoKey) {
   route_options options = from({"public.*"});
   options.mode = route_mode::append;

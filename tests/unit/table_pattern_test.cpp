@@ -64,6 +64,23 @@ TEST(TablePattern, TellsWhetherItNamesOneTable) {
   EXPECT_TRUE(table_pattern(R"(public."*")").names_one());
 }
 
+TEST(TablePattern, ATextNamesATableAsAPatternOrAsItIs) {
+  EXPECT_EQ(named_table("public.orders"), "public.orders");
+  EXPECT_EQ(named_table(R"(public."c.d")"), "public.c.d");
+  EXPECT_EQ(named_table("public.c.d"), "public.c.d");
+  EXPECT_EQ(named_table("public.*"), "public.*");
+}
+
+TEST(TablePattern, IsWrittenAsATomlString) {
+  EXPECT_EQ(toml_pattern("public", "orders", true), R"("!public.orders")");
+  EXPECT_EQ(toml_pattern("a.b", "We\"ird Таблица"), R"('"a.b"."We""ird Таблица"')");
+  for (const auto* name : {"a.b", "x*", "q\"", "!t", "plain"}) {
+    const auto text = toml_pattern(name, name);
+    EXPECT_EQ(table_pattern(text.substr(1, text.size() - 2)).name(),
+              std::string(name) + "." + name);
+  }
+}
+
 TEST(TablePattern, RefusesWhatIsNoPattern) {
   for (const char* text :
        {"", "!", "orders", "a.b.c", ".b", "a.", "!a", "\"a.b", "a.\"b", "\"\".a"})
