@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cfloat>
+#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 
@@ -41,10 +44,54 @@ misfit_kind special_number(std::string_view text) {
   return number ? misfit_kind::none : misfit_kind::malformed;
 }
 
-misfit_kind append_real(std::string& out, std::string_view text) {
+/// Exactly: the shortest text of it is a larger double, which a BE refuses for a FLOAT.
+constexpr std::string_view largest_float = "3.4028234663852886e38";
+
+bool is_largest_float(const column_type& type, std::string_view text) {
+  if (!text.ends_with("+38") && !text.ends_with("e38")) return false;
+  float value = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stop, wrong] = std::from_chars(text.data(), end, value);
+  return type.sql == "FLOAT" && wrong == std::errc{} && stop == end && std::fabs(value) == FLT_MAX;
+}
+
+void append_number(std::string& out, const column_type& type, std::string_view text) {
+  if (text == "-0") { // an integer, to JSON: its sign would be lost
+    out += "-0.0";
+    return;
+  }
+  if (!is_largest_float(type, text)) {
+    out += text;
+    return;
+  }
+  if (text.starts_with('-')) out += '-';
+  out += largest_float;
+}
+
+misfit_kind append_real(std::string& out, const column_type& type, std::string_view text) {
   const auto special = special_number(text);
-  if (special == misfit_kind::none) out += text;
+  if (special == misfit_kind::none) append_number(out, type, text);
   return special;
+}
+
+column_type element_of(const column_type& list) {
+  return {list.sql == "ARRAY<FLOAT>" ? "FLOAT" : "",
+          list.element,
+          list.element_limit,
+          {},
+          0,
+          {},
+          list.zone};
+}
+
+/// `list`: as StarRocks printed it.
+void append_numbers(std::string& out, const column_type& element, std::string_view list) {
+  for (std::size_t at = 0; at < list.size(); ++at) {
+    const auto end = std::min(list.find_first_of("[], ", at), list.size());
+    append_number(out, element, list.substr(at, end - at));
+    if (end < list.size()) out += list[end];
+    at = end;
+  }
 }
 
 misfit_kind append_decimal(std::string& out, std::string_view text) {
@@ -150,7 +197,7 @@ misfit_kind append_document(std::string& out, const column_type& type, std::stri
 }
 
 misfit_kind append_array(std::string& out, const column_type& type, std::string_view text) {
-  const column_type element{{}, type.element, type.element_limit, {}, 0, {}, type.zone};
+  const auto element = element_of(type);
   const auto before = out.size();
   auto why = misfit_kind::none;
   out += '[';
@@ -259,7 +306,7 @@ misfit_kind append_json(std::string& out, const column_type& type, std::string_v
   case value_form::integer:
     return append_integer(out, text);
   case value_form::real:
-    return append_real(out, text);
+    return append_real(out, type, text);
   case value_form::decimal:
     return append_decimal(out, text);
   case value_form::text:
@@ -286,7 +333,7 @@ bool append_clamped(std::string& out, const column_type& type, std::string_view 
   case value_form::real:
     if (text == "NaN") return false;
     out += low ? "-" : "";
-    out += type.sql == "FLOAT" ? "3.4028234e38" : "1.7976931348623157e308";
+    out += type.sql == "FLOAT" ? largest_float : "1.7976931348623157e308";
     return true;
   case value_form::text:
     append_json_string(out, cut(text, type.limit));
@@ -315,10 +362,17 @@ void append_printed(std::string& out, const column_type& type, std::string_view 
   case value_form::boolean:
     out += text == "1" || text == "true" ? "true" : "false";
     break;
-  case value_form::integer:
   case value_form::real:
-  case value_form::json:
+    append_number(out, type, text);
+    break;
   case value_form::array:
+    if (type.element == value_form::real)
+      append_numbers(out, element_of(type), text);
+    else
+      out += text;
+    break;
+  case value_form::integer:
+  case value_form::json:
     out += text;
     break;
   default:

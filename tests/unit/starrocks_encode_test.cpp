@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <nlohmann/json.hpp>
 
 #include "plugins/starrocks/array_text.hpp"
@@ -123,6 +124,42 @@ TEST(StarrocksRows, TypesAreWrittenAsStarRocksReadsThem) {
             R"(["a",null,"NULL","x \"y\" \\ {,}",""])");
   EXPECT_EQ(encoded(of(value_class::array, "boolean[]"), "{t,f}"), "[true,false]");
   EXPECT_EQ(encoded(of(value_class::array, "integer[]"), "{}"), "[]");
+}
+
+std::string sent(const load_column& c, std::string_view text, bool printed = false) {
+  row_encoder rows({c}, load_format::json, {}, false);
+  rows.begin(row_op::upsert);
+  EXPECT_EQ(printed ? rows.printed(0, text) : rows.value(0, text), "");
+  rows.end();
+  return rows.take();
+}
+
+TEST(StarrocksRows, TheLargestFloatIsNoLargerAsTheDoubleThatABeReads) {
+  const auto real = of(value_class::float4, "real");
+  const auto reals = of(value_class::array, "real[]");
+  const std::string largest = "3.4028234663852886e38";
+  ASSERT_EQ(std::stod(largest), double{FLT_MAX});
+  for (const bool printed : {false, true}) {
+    EXPECT_EQ(sent(real, "3.4028235e+38", printed), "[{\"v\":" + largest + "}]\n");
+    EXPECT_EQ(sent(real, "-3.4028235e+38", printed), "[{\"v\":-" + largest + "}]\n");
+    EXPECT_EQ(sent(real, "3.4028233e+38", printed), "[{\"v\":3.4028233e+38}]\n");
+    EXPECT_EQ(sent(real, "138", printed), "[{\"v\":138}]\n");
+  }
+  EXPECT_EQ(sent(reals, "{-3.4028235e+38,NULL}"), "[{\"v\":[-" + largest + ",null]}]\n");
+  EXPECT_EQ(sent(reals, "[-3.4028235e+38, null]", true), "[{\"v\":[-" + largest + ", null]}]\n");
+  EXPECT_EQ(csv(real, "3.4028235e+38"), largest
+                                            + "\x01"
+                                              "0\x02");
+}
+
+TEST(StarrocksRows, ANegativeZeroStaysOne) {
+  for (const auto& column :
+       {of(value_class::float4, "real"), of(value_class::float8, "double precision")})
+    for (const bool printed : {false, true})
+      EXPECT_EQ(sent(column, "-0", printed), "[{\"v\":-0.0}]\n");
+  const auto list = of(value_class::array, "double precision[]");
+  EXPECT_EQ(sent(list, "{-0,0,-0.5}"), "[{\"v\":[-0.0,0,-0.5]}]\n");
+  EXPECT_EQ(sent(list, "[-0,0,-0.5]", true), "[{\"v\":[-0.0,0,-0.5]}]\n");
 }
 
 TEST(StarrocksRows, WhatAColumnCannotHoldStopsUnlessAPolicySaysElse) {

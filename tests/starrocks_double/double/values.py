@@ -87,6 +87,10 @@ def from_json(type_: Type, text: str, raw: str) -> str:
         digits = f"strlen(regexp_replace({text}, '[^0-9]', '', 'g'))"
         exact = f"(left(CAST({raw} AS VARCHAR), 1) = '\"' OR {digits} <= 15)"
         return f"CASE WHEN {exact} THEN {from_text(type_, text)} END"
+    if type_.name == "FLOAT":
+        # A number is read as a double and compared as one; the shortest text of FLT_MAX is larger.
+        bounded = f"abs(TRY_CAST({text} AS DOUBLE)) <= 3.4028234663852886e38"
+        return f"CASE WHEN left(CAST({raw} AS VARCHAR), 1) = '\"' OR {bounded} THEN {from_text(type_, text)} END"
     return from_text(type_, text)
 
 
