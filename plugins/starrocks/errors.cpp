@@ -23,9 +23,12 @@ constexpr auto more_memory = "give the BEs more memory, or lower max_load_bytes"
 constexpr auto make_writable = "make the target table writable";
 
 /// The first that is found decides; what is none of them may pass.
-constexpr std::array<known_message, 27> known{{
+constexpr std::array<known_message, 28> known{{
     {"too many filtered rows", permanent,
      "see which row and column above; change the target column, or set on_value"},
+    {"failed to parse json", permanent,
+     "give the json column of these rows the type text at the source, or take them to the dead "
+     "letters with `dead_letter`"},
     {"primary key size exceed", permanent,
      "raise primary_key_limit_size in be.conf of every BE and restart them, or route fewer key "
      "columns"},
@@ -93,7 +96,8 @@ std::string row_error::reason() const {
 bool is_about_rows(const std::string& message) {
   const auto text = lower(message);
   return text.find("too many filtered rows") != text.npos
-         || text.find("primary key size exceed") != text.npos;
+         || text.find("primary key size exceed") != text.npos
+         || text.find("failed to parse json") != text.npos;
 }
 
 bool is_about_database(const std::string& message) {

@@ -197,14 +197,14 @@ column_type type_of(const column& c, bool in_key, const server_traits& server) {
   case value_class::json:
   case value_class::jsonb:
     if (in_key) return text_of(longest_text, "kept as its text: JSON cannot be in a key");
-    return {"JSON",
-            value_form::json,
-            16U << 20,
-            {},
-            0,
-            "white space, order and duplicates of members; a bare null, and numbers beyond 64 bits "
-            "or a double: "
-            "on_value.out_of_range"};
+    return {
+        "JSON",
+        value_form::json,
+        16U << 20,
+        {},
+        0,
+        "white space, order and duplicates of members; a bare null, numbers beyond 64 bits or a "
+        "double, and halves of surrogate pairs: on_value.out_of_range"};
   case value_class::array:
     if (in_key) return text_of(longest_text, "kept as its text: ARRAY cannot be in a key");
     return array_type(c);

@@ -189,9 +189,33 @@ bool is_bare_null(std::string_view document) {
   return begin != document.npos && document.substr(begin).starts_with("null");
 }
 
+/// The code unit of an escape `\uXXXX`; 0 for what is none.
+unsigned escaped_unit(std::string_view text, std::size_t at) {
+  unsigned unit = 0;
+  if (at + 6 > text.size() || text.substr(at, 2) != "\\u") return 0;
+  std::from_chars(text.data() + at + 2, text.data() + at + 6, unit, 16);
+  return unit;
+}
+
+/// Half a pair is no character: PostgreSQL keeps it in a json, and no BE reads the document.
+bool has_lone_surrogate(std::string_view document) {
+  const auto is_high = [](unsigned unit) { return (unit & 0xfc00U) == 0xd800U; };
+  const auto is_low = [](unsigned unit) { return (unit & 0xfc00U) == 0xdc00U; };
+  for (auto at = document.find('\\'); at != document.npos;) {
+    const auto unit = escaped_unit(document, at);
+    if (is_low(unit) || (is_high(unit) && !is_low(escaped_unit(document, at + 6)))) return true;
+    at = document.find('\\', at + (is_high(unit) ? 12 : 2));
+  }
+  return false;
+}
+
+/// Whether the column keeps it, though perhaps with other numbers.
+bool is_document(const column_type& type, std::string_view text) {
+  return text.size() <= type.limit && !is_bare_null(text) && !has_lone_surrogate(text);
+}
+
 misfit_kind append_document(std::string& out, const column_type& type, std::string_view text) {
-  if (text.size() > type.limit || is_bare_null(text) || !json_numbers_fit(text))
-    return misfit_kind::out_of_range;
+  if (!is_document(type, text) || !json_numbers_fit(text)) return misfit_kind::out_of_range;
   out += text;
   return misfit_kind::none;
 }
@@ -349,7 +373,7 @@ bool append_clamped(std::string& out, const column_type& type, std::string_view 
     out += low ? "\"0000-01-01 00:00:00\"" : "\"9999-12-31 23:59:59.999999\"";
     return true;
   case value_form::json:
-    if (text.size() > type.limit || is_bare_null(text)) return false;
+    if (!is_document(type, text)) return false;
     out += text;
     return true;
   default:

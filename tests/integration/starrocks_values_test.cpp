@@ -160,6 +160,7 @@ std::vector<tried_type> tried_types() {
         {"[]"},
         {"\"text\""},
         {"9223372036854775807"},
+        {R"({"s": "\ud800"})", null},
         {"null", null}}},
       {"docb",
        "jsonb",

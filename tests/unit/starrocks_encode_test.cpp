@@ -223,6 +223,25 @@ TEST(StarrocksRows, NumbersInJsonThatADoubleWouldRoundAreRefused) {
   EXPECT_FALSE(json_numbers_fit("0.12345678901234567890"));
 }
 
+TEST(StarrocksRows, HalfASurrogatePairInJsonIsNoCharacter) {
+  const auto doc = of(value_class::json, "json");
+  for (const char* good : {R"("\ud83d\ude00")", R"({"\uD83D\uDE00\ud83d\ude00": "\u00e9"})",
+                           R"("\\ud800")", R"("\\")"})
+    EXPECT_EQ(encoded(doc, good), json::parse(good).dump()) << good;
+  value_policies any;
+  for (const char* bad : {R"({"s":"\ud800"})", R"("\uDC00")", R"("\ud83d\ud83d")", R"("\ud83d\n")",
+                          R"("\\\ud83d")", R"("\ud83d\ude00\ude00")"}) {
+    any.out_of_range = value_policy::stop;
+    EXPECT_TRUE(refused(encoded(doc, bad, any))) << bad;
+    any.out_of_range = value_policy::clamp;
+    EXPECT_TRUE(refused(encoded(doc, bad, any))) << bad;
+    any.out_of_range = value_policy::null;
+    EXPECT_EQ(encoded(doc, bad, any), "null");
+    any.out_of_range = value_policy::text;
+    EXPECT_EQ(json::parse(encoded(doc, bad, any)).get<std::string>(), bad);
+  }
+}
+
 TEST(StarrocksRows, CsvRefusesWhatItCannotCarry) {
   const auto text = of(value_class::text, "text");
   EXPECT_EQ(csv(text, "a\tb\n\"c\""), "a\tb\n\"c\"\x01"
