@@ -37,7 +37,7 @@ class alteration {
       if (column == nullptr)
         alter("ADD COLUMN " + column_definition(c));
       else if (c.source && !holds(column->type, c.type.sql))
-        alter("MODIFY COLUMN " + column_definition(c));
+        alter("MODIFY COLUMN " + column_definition(c, *column));
     }
   }
 
@@ -171,7 +171,8 @@ void follow_comments(target_context& context, const std::string& table, const ro
       if (comment_literal(columns.text(i, "COLUMN_COMMENT"), longest_column_comment) == text)
         continue;
       alter("MODIFY COLUMN " + quote_identifier(c.name) + " " + there->type
-            + (there->nullable ? " NULL" : " NOT NULL") + " COMMENT " + text);
+            + (there->nullable ? " NULL" : " NOT NULL") + default_clause(*there) + " COMMENT "
+            + text);
     }
   }
 }

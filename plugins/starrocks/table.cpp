@@ -128,12 +128,39 @@ std::string comment_literal(std::string_view text, std::size_t most) {
   return double_quoted(utf8_prefix(text, most));
 }
 
-std::string column_definition(const wanted_column& c) {
+namespace {
+
+std::string definition(const wanted_column& c, const std::string& fallback) {
   auto text = quote_identifier(c.name) + " " + c.type.sql;
   text += c.key || !c.fallback.empty() ? " NOT NULL" : " NULL";
-  if (!c.fallback.empty()) text += " DEFAULT " + double_quoted(c.fallback);
+  text += fallback;
   if (!c.comment.empty()) text += " COMMENT " + comment_literal(c.comment, longest_column_comment);
   return text;
+}
+
+bool starts_with(std::string_view text, std::string_view word) {
+  return same_column(text.substr(0, word.size()), word);
+}
+
+} // namespace
+
+std::string column_definition(const wanted_column& c) {
+  return definition(c, c.fallback.empty() ? "" : " DEFAULT " + double_quoted(c.fallback));
+}
+
+std::string column_definition(const wanted_column& c, const real_column& there) {
+  return definition(c, default_clause(there));
+}
+
+/// DESC shows an expression without its parentheses.
+std::string default_clause(const real_column& c) {
+  if (!c.fallback) return {};
+  const bool time =
+      starts_with(*c.fallback, "current_timestamp") || starts_with(*c.fallback, "now(");
+  if (time && starts_with(c.type, "datetime")) return " DEFAULT " + *c.fallback;
+  if (same_column(*c.fallback, "uuid()") || same_column(*c.fallback, "uuid_numeric()"))
+    return " DEFAULT (" + *c.fallback + ")";
+  return " DEFAULT " + double_quoted(*c.fallback);
 }
 
 std::string create_table_sql(const std::string& database, const std::string& table,
@@ -196,7 +223,8 @@ std::optional<real_table> read_table(mysql_client& sql, const std::string& datab
     const auto key = columns.text(i, "Key");
     made.columns.push_back({columns.text(i, "Field"), columns.text(i, "Type"),
                             same_column(columns.text(i, "Null"), "yes"),
-                            same_column(key, "true") || same_column(key, "pri")});
+                            same_column(key, "true") || same_column(key, "pri"),
+                            columns.rows[i][columns.column("Default")]});
   }
   return made;
 }
@@ -282,10 +310,10 @@ std::optional<difference> difference_of(const std::string& table, const wanted_c
                           + c.type.sql + " is needed",
                       c.key ? "StarRocks alters no column of a key: drop the table, so that leat "
                               "makes it, or name another target with `to`"
-                            : alter + " MODIFY COLUMN " + column_definition(c)};
+                            : alter + " MODIFY COLUMN " + column_definition(c, *there)};
   if (!c.key && c.fallback.empty() && !there->nullable)
     return difference{"column " + name + " of the target table is NOT NULL",
-                      alter + " MODIFY COLUMN " + column_definition(c)};
+                      alter + " MODIFY COLUMN " + column_definition(c, *there)};
   return std::nullopt;
 }
 
@@ -301,10 +329,10 @@ std::vector<difference> differences(const std::string& table,
                                   [&](const auto& w) { return same_column(w.name, c.name); });
     if (ours || c.nullable) continue;
     const auto name = quote_identifier(c.name);
-    found.push_back(
-        {"the target table has a column " + name
-             + " that is NOT NULL and that the route does not write",
-         "ALTER TABLE " + table + " MODIFY COLUMN " + name + " " + c.type + " NULL, or drop it"});
+    found.push_back({"the target table has a column " + name
+                         + " that is NOT NULL and that the route does not write",
+                     "ALTER TABLE " + table + " MODIFY COLUMN " + name + " " + c.type + " NULL"
+                         + default_clause(c) + ", or drop it"});
   }
   return found;
 }

@@ -34,6 +34,7 @@ struct real_column {
   std::string type;
   bool nullable = true;
   bool key = false;
+  std::optional<std::string> fallback = {}; ///< DEFAULT, as DESC shows it
 };
 
 struct real_table {
@@ -69,6 +70,10 @@ inline constexpr std::size_t longest_column_comment = 1024;
 inline constexpr std::size_t longest_table_comment = 2048;
 /// A column as CREATE TABLE and ADD COLUMN have it.
 std::string column_definition(const wanted_column&);
+/// The same as MODIFY COLUMN has it: it may not change the DEFAULT.
+std::string column_definition(const wanted_column&, const real_column&);
+/// ` DEFAULT "x"`; empty where there is none.
+std::string default_clause(const real_column&);
 
 /// What stands at the target now; nothing when there is no such table.
 std::optional<real_table> read_table(mysql_client&, const std::string& database,

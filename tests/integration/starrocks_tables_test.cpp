@@ -61,6 +61,29 @@ TEST_F(StarrocksTables, FollowCommentsWhereTheSourceTellsItsColumns) {
   EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
 }
 
+TEST_F(StarrocksTables, KeepTheDefaultsOfTheirColumns) {
+  reopen(); // makes the database
+  execute(
+      "CREATE TABLE " + table("items")
+      + " (id INT NOT NULL, name VARCHAR(1048576) DEFAULT \"a \\\"b\\\\\", n INT DEFAULT \"7\", "
+        "at DATETIME DEFAULT CURRENT_TIMESTAMP) PRIMARY KEY(id) DISTRIBUTED BY HASH(id) "
+        "PROPERTIES(\"replication_num\"=\"1\")");
+  const auto source = starrocks_source("items", {{"id"},
+                                                 {"name", value_class::text, "text"},
+                                                 {"n"},
+                                                 {"at", value_class::timestamp, "timestamp"}});
+  attach(route_of(source));
+  auto after = std::make_shared<table_schema>(*source);
+  after->columns[2].kind = value_class::int8;
+  after->columns[2].type_name = "bigint";
+  for (auto& c : after->columns) c.comment = "its " + c.name;
+  evolve(after);
+  EXPECT_EQ(comments(), "id| name|its name n|its n at|its at");
+  EXPECT_THAT(shown(), AllOf(HasSubstr("`name` varchar(1048576) NULL DEFAULT \"a \\\"b\\\\\""),
+                             HasSubstr("`n` bigint NULL DEFAULT \"7\""),
+                             HasSubstr("`at` datetime NULL DEFAULT CURRENT_TIMESTAMP")));
+}
+
 TEST_F(StarrocksTables, AChangeOfColumnsThatACrashCutOffIsEndedAtTheNextStart) {
   begin();
   write(changes().insert({1, "a", "x"}));

@@ -135,8 +135,8 @@ TEST(StarrocksTable, AllDifferencesAreNamedAtOnce) {
                                     .build());
   const real_table real{true,
                         {{"id", "bigint(20)", false, true},
-                         {"d", "int(11)", true, false},
-                         {"other", "int(11)", false, false}}};
+                         {"d", "int(11)", true, false, "7"},
+                         {"other", "int(11)", false, false, "a \"b\\"}}};
   const auto problem = misfit("shop", "t", wanted_columns(r, {}), real);
   ASSERT_TRUE(problem);
   EXPECT_THAT(problem->what(),
@@ -144,7 +144,22 @@ TEST(StarrocksTable, AllDifferencesAreNamedAtOnce) {
   EXPECT_THAT(problem->what(), HasSubstr("; the target table has a column `other`"));
   EXPECT_THAT(problem->remedy(),
               HasSubstr("ADD COLUMN `v` VARCHAR(1048576) NULL; ALTER TABLE `shop`.`t` MODIFY "
-                        "COLUMN `d` DATE NULL; "));
+                        "COLUMN `d` DATE NULL DEFAULT \"7\"; "));
+  EXPECT_THAT(problem->remedy(),
+              HasSubstr("`other` int(11) NULL DEFAULT \"a \\\"b\\\\\", or drop it"));
+}
+
+TEST(StarrocksTable, ADefaultIsWrittenAsItWasGiven) {
+  const auto clause = [](const char* type, const char* shown) {
+    return default_clause({"c", type, true, false, shown});
+  };
+  EXPECT_EQ(default_clause({"c", "int(11)"}), "");
+  EXPECT_EQ(clause("varchar(9)", ""), " DEFAULT \"\"");
+  EXPECT_EQ(clause("datetime", "CURRENT_TIMESTAMP"), " DEFAULT CURRENT_TIMESTAMP");
+  EXPECT_EQ(clause("datetime", "now(6)"), " DEFAULT now(6)");
+  EXPECT_EQ(clause("datetime", "2024-01-01 00:00:00"), " DEFAULT \"2024-01-01 00:00:00\"");
+  EXPECT_EQ(clause("varchar(99)", "CURRENT_TIMESTAMP"), " DEFAULT \"CURRENT_TIMESTAMP\"");
+  EXPECT_EQ(clause("varchar(36)", "uuid()"), " DEFAULT (uuid())");
 }
 
 TEST(StarrocksTable, AMissingOrNarrowColumnIsNamedWithItsCure) {

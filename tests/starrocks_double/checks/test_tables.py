@@ -154,13 +154,23 @@ def test_add_drop_and_modify(double):
     ("ADD COLUMN v INT NULL", "already exists"), ("ADD COLUMN c INT NULL FIRST", "before key"), ("ADD COLUMN c INT NULL AFTER nope", "nope"),
     ("ADD COLUMN c INT NOT NULL", "no default value"), ("DROP COLUMN id", "key column"), ("DROP COLUMN nope", "nope"), ("DROP COLUMN s", "sort column"),
     ("MODIFY COLUMN id INT NOT NULL", "key column"), ("MODIFY COLUMN n INT NOT NULL", "nullable to non-nullable"), ("MODIFY COLUMN s BIGINT NULL", "sort column"),
+    ("MODIFY COLUMN w INT NULL", "Can not change default value"), ('MODIFY COLUMN w INT NULL DEFAULT "8"', "Can not change default value"),
+    ('MODIFY COLUMN n INT NULL DEFAULT "7"', "Can not change default value"), ("MODIFY COLUMN at DATETIME NULL", "Can not change default value"),
     ("MODIFY COLUMN d DECIMAL(12,2) NULL", "Can not change"), ("MODIFY COLUMN n SMALLINT NULL", "Can not change"), ("MODIFY COLUMN j INT NULL", "Can not change"),
     ("RENAME COLUMN nope TO x", "nope"), ("RENAME COLUMN n TO v", "already used"), ("ADD COLUMN c INT NULL, RENAME u", "conflicts"),
     ('SET ("fast_schema_evolution"="true")', "Unknown table property"),
 ])
 def test_alter_refuses(double, clause, message):
-    double.table("id BIGINT NOT NULL, v VARCHAR(9) NULL, n INT NULL, s INT NULL, d DECIMAL(10,2) NULL, j JSON NULL", options="ORDER BY(s)")
+    double.table('id BIGINT NOT NULL, v VARCHAR(9) NULL, n INT NULL, s INT NULL, d DECIMAL(10,2) NULL, j JSON NULL, w INT NULL DEFAULT "7", '
+                 "at DATETIME NULL DEFAULT CURRENT_TIMESTAMP", options="ORDER BY(s)")
     assert message in refused(double, f"ALTER TABLE t {clause}")[1]
+
+
+def test_a_column_is_modified_with_the_default_that_it_has(double):
+    double.table('id INT NOT NULL, v INT NULL DEFAULT "7", at DATETIME NULL DEFAULT CURRENT_TIMESTAMP')
+    alter(double, 'MODIFY COLUMN v BIGINT NULL DEFAULT "7"')
+    alter(double, 'MODIFY COLUMN at DATETIME NULL DEFAULT CURRENT_TIMESTAMP COMMENT "when"')
+    assert [row[4] for row in double.sql("DESC t")] == [None, "7", "CURRENT_TIMESTAMP"]
 
 
 @pytest.mark.parametrize("old, value, new, shown", [("INT", "7", "BIGINT", 7), ("INT", "7", "DOUBLE", 7.0), ("INT", "7", "VARCHAR(9)", "7"),

@@ -189,6 +189,8 @@ class AlterJobs:
             raise analyzing(f"Can not modify sort column: {old.name}")
         if not convertible(old.type, new.type):
             raise analyzing(f"Can not change {old.type.text()} to {new.type.text()}")
+        if new.shown_default() != old.shown_default():
+            raise analyzing("Can not change default value")
         index = columns.index(old)
         columns[index] = new
         if clause.first or clause.after is not None:

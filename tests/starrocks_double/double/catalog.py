@@ -36,6 +36,10 @@ class Column:
     def record(self) -> dict:
         return {**self.__dict__, "type": to_json(self.type)}
 
+    def shown_default(self) -> tuple[str, bool] | None:
+        """The default, and whether it is an expression; DEFAULT NULL is none."""
+        return (self.default, self.default_is_expression) if self.has_default and self.default is not None else None
+
     @staticmethod
     def restore(record: dict) -> "Column":
         return Column(**{**record, "type": from_json(record["type"])})
