@@ -135,6 +135,8 @@ void target_context::make_database() {
   sql.query("CREATE DATABASE IF NOT EXISTS " + quote_identifier(database()), database());
 }
 
-void target_context::ask_frontend() { api.state("leat_check"); }
+void target_context::ask_frontend(const load_api::header_lines& headers) {
+  api.state("leat_check", headers);
+}
 
 } // namespace leat::starrocks

@@ -30,7 +30,7 @@ struct target_context {
   bool database_exists();
   void make_database();
   /// Asks an FE, as the user: after it the client knows one that answers, and which one leads.
-  void ask_frontend();
+  void ask_frontend(const load_api::header_lines& headers = {});
   /// Ends what a crash has left of either way of committing: the file, or the server's version, may
   /// have changed since. Once the record was read; gives the progress when that has changed.
   std::optional<target_progress> recover();

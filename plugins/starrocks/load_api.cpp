@@ -34,7 +34,15 @@ std::string member(const nlohmann::json& object, std::string_view name) {
   return {};
 }
 
+void refuse_too_large(const http_reply& reply) {
+  if (reply.status != 431 && reply.status != 413) return;
+  refuse("the request's headers are more than the server takes (HTTP "
+             + std::to_string(reply.status) + ")",
+         reply.from, longer_headers);
+}
+
 nlohmann::json parse(const http_reply& reply) {
+  refuse_too_large(reply);
   auto parsed = nlohmann::json::parse(reply.body, nullptr, false);
   if (!parsed.is_object())
     retry_later("the answer is not JSON (HTTP " + std::to_string(reply.status)
@@ -139,9 +147,10 @@ void load_api::cancel(const load_name& name, const std::string& table) {
   http_.send(r);
 }
 
-load_state load_api::state(const std::string& label) {
+load_state load_api::state(const std::string& label, const header_lines& headers) {
   http_request r;
   r.method = "GET";
+  r.headers = headers;
   r.target = "/api/" + percent_encode(database_) + "/get_load_state?label=" + label;
   r.by = http_request::served_by::frontend;
   const auto reply = http_.send(r);

@@ -17,6 +17,11 @@ namespace leat::starrocks {
 std::string label_of(const std::string& pipeline, const std::string& database,
                      const std::string& table, std::uint64_t base, std::uint32_t attempt);
 
+inline constexpr const char* longer_headers =
+    "raise http_max_header_size in fe.conf of every FE and restart them, or leave columns of the "
+    "table out with `exclude`; what "
+    "stands between leat and the servers may have a limit as well";
+
 /// What the server says of a label.
 enum class load_state : std::uint8_t {
   unknown, ///< never begun, not registered yet, or forgotten
@@ -62,7 +67,8 @@ class load_api {
   load_reply rollback(const load_name&);
   /// Aborts whatever the label's BE knows or has forgotten.
   void cancel(const load_name&, const std::string& table);
-  load_state state(const std::string& label);
+  /// `headers`: sent along, of no effect.
+  load_state state(const std::string& label, const header_lines& headers = {});
   /// Lines of an ErrorURL: what was wrong with which rows; empty when they cannot be had.
   std::string row_errors(const load_reply&);
 

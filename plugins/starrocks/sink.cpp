@@ -132,12 +132,29 @@ class starrocks_sink final : public sink {
     }
   }
 
+  /// Asks an FE with the headers that loads of the columns have: it may be set to take more or
+  /// less.
+  std::optional<error> header_problem(const route& r, const std::vector<wanted_column>& wanted) {
+    const row_encoder rows(load_columns(wanted), context_.options.starrocks.format, {}, true);
+    const auto headers = rows.headers();
+    if (headers.back().first != "columns") return std::nullopt;
+    try {
+      context_.ask_frontend(headers);
+    } catch (const error& e) {
+      if (e.remedy() != longer_headers) throw;
+      return error(error_kind::sink, e.what(), quoted_table(context_.database(), r.target),
+                   e.remedy());
+    }
+    return std::nullopt;
+  }
+
   std::optional<error> check_table(const route& r, bool database_exists) {
     const auto wanted = wanted_columns(r, context_.traits);
     if (auto wrong =
             misnamed(context_.database(), r.target, wanted, context_.options.starrocks.format))
       return wrong;
     if (!database_exists) return std::nullopt;
+    if (auto problem = header_problem(r, wanted)) return problem;
     const auto real = read_table(context_.sql, context_.database(), r.target);
     if (!real) return std::nullopt;
     const auto quoted = quoted_table(context_.database(), r.target);

@@ -270,6 +270,25 @@ TEST_P(StarrocksReaction, CheckTellsColumnsWhoseNamesAreTheServersBeforeThereIsA
   EXPECT_THAT(problems.front().what(), HasSubstr("keeps the column name `__OP` for itself"));
 }
 
+TEST_P(StarrocksReaction, HeadersThatAreTooLongEndThePipelineAndCheckTells) {
+  auto columns = std::vector<starrocks_column>{{"id"}};
+  for (int i = 10; i < 45; ++i)
+    columns.push_back({std::string(1000, 'x') + std::to_string(i), value_class::int4, "integer"});
+  auto o = options();
+  o.starrocks.format = load_format::csv;
+  open(o);
+  const auto wide = route_of(starrocks_source("wide", columns));
+  const auto problems = starrocks::make_sink("shop", o)->check({share(wide)});
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_THAT(problems.front().where(), HasSubstr("wide"));
+  EXPECT_THAT(problems.front().remedy(), HasSubstr("http_max_header_size"));
+  attach(wide);
+  write(changes().insert(row(columns.size(), value(1))));
+  const auto e = error_of([&] { commit(1); });
+  EXPECT_FALSE(e.transient()) << e.brief();
+  EXPECT_THAT(e.remedy(), HasSubstr("http_max_header_size"));
+}
+
 TEST_P(StarrocksReaction, CheckTellsAnFeThatCannotBeReached) {
   execute("CREATE DATABASE `" + database_ + "`");
   begin();
