@@ -23,7 +23,7 @@ constexpr auto more_memory = "give the BEs more memory, or lower max_load_bytes"
 constexpr auto make_writable = "make the target table writable";
 
 /// The first that is found decides; what is none of them may pass.
-constexpr std::array<known_message, 28> known{{
+constexpr std::array<known_message, 29> known{{
     {"too many filtered rows", permanent,
      "see which row and column above; change the target column, or set on_value"},
     {"failed to parse json", permanent,
@@ -56,6 +56,10 @@ constexpr std::array<known_message, 28> known{{
     {"too many tablet versions", transient, faster_compaction},
     {"bucket num must be specified", permanent,
      "this server does not choose the number of buckets: set `buckets` in the sink's `table`"},
+    {"sort column", permanent,
+     "StarRocks changes no column that `order_by` names: drop the target table and run `leat "
+     "resnapshot` for it, with another "
+     "`order_by` where such changes are common"},
     {"disk", transient, "make room on the BEs' disks"},
     {"can not change", permanent,
      "StarRocks does not make this change of a column's type: give the column a `type` in the "

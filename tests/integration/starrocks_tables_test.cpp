@@ -147,6 +147,18 @@ TEST_F(StarrocksTables, AreMadeAsTheirRouteSays) {
                              HasSubstr("\"enable_persistent_index\" = \"true\"")));
 }
 
+TEST_F(StarrocksTables, EndThePipelineWhereAColumnThatTheyAreSortedByChanges) {
+  auto o = options();
+  o.starrocks.table.order_by = {"name"};
+  open(o);
+  attach_items();
+  auto after = std::make_shared<table_schema>(*items());
+  after->columns.erase(after->columns.begin() + 1);
+  const auto e = error_of([&] { evolve(after); });
+  EXPECT_FALSE(e.transient()) << e.brief();
+  EXPECT_THAT(e.remedy(), HasSubstr("leat resnapshot"));
+}
+
 TEST_F(StarrocksTables, HaveBucketsWhereTheServerChoosesNone) {
   if (!cluster().is_double()) GTEST_SKIP() << "only the double plays other versions";
   cluster().control("/quirk", {{"version", "2.5.6"}});

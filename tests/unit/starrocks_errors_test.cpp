@@ -18,5 +18,13 @@ TEST(StarrocksErrors, ADocumentThatTheServerDoesNotParseIsARowsFault) {
   EXPECT_TRUE(is_about_rows(message));
 }
 
+TEST(StarrocksErrors, AColumnThatTheTableIsSortedByIsNotChanged) {
+  for (const char* message : {"Can not modify sort column: disk",
+                              "Can not drop sort column[n] in primary data model table"}) {
+    EXPECT_FALSE(said(message).transient());
+    EXPECT_THAT(said(message).remedy(), HasSubstr("leat resnapshot"));
+  }
+}
+
 } // namespace
 } // namespace leat::starrocks
