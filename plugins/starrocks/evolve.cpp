@@ -150,14 +150,15 @@ void follow_comments(target_context& context, const std::string& table, const ro
   const auto quoted = quoted_table(context.database(), table);
   const auto of_table = " WHERE TABLE_SCHEMA = " + mysql_client::quote(context.database())
                         + " AND TABLE_NAME = " + mysql_client::quote(table);
+  // One that the server refuses is not worth the pipeline.
   const auto alter = [&](const std::string& what) {
-    context.sql.query("ALTER TABLE " + quoted + " " + what, quoted);
+    if (context.sql.attempt("ALTER TABLE " + quoted + " " + what, quoted)) return;
     wait_for_alter(context.sql, context.database(), table);
   };
   const auto shown =
       context.sql.query("SELECT TABLE_COMMENT FROM information_schema.tables" + of_table, quoted);
   const auto wanted = comment_literal(r.schema->comment, longest_table_comment);
-  if (!shown.empty()
+  if (!shown.empty() && context.traits.has_new_comments()
       && comment_literal(shown.text(0, "TABLE_COMMENT"), longest_table_comment) != wanted)
     alter("COMMENT = " + wanted);
   const auto real = read_table(context.sql, context.database(), table);

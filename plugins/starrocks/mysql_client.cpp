@@ -192,6 +192,11 @@ std::optional<sql_failure> mysql_client::try_query(const std::string& sql,
   return failed;
 }
 
+std::optional<sql_failure> mysql_client::attempt(const std::string& sql, const std::string& where) {
+  sql_rows out;
+  return run(sql, where, out);
+}
+
 std::string mysql_client::quote(std::string_view text) {
   std::string literal = "'";
   for (const char c : text) {

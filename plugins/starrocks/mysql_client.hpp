@@ -60,6 +60,8 @@ class mysql_client {
   /// The same; a refusal with one of the codes is told instead of thrown.
   std::optional<sql_failure> try_query(const std::string& sql, const std::vector<unsigned>& codes,
                                        const std::string& where = {});
+  /// The same, whatever the refusal.
+  std::optional<sql_failure> attempt(const std::string& sql, const std::string& where = {});
 
   /// Told of each statement that the server refuses.
   void on_refusal(std::function<void(const std::string& message)> told) {

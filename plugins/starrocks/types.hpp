@@ -57,6 +57,8 @@ struct server_traits {
     return major > 3 || (major == 3 && (minor > 2 || (minor == 2 && patch >= 7)));
   }
   bool has_multi_table() const { return major >= 4; }
+  /// Changes the comment of a table.
+  bool has_new_comments() const { return major > 3 || (major == 3 && minor >= 1); }
 };
 
 /// The type that a source column gets, in the key or outside of it.

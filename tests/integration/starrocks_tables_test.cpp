@@ -61,6 +61,31 @@ TEST_F(StarrocksTables, FollowCommentsWhereTheSourceTellsItsColumns) {
   EXPECT_EQ(items_rows(), "1|a|x 2|b|y");
 }
 
+TEST_F(StarrocksTables, KeepTheirOldCommentWhereTheServerChangesNone) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double plays other versions";
+  cluster().control("/quirk", {{"version", "3.0.9"}});
+  mode_ = atomicity::table;
+  begin();
+  evolve(commented());
+  EXPECT_EQ(comments(), "id| name|Таблица's name body|");
+  EXPECT_EQ(table_comment(), "");
+}
+
+TEST_F(StarrocksTables, GoOnWithoutACommentThatTheServerRefuses) {
+  if (!cluster().is_double()) GTEST_SKIP() << "only the double takes orders";
+  begin();
+  cluster().control("/fault", {{"node", "*"},
+                               {"op", "sql:ALTER TABLE.*COMMENT"},
+                               {"phase", "before"},
+                               {"action", "error:1064:enough"},
+                               {"times", -1}});
+  evolve(commented());
+  write(changes().insert({1, "a", "x"}));
+  commit(1);
+  EXPECT_EQ(items_rows(), "1|a|x");
+  EXPECT_EQ(comments(), "id| name| body|");
+}
+
 TEST_F(StarrocksTables, KeepTheDefaultsOfTheirColumns) {
   reopen(); // makes the database
   execute(

@@ -270,6 +270,12 @@ def test_rename_column_came_with_3_3_2(double):
     assert refused(double, "ALTER TABLE t RENAME COLUMN v TO w")[0] == 1064
 
 
+def test_comment_came_with_3_1(double):
+    double.table()
+    double.quirk(version="3.0.9")
+    assert "syntax error" in refused(double, 'ALTER TABLE t COMMENT = "about t"')[1]
+
+
 def test_comment_swap_and_set(double):
     double.table(name="t")
     double.table("id BIGINT NOT NULL, other INT NULL", name="u")

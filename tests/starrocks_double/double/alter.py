@@ -75,6 +75,8 @@ class AlterJobs:
             table.name, other.name = other.name, table.name
             await self.storage.write(self.catalog.save, other)
         elif clause.kind == "comment":
+            if not self.settings.at_least(3, 1):
+                raise Refused("Getting syntax error. Detail message: Unexpected input 'COMMENT'.")
             table.comment = clause.comment
         elif clause.kind == "set":
             self.set_properties(table, clause.properties)
