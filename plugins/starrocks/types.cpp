@@ -275,7 +275,8 @@ std::string_view element_of(std::string_view type) {
 bool holds(std::string_view real, std::string_view wanted) {
   auto has = name_of(real);
   const auto wants = name_of(wanted);
-  if (has == "TINYINT" && wants == "BOOLEAN") return arguments_of(real).first <= 1;
+  // DESC shows a BOOLEAN so; a TINYINT of the user's takes no true.
+  if (has == "TINYINT" && wants == "BOOLEAN") return arguments_of(real).first == 1;
   if (has == "BIGINT" && wants == "BIGINT") return true;
   if (const int w = width_of(wants); w != 0 && width_of(has) != 0) return width_of(has) >= w;
   if (wants == "VARCHAR") return text_bytes(real) >= text_bytes(wanted);

@@ -91,6 +91,8 @@ TEST(StarrocksTypes, AColumnThatIsThereMayBeWider) {
   EXPECT_FALSE(holds("decimal(13, 4)", "DECIMAL(12,2)"));
   EXPECT_TRUE(holds("tinyint(1)", "BOOLEAN"));
   EXPECT_TRUE(holds("boolean", "BOOLEAN"));
+  EXPECT_FALSE(holds("tinyint", "BOOLEAN"));
+  EXPECT_FALSE(holds("tinyint(4)", "BOOLEAN"));
   EXPECT_FALSE(holds("datetime", "DATE"));
   EXPECT_TRUE(holds("double", "FLOAT"));
   EXPECT_FALSE(holds("float", "DOUBLE"));
