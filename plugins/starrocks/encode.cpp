@@ -1,5 +1,6 @@
 #include "plugins/starrocks/encode.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -17,8 +18,6 @@ constexpr std::string_view not_for_csv = "a text that CSV cannot carry: use form
 bool fits_csv(std::string_view text) {
   return text != csv_null && text.find_first_of("\x01\x02") == text.npos;
 }
-
-std::string temporary(std::size_t column) { return "_leat_hex_" + std::to_string(column); }
 
 /// Where the JSON string that begins at `begin` ends.
 std::size_t end_of_string(std::string_view json, std::size_t begin) {
@@ -62,6 +61,12 @@ std::string_view text_of(misfit_kind kind) {
 
 } // namespace
 
+bool same_column(std::string_view a, std::string_view b) {
+  const auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return low(x) == low(y); });
+}
+
 std::string quote_identifier(std::string_view name) {
   std::string text = "`";
   for (const char c : name) text += c == '`' ? std::string("``") : std::string(1, c);
@@ -78,6 +83,14 @@ row_encoder::row_encoder(std::vector<load_column> columns, load_format format,
     append_json_string(label, bytes ? temporary(i) : columns_[i].name);
     label += ':';
   }
+}
+
+/// What the hex of a column is called in a load; no column of the table is.
+std::string row_encoder::temporary(std::size_t column) const {
+  auto name = "_leat_hex_" + std::to_string(column);
+  const auto taken = [&](const load_column& c) { return same_column(c.name, name); };
+  while (std::ranges::any_of(columns_, taken)) name += '_';
+  return name;
 }
 
 void row_encoder::begin(row_op op) {

@@ -58,6 +58,7 @@ class row_encoder {
   const std::vector<load_column>& columns() const { return columns_; }
 
  private:
+  std::string temporary(std::size_t column) const;
   void open_cell(std::size_t column);
   std::string_view close_cell();
   std::string_view apply(value_policy, const load_column&, std::string_view text, misfit_kind);
@@ -79,6 +80,9 @@ class row_encoder {
   bool keeps_ends_ = false;
   std::vector<std::uint32_t> ends_;
 };
+
+/// Names are one to StarRocks when they differ by case alone.
+bool same_column(std::string_view, std::string_view);
 
 /// `name` in backticks.
 std::string quote_identifier(std::string_view name);

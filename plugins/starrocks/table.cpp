@@ -66,12 +66,6 @@ wanted_column own_column(const char* name, const char* type, bool key) {
   return {name, {type, value_form::text, 0, {}, 0, {}}, std::nullopt, key, {}};
 }
 
-bool same_column(std::string_view a, std::string_view b) {
-  const auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return low(x) == low(y); });
-}
-
 const real_column* real_table::find(std::string_view name) const {
   const auto at = std::find_if(columns.begin(), columns.end(),
                                [&](const auto& c) { return same_column(c.name, name); });

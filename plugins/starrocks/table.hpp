@@ -96,9 +96,6 @@ std::optional<leat::error> misfit(const std::string& database, const std::string
 /// What a load writes, column by column.
 std::vector<load_column> load_columns(const std::vector<wanted_column>&);
 
-/// Names are one to StarRocks when they differ by case alone.
-bool same_column(std::string_view, std::string_view);
-
 inline constexpr std::string_view deleted_column = "_leat_deleted";
 
 } // namespace leat::starrocks

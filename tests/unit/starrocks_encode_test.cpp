@@ -275,6 +275,19 @@ TEST(StarrocksRows, BytesComeThroughATemporaryColumn) {
   EXPECT_EQ(headers.back().second, "`v`,_leat_hex_1,__op,`b``c`=to_binary(_leat_hex_1,'hex')");
 }
 
+TEST(StarrocksRows, ATemporaryColumnHasANameOfItsOwn) {
+  auto bytes = of(value_class::bytea, "bytea");
+  auto user = of(value_class::text, "text");
+  user.name = "_LEAT_hex_0";
+  row_encoder rows({bytes, user}, load_format::json, {}, false);
+  EXPECT_EQ(rows.headers().back().second,
+            "_leat_hex_0_,`_LEAT_hex_0`,`v`=to_binary(_leat_hex_0_,'hex')");
+  rows.begin(row_op::upsert);
+  rows.value(0, "\\x01");
+  rows.end();
+  EXPECT_EQ(rows.take(), "[{\"_leat_hex_0_\":\"01\",\"_LEAT_hex_0\":null}]\n");
+}
+
 TEST(StarrocksKeys, AreEqualHoweverTheyArePrinted) {
   EXPECT_EQ(key_text(value_form::boolean, "t"), key_text(value_form::boolean, "1"));
   EXPECT_EQ(key_text(value_form::timestamptz, "2024-01-01 00:00:00.5+00"),
