@@ -39,7 +39,8 @@ constexpr std::array<known_message, 29> known{{
      "and CREATE TABLE on the database"},
     {"unknown database", permanent, "see that `database` is there and that the user sees it"},
     {"incorrect column name", permanent,
-     "give the column another name in the route's `columns`, or leave it out with `exclude`"},
+     "give the column another name in the route's `columns`, or leave it out with `exclude`, then "
+     "`leat resnapshot` its table"},
     {"incorrect table name", permanent, "give the table another name with `to`"},
     {"unknown properties", permanent,
      "see `properties` in the sink's `table`, and in the [route.table] of this table"},
