@@ -35,6 +35,15 @@ std::string base_of(const std::string& configured) {
   return url;
 }
 
+/// A missing right has the status of a wrong password.
+[[noreturn]] void refuse_user(const std::string& body, const std::string& base) {
+  constexpr std::size_t shown = 400;
+  if (body.find("you need") != body.npos)
+    throw server_error("the server refuses the request", body.substr(0, shown), base);
+  refuse("the server refuses the user or the password", base,
+         "see `user` and `password` of the sink");
+}
+
 /// Another FE may be asked instead.
 class passed_over final : public leat::error {
   using error::error;
@@ -154,9 +163,7 @@ http_reply http_client::send_to(const std::string& frontend, const http_request&
     const bool redirects = step.status == 307 && step.headers_ended;
     if (step.failed != http_step::fault::none && !redirects) fail(step, base, hops == 0, request);
     if (!step.headers_ended) retry_later("the answer broke off", base);
-    if (step.status == 401)
-      refuse("the server refuses the user or the password", base,
-             "see `user` and `password` of the sink");
+    if (step.status == 401) refuse_user(step.body, base);
     if (step.status != 307) return {step.status, step.body, base};
     base = followed(step, base, request, by_frontend, here.target);
   }

@@ -73,6 +73,7 @@ def test_max_filter_ratio_lets_some_go(t):
 def test_a_user_without_the_right_is_refused_before_the_redirect(t):
     t.control("POST", "/user", {"name": "reader", "password": "p", "read_only": [f"{t.db}.t"]})
     reply = t.request("fe", "PUT", f"/api/{t.db}/t/_stream_load", {}, b"1\ta\n", follow=False, user="reader", password="p")
+    assert reply.status == 401
     assert reply["Status"] == "FAILED" and "INSERT privilege(s) on TABLE t" in reply["Message"]
 
 

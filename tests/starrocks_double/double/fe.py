@@ -90,7 +90,7 @@ class Frontend:
             return failed("There is no 100-continue header", close=True)
         db, table = request.segments[1], request.segments[2]
         if not self.cluster.users.may_insert(user, db, table):
-            return failed(self.cluster.users.denial("INSERT", table), close=True)
+            return denied(self.cluster.users.denial("INSERT", table))
         return self.redirect_to_backend(self.next_backend(), request)
 
     def next_backend(self) -> str | None:
@@ -147,7 +147,7 @@ class Frontend:
         if not LABEL.match(label):
             return failed(f"com.starrocks.common.AnalysisException: Label format error. regex: ^[-\\w]{{1,128}}$, label: {label}")
         if not self.cluster.users.may_insert(user, db, table):
-            return failed(self.cluster.users.denial("INSERT", table))
+            return denied(self.cluster.users.denial("INSERT", table))
         name = self.coordinator(db, label)
         if name is None:
             name = self.next_backend()
@@ -349,6 +349,11 @@ def base_failed(message: str) -> Response:
 
 def failed(message: str, close: bool = False) -> Response:
     return Response.json({"Status": "FAILED", "Message": message}, close=close)
+
+
+def denied(message: str) -> Response:
+    body = Response.json({"Status": "FAILED", "Message": message}).body
+    return Response(401, body, {"WWW-Authenticate": 'Basic realm=""'}, close=True)
 
 
 def label_used(label: str, status: str) -> Response:
