@@ -23,7 +23,7 @@ const char* const real_loss = "NaN and infinity: on_value.nan and on_value.infin
 const char* const numeric_loss = "NaN: on_value.nan";
 const char* const size_loss = "what is longer than 1 MiB: on_value.out_of_range";
 const char* const date_loss =
-    "infinity, and years before 0 or after 9999: on_value.infinity and on_value.out_of_range";
+    "infinity, and years BC or after 9999: on_value.infinity and on_value.out_of_range";
 
 column_type with_loss(column_type type, std::string loss) {
   type.loss = std::move(loss);
@@ -197,14 +197,14 @@ column_type type_of(const column& c, bool in_key, const server_traits& server) {
   case value_class::json:
   case value_class::jsonb:
     if (in_key) return text_of(longest_text, "kept as its text: JSON cannot be in a key");
-    return {
-        "JSON",
-        value_form::json,
-        16U << 20,
-        {},
-        0,
-        "white space, order and duplicates of members; a bare null, numbers beyond 64 bits or a "
-        "double, and halves of surrogate pairs: on_value.out_of_range"};
+    return {"JSON",
+            value_form::json,
+            16U << 20,
+            {},
+            0,
+            "white space, order and duplicates of members, the form of numbers (1.50 is 1.5); a "
+            "bare null, numbers beyond 64 bits or a "
+            "double, and halves of surrogate pairs: on_value.out_of_range"};
   case value_class::array:
     if (in_key) return text_of(longest_text, "kept as its text: ARRAY cannot be in a key");
     return array_type(c);
