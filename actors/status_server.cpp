@@ -59,7 +59,7 @@ void answer(httplib::Server& server, const status_handlers& handlers) {
                   response.status = known ? 200 : 404;
                 } catch (const error& e) {
                   response.status = 503;
-                  response.set_content(e.what(), "text/plain; charset=utf-8");
+                  response.set_content(e.what() + ("\n" + e.remedy()), "text/plain; charset=utf-8");
                 }
               });
 }
@@ -159,9 +159,12 @@ std::optional<bool> ask_resnapshot(const std::filesystem::path& state_directory,
   return ask(state_directory, listen, [&](httplib::Client& client) -> std::optional<bool> {
     const auto response = client.Post("/resnapshot", httplib::Params{{"table", table}});
     if (!response) return std::nullopt;
-    if (response->status == 503)
-      throw error(error_kind::state, response->body, "state " + state_directory.string(),
-                  "the pipeline is ending, or its state cannot be written: ask again");
+    if (response->status == 503) {
+      const auto& said = response->body; // what, and in the next line the remedy
+      const auto what = said.substr(0, said.find('\n'));
+      const auto remedy = said.size() > what.size() ? said.substr(what.size() + 1) : "ask again";
+      throw error(error_kind::state, what, "state " + state_directory.string(), remedy);
+    }
     return response->status == 200;
   });
 }

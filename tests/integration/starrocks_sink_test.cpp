@@ -300,9 +300,9 @@ TEST_P(StarrocksSink, RefusesATableOfAnotherPipelineThoughItIsEmpty) {
   execute("CREATE TABLE " + table("mine")
           + " (id INT NOT NULL, name VARCHAR(1048576) NULL, body VARCHAR(1048576) NULL) PRIMARY "
             "KEY(id) DISTRIBUTED BY HASH(id) PROPERTIES(\"replication_num\"=\"1\")");
-  auto mine = *route_of(items());
+  auto mine = route_of(items());
   mine.target = "mine";
-  const auto e = error_of([&] { attach(std::make_shared<const route>(mine)); });
+  const auto e = error_of([&] { attach(std::move(mine)); });
   EXPECT_THAT(e.what(), HasSubstr("table is pipeline `another`'s"));
 }
 
