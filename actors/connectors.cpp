@@ -3,7 +3,9 @@
 #include "actors/overdue_plugins.hpp"
 #include "dataflow/error.hpp"
 #include "dataflow/options.hpp"
+#include "dataflow/pipeline_file_check.hpp"
 #include "plugins/blackhole/sink.hpp"
+#include "plugins/postgres/connection_words.hpp"
 #include "plugins/postgres/source.hpp"
 #include "plugins/postgres/target_sink.hpp"
 #include "plugins/shared_objects/transform_type.hpp"
@@ -12,6 +14,25 @@
 #include "plugins/transforms/built_in.hpp"
 
 namespace leat {
+
+namespace {
+
+void check_words(const std::map<std::string, std::string>& connection, const std::string& where) {
+  if (const auto wrong = postgres::find_wrong_words(connection))
+    throw error(error_kind::usage, wrong->what, where + ".url", wrong->remedy);
+}
+
+} // namespace
+
+pipeline_file load_checked_file(const std::filesystem::path& path,
+                                const std::vector<std::string>& settings) {
+  auto file = load_pipeline_file(path, settings);
+  check_words(file.source.connection, path.string() + ", source");
+  for (const auto& s : file.sinks)
+    if (s.connector == "postgres")
+      check_words(s.connection, place_text(path, s.place) + ", sink." + s.name);
+  return file;
+}
 
 std::unique_ptr<source> make_source(const pipeline_file& file) {
   return postgres::make_source(file.source);

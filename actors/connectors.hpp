@@ -1,8 +1,10 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "dataflow/pipeline_file.hpp"
 #include "dataflow/sink.hpp"
@@ -17,6 +19,11 @@ struct connectors {
   std::function<std::unique_ptr<sink>(const pipeline_file&, const sink_options&)> make_sink;
   transform_registry transforms = {};
 };
+
+/// load_pipeline_file(), and then what the connectors refuse before they connect: a `url` that is
+/// none.
+pipeline_file load_checked_file(const std::filesystem::path&,
+                                const std::vector<std::string>& settings);
 
 /// The plugins by the names of the pipeline file.
 std::unique_ptr<source> make_source(const pipeline_file&);

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "actors/assembly.hpp"
+#include "actors/connectors.hpp"
 #include "actors/overdue_plugins.hpp"
 #include "actors/progress_lines.hpp"
 #include "actors/status_server.hpp"
@@ -69,7 +70,7 @@ struct engine::impl {
 
   void open() {
     supervisor_setup setup;
-    setup.file = load_pipeline_file(options.file, options.settings);
+    setup.file = load_checked_file(options.file, options.settings);
     overdue = std::make_unique<overdue_plugins>(setup.file.path,
                                                 [this](const error& e) { end(&e, true); });
     check_until(options.until);

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "actors/connectors.hpp"
 #include "actors/examination.hpp"
 #include "cli/commands.hpp"
 #include "cli/own_output.hpp"
@@ -63,7 +64,7 @@ std::vector<finding> examined(const pipeline_file& file) {
 } // namespace
 
 int check(const common_options& o) {
-  const auto file = load_pipeline_file(o.file, o.settings);
+  const auto file = load_checked_file(o.file, o.settings);
   auto problems = examined(file);
   std::ranges::stable_sort(problems, {}, &finding::level);
   const bool good =

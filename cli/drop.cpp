@@ -96,7 +96,7 @@ void tell(const char* kind, const std::string& name, bool made, bool was_there) 
 } // namespace
 
 int drop(const common_options& o) {
-  const auto file = load_pipeline_file(o.file, o.settings);
+  const auto file = load_checked_file(o.file, o.settings);
   const auto found = find_belongings(file);
   const auto& identity = found.identity;
   auto lock = lock_state(file, found);

@@ -192,7 +192,7 @@ leat::plan drafted(const pipeline_file& file) {
 } // namespace
 
 int plan(const common_options& o) {
-  const auto file = load_pipeline_file(o.file, o.settings);
+  const auto file = load_checked_file(o.file, o.settings);
   const auto p = drafted(file);
   for (const auto& found : p.problems)
     if (found.level == severity::error)

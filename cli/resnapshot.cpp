@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "actors/connectors.hpp"
 #include "actors/status_server.hpp"
 #include "cli/commands.hpp"
 #include "dataflow/error.hpp"
@@ -40,7 +41,7 @@ void resnapshot_at_next_run(const pipeline_file& file, const std::string& table)
 } // namespace
 
 int resnapshot(const common_options& o) {
-  const auto file = load_pipeline_file(o.file, o.settings);
+  const auto file = load_checked_file(o.file, o.settings);
   for (const auto& table : o.tables) {
     const auto known = ask_resnapshot(file.state, file.http_listen, table);
     if (!known) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "actors/connectors.hpp"
 #include "cli/commands.hpp"
 #include "cli/own_output.hpp"
 #include "cli/run_log.hpp"
@@ -127,7 +128,7 @@ int run(const common_options& o) {
   // Threads inherit the mask: signals are taken here alone.
   const auto signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  const auto log = make_run_log(load_pipeline_file(o.file, o.settings));
+  const auto log = make_run_log(load_checked_file(o.file, o.settings));
 
   caf::actor_system_config config;
   config.set("scheduler.policy", caf::atom("sharing"));

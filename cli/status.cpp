@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "actors/connectors.hpp"
 #include "actors/examination.hpp"
 #include "actors/progress_lines.hpp"
 #include "actors/status_server.hpp"
@@ -67,7 +68,7 @@ std::string status_text(const pipeline_file& file, bool json) {
 } // namespace
 
 int status(const common_options& o) {
-  const auto file = load_pipeline_file(o.file, o.settings);
+  const auto file = load_checked_file(o.file, o.settings);
   if (!o.watch) {
     std::fputs(status_text(file, o.json).c_str(), stdout);
     return 0;

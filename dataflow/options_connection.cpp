@@ -100,7 +100,6 @@ std::vector<option> connection_options(const std::vector<std::string_view>& conn
       keyword("tcp_user_timeout", "Milliseconds that sent data may stay unacknowledged.", 0,
               86'400'000),
   };
-  all.front().check = wrong_if_empty;
   for (option& declared : all) declared.connectors = connectors;
   return all;
 }

@@ -19,7 +19,6 @@ constexpr const char* not_authorized = "28000";
 constexpr const char* wrong_password = "28P01";
 constexpr const char* missing_right = "42501";
 constexpr const char* no_database = "3D000";
-constexpr const char* wrong_option = "22023";
 constexpr const char* may_pass = "";
 
 /// The part of a text between two others; empty when they are not there.
@@ -71,19 +70,31 @@ constexpr const char* check_name =
     "connect by a name that is in the server's certificate, or set sslmode to verify-ca";
 constexpr const char* check_tls = "set `ssl = on` at the server, or sslmode to prefer";
 constexpr const char* check_own = "name leat's own certificate and key in `sslcert` and `sslkey`";
-constexpr const char* check_option = "correct it where the connection is described";
+constexpr const char* check_option =
+    "correct it where the connection is described: in the pipeline file's keys or `url`";
+constexpr const char* check_service =
+    "name a service that libpq's service file (~/.pg_service.conf, or PGSERVICEFILE) describes";
+constexpr const char* check_binding =
+    "channel binding needs TLS and a SCRAM password: set them up at the server, or set "
+    "channel_binding to prefer";
+constexpr const char* check_peer =
+    "another operating system user runs the server: check the socket's directory in `host`, or "
+    "correct `requirepeer`";
+constexpr const char* check_gss =
+    "get a Kerberos ticket (kinit) and connect by TCP to a server with GSSAPI, or set gssencmode "
+    "to prefer";
 constexpr const char* check_address =
     "check host and port, and that the server runs and listens there";
 
 struct known {
   std::string_view text; ///< in the message
   std::string_view more; ///< too
-  const char* sqlstate;
+  std::string_view sqlstate;
   const char* remedy;
   std::string (*written)(std::string_view message, std::string_view where) = nullptr;
 };
 
-constexpr std::array<known, 26> failures{{
+constexpr std::array<known, 34> failures{{
     {"password authentication failed", "", wrong_password, check_password},
     {"no password supplied", "", wrong_password, check_password},
     {"no pg_hba.conf entry", "", not_authorized, nullptr, hba_line},
@@ -106,6 +117,14 @@ constexpr std::array<known, 26> failures{{
     {"invalid port number", "", wrong_option, check_option},
     {"invalid integer value", "", wrong_option, check_option},
     {"invalid connection option", "", wrong_option, check_option},
+    {"could not parse network address", "", wrong_option, check_option},
+    {"could not match", "host names to", wrong_option, check_option},
+    {"could not match", "port numbers to", wrong_option, check_option},
+    {"definition of service", "not found", wrong_option, check_service},
+    {"service file", "", wrong_option, check_service},
+    {"channel binding", "required", not_authorized, check_binding},
+    {"requirepeer specifies", "", not_authorized, check_peer},
+    {"GSSAPI encryption", "required", not_authorized, check_gss},
     {"Connection refused", "", may_pass, check_address},
     {"No such file or directory", "", may_pass, check_address},
     {"timeout expired", "", may_pass, check_address},
@@ -129,6 +148,12 @@ std::string_view last_word(std::string_view message) {
   return message.substr(message.rfind(' ') + 1);
 }
 
+/// What the server does not take of the words of a connection: a value (22), a setting that it does
+/// not know or that the role may not set (42).
+bool refuses_words(std::string_view sqlstate) {
+  return sqlstate.size() == 5 && (sqlstate.starts_with("22") || sqlstate.starts_with("42"));
+}
+
 } // namespace
 
 std::string_view remedy_of_refusal(std::string_view sqlstate) {
@@ -142,7 +167,7 @@ std::optional<connect_failure> explain_connect_failure(std::string_view message,
   const auto contains = [&](std::string_view part) { return message.find(part) != message.npos; };
   for (const auto& f : failures)
     if (contains(f.text) && contains(f.more))
-      return connect_failure{f.sqlstate,
+      return connect_failure{std::string(f.sqlstate),
                              f.written != nullptr ? f.written(message, where) : f.remedy};
   return std::nullopt;
 }
@@ -164,6 +189,7 @@ connect_failure ask_connect_failure(const char* const* keywords, const char* con
   const auto state = last_word(PQerrorMessage(c.get()));
   if (const auto remedy = remedy_of_refusal(state); !remedy.empty())
     return {std::string(state), std::string(remedy)};
+  if (refuses_words(state)) return {std::string(state), check_option};
   return {may_pass, check_address};
 }
 

@@ -6,6 +6,9 @@
 
 namespace leat::postgres {
 
+/// The SQLSTATE of a value that cannot be, for what libpq refuses by itself.
+inline constexpr std::string_view wrong_option = "22023";
+
 /// Why a connection was not made. libpq tells that in a message only.
 struct connect_failure {
   std::string sqlstate; ///< of a refusal that lasts; empty: it may succeed later

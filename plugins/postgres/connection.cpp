@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "plugins/postgres/connect_failure.hpp"
+#include "plugins/postgres/connection_words.hpp"
 
 namespace leat::postgres {
 
@@ -37,12 +38,6 @@ constexpr std::array<std::pair<const char*, const char*>, 5> defaults{{
     {"keepalives_count", "3"},
     {"tcp_user_timeout", "60000"},
 }};
-
-/// "dbname" holds an URI or a keyword string, which libpq takes apart.
-bool is_conninfo(const std::string& text) {
-  return text.starts_with("postgresql://") || text.starts_with("postgres://")
-         || text.find('=') != std::string::npos;
-}
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -100,7 +95,7 @@ std::optional<std::string> given(const connection_parameters& parameters,
   if (dbname == parameters.end() || !is_conninfo(dbname->second)) return std::nullopt;
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parts(
       PQconninfoParse(dbname->second.c_str(), nullptr), &PQconninfoFree);
-  // What cannot be parsed is refused, with the reason, when it is connected to.
+  // What cannot be parsed is refused when it is connected to.
   if (!parts) return std::nullopt;
   for (const auto* part = parts.get(); part->keyword != nullptr; ++part)
     if (keyword == part->keyword && part->val != nullptr && *part->val != '\0') return part->val;
@@ -116,6 +111,10 @@ struct connection::cancel_handle {
 };
 
 connection::connection(const connection_parameters& parameters, connection_use use) : use_(use) {
+  // libpq's own message of such words repeats them, and with them a password.
+  if (const auto wrong = find_wrong_words(parameters))
+    throw server_error(kind(), std::string(wrong_option), wrong->what, "url", wrong->remedy,
+                       error_retry::permanent);
   std::string options = given(parameters, "options").value_or("") + " ";
   options += pinned_settings;
   options += use == connection_use::query ? " -c row_security=off -c lock_timeout=5s"
