@@ -35,7 +35,7 @@ pipeline_file load_checked_file(const std::filesystem::path& path,
 }
 
 std::unique_ptr<source> make_source(const pipeline_file& file) {
-  return postgres::make_source(file.source);
+  return postgres::make_source(file.source, file.path.string());
 }
 
 std::unique_ptr<sink> make_sink(const pipeline_file& file, const sink_options& options) {

@@ -48,6 +48,7 @@ preflight_request make_request(const pipeline_file& file,
   request.slot = file.source.slot;
   request.publication = file.source.publication;
   request.wants = std::move(wants);
+  request.predicates = {file.source.where, file.path.string()};
   return request;
 }
 

@@ -10,6 +10,7 @@
 #include "dataflow/finding.hpp"
 #include "dataflow/pipeline_file.hpp"
 #include "plugins/postgres/connection.hpp"
+#include "plugins/postgres/snapshot_predicates.hpp"
 
 namespace leat::postgres {
 
@@ -21,6 +22,7 @@ struct preflight_request {
   std::chrono::seconds patience{60}; ///< a transaction that writes for longer is worth a word
   /// Which tables the pipeline takes, by schema and name.
   std::function<bool(std::string_view, std::string_view)> wants;
+  snapshot_predicates predicates;
 };
 
 /// The request for a pipeline file's source.

@@ -205,6 +205,15 @@ void check_collations(const preflight_view& view, std::vector<finding>& out) {
   }
 }
 
+/// Of a pipeline that has its slot the snapshots may be read already.
+void check_predicates(const preflight_view& view, std::vector<finding>& out) {
+  std::vector<schema_ptr> tables;
+  for (const auto& table : view.tables()) tables.push_back(table.schema);
+  for (const auto& e : find_wrong_predicates(view.server(), view.request().predicates, tables))
+    out.push_back(
+        {view.slot() ? severity::warning : severity::error, "", e.what(), e.where(), e.remedy()});
+}
+
 constexpr std::array checks{
     preflight_check{"tables", "The patterns of `tables` match something.", check_selection},
     preflight_check{"rights", "The role has USAGE on the schemas and SELECT on the tables.",
@@ -218,6 +227,8 @@ constexpr std::array checks{
                     check_partition_identities},
     preflight_check{"keys", "Tables have a key.", check_keys},
     preflight_check{"generated_columns", "Which columns the stream leaves out.", check_generated},
+    preflight_check{"snapshot_where", "The server takes the predicates of [source.snapshot.where].",
+                    check_predicates},
     preflight_check{"collations", "Texts are equal where their bytes are.", check_collations},
 };
 

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "plugins/postgres/snapshot_predicates.hpp"
+
 namespace leat::postgres {
 
 namespace {
@@ -32,7 +34,7 @@ bool too_large_for_a_message(const server_error& e) {
 
 } // namespace
 
-void throw_explained(connection& c, const server_error& e, const table_schema& table,
+void throw_explained(connection& c, const server_error& e, const table_schema& table, bool filtered,
                      std::chrono::milliseconds lock_timeout) {
   const auto name = quote_name(table.schema, table.name);
   const auto rethrow = [&](std::string what, std::string remedy, error_retry retry) {
@@ -52,6 +54,11 @@ void throw_explained(connection& c, const server_error& e, const table_schema& t
                 + " is larger than PostgreSQL can send in one piece (1 GB): " + e.what(),
             "leave the row out with [source.snapshot.where], or the wide column with a column list "
             "of the publication",
+            error_retry::permanent);
+  if (filtered && refuses_predicate(e.sqlstate()))
+    rethrow(e.what(),
+            "correct " + predicate_key(table.qualified_name())
+                + ", or take it out: its predicate cannot be computed for a row",
             error_retry::permanent);
   rethrow(e.what(), e.remedy(), retry);
   std::abort();

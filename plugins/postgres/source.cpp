@@ -10,6 +10,7 @@
 #include "plugins/postgres/reading_gaps.hpp"
 #include "plugins/postgres/replication_stream.hpp"
 #include "plugins/postgres/slot.hpp"
+#include "plugins/postgres/snapshot_predicates.hpp"
 #include "plugins/postgres/table_reader.hpp"
 #include "plugins/postgres/table_stamps.hpp"
 
@@ -27,7 +28,8 @@ error slot_is_gone(const std::string& name) {
 
 class postgres_source : public source {
  public:
-  explicit postgres_source(source_options options) : options_(std::move(options)) {}
+  postgres_source(source_options options, std::string file)
+      : options_(std::move(options)), file_(std::move(file)) {}
 
   void identify(pipeline_identity& id) override {
     if (server().server_version() < oldest_version)
@@ -66,6 +68,7 @@ class postgres_source : public source {
   wal_lsn prepare(pipeline_identity& id, const std::vector<schema_ptr>& tables,
                   const std::function<void()>& made) override {
     const bool had_slot = !id.slot.empty();
+    if (!had_slot) check_predicates(tables);
     id.publication = options_.publication;
     if (ensure_publication(server(), options_.publication, told_of(tables)).created) {
       id.made_publication = true;
@@ -212,6 +215,12 @@ class postgres_source : public source {
     return out;
   }
 
+  /// Before anything is made. Later a table may have lost a column that its snapshot was read by.
+  void check_predicates(const std::vector<schema_ptr>& tables) {
+    const auto wrong = find_wrong_predicates(server(), {options_.where, file_}, tables);
+    if (!wrong.empty()) throw error(wrong.front());
+  }
+
   /// pg_publication_tables locks every table of the publication, one after the other.
   void wait_little_for_locks() { server().query("SET lock_timeout = '500ms'"); }
 
@@ -250,6 +259,7 @@ class postgres_source : public source {
   }
 
   source_options options_;
+  std::string file_;
   std::unique_ptr<connection> connection_;
   type_catalog types_;
   std::vector<catalog_table> tables_;
@@ -261,8 +271,8 @@ class postgres_source : public source {
 
 } // namespace
 
-std::unique_ptr<source> make_source(const source_options& options) {
-  return std::make_unique<postgres_source>(options);
+std::unique_ptr<source> make_source(const source_options& options, std::string file) {
+  return std::make_unique<postgres_source>(options, std::move(file));
 }
 
 } // namespace leat::postgres

@@ -164,7 +164,8 @@ auto reader::guarded(const table_schema* table, Work work) {
     settle();
     if (e.sqlstate() == query_canceled) cancelled_ = false;
     if (table == nullptr || !connection_) throw;
-    throw_explained(*connection_, e, *table, options_.lock_timeout);
+    throw_explained(*connection_, e, *table, options_.where.contains(table->id),
+                    options_.lock_timeout);
   } catch (const leat::error&) {
     settle();
     throw;

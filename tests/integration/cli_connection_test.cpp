@@ -67,6 +67,41 @@ TEST_F(CliConnection, SettingsThatCanNeverWorkAreNotTriedAgain) {
   expect_setting_refused("requirepeer=nobody_here", "requirepeer");
 }
 
+/// [source.snapshot.where]
+class CliPredicate : public cli_fixture {
+ protected:
+  static constexpr const char* place = "source.snapshot.where.\"public.item\"";
+  void read_where(const std::string& predicate) {
+    text.snapshot = "where = { \"public.item\" = \"" + predicate + "\" }";
+  }
+};
+
+TEST_F(CliPredicate, ThatTheServerDoesNotTakeIsFoundBeforeAnythingIsMade) {
+  for (const auto* wrong : {"id >", "nocol > 1", "id", "true) AND (1/0 > 1"}) {
+    read_where(wrong);
+    expect_refused(usage, "the source does not take the predicate: ", "condition in SQL");
+    EXPECT_THAT(leat("run").err, HasSubstr(place));
+  }
+  EXPECT_EQ(
+      source_value("SELECT (SELECT count(*) FROM pg_publication)"
+                   " + (SELECT count(*) FROM pg_replication_slots WHERE database = 'source')"),
+      "0");
+  EXPECT_EQ(lite("SELECT name FROM sqlite_schema WHERE name = 'item'"), (text_rows{}));
+}
+
+TEST_F(CliPredicate, ThatFailsForARowIsNamed) {
+  read_where("1/(id-id) > 1");
+  expect_run_fails(source_failed, "division by zero", place);
+}
+
+TEST_F(CliPredicate, OfASnapshotThatIsReadMayNameAColumnThatHasGone) {
+  read_where("name <> ''");
+  catch_up();
+  source("ALTER TABLE item DROP COLUMN name; INSERT INTO item VALUES (100)");
+  EXPECT_THAT(leat("check").out, HasSubstr("warning: the source does not take the predicate"));
+  catch_up();
+}
+
 } // namespace
 
 } // namespace leat::test
