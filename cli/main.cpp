@@ -1,4 +1,6 @@
 #include <CLI/CLI.hpp>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +20,7 @@ namespace {
 using leat::cli::common_options;
 
 constexpr int usage = static_cast<int>(leat::error_kind::usage);
+constexpr int incomplete = 1;
 constexpr std::array later_commands{"pause", "resume", "add-table", "verify", "import"};
 
 /// The command line, declared; what was parsed is in `options`.
@@ -26,6 +29,7 @@ struct command_line {
   common_options options;
   std::vector<std::string> topic; ///< of help
   std::vector<std::pair<CLI::App*, int (*)(const common_options&)>> commands;
+  CLI::Option* until = nullptr;
   CLI::App* help = nullptr;
   CLI::App* version = nullptr;
 
@@ -41,9 +45,9 @@ struct command_line {
                   "tables, routes, targets with their DDL, types that lose something, "
                   "actors; changes nothing",
                   leat::cli::plan));
-    add("run", "snapshots and streams until SIGINT or SIGTERM", leat::cli::run)
-        ->add_option("--until", options.until,
-                     "ends when this is committed at every target: caught-up, or an LSN");
+    until = add("run", "snapshots and streams until SIGINT or SIGTERM", leat::cli::run)
+                ->add_option("--until", options.until,
+                             "ends when this is committed at every target: caught-up, or an LSN");
     with_json(add("status",
                   "what a running pipeline is doing or, when none runs, what its state says",
                   leat::cli::status))
@@ -147,6 +151,8 @@ int dispatch(int argc, char** argv) {
     if (const auto wrong = unknown_option(*command, argc, argv)) return *wrong;
     return misused(e.what(), "see `leat help " + command->get_name() + "`");
   }
+  if (line.until->count() > 0 && line.options.until.empty())
+    return misused("--until names no position", "write caught-up, or an LSN like 16/B374D848");
   for (const auto& [command, execute] : line.commands)
     if (*command) return execute(line.options);
   if (*line.help) return print_help(line);
@@ -154,16 +160,35 @@ int dispatch(int argc, char** argv) {
   return 0;
 }
 
+/// Like `head`, which has what it wanted.
+bool reader_has_gone() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+/// The exit code, once what was printed has gone where it was to go.
+int written_out(int code) {
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (code != 0 || written || reader_has_gone()) return code;
+  leat::cli::print_error("the output could not be written", "standard output",
+                         "make room where it goes");
+  return incomplete;
+}
+
+constexpr const char* general_remedy = "correct what the message names, then run the command again";
+
 } // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    return dispatch(argc, argv);
+    return written_out(dispatch(argc, argv));
   } catch (const leat::error& e) {
-    leat::cli::print_error(e.what(), e.where(), e.remedy());
+    leat::cli::print_error(e.what(), e.where(), e.remedy().empty() ? general_remedy : e.remedy());
     return static_cast<int>(e.kind());
   } catch (const std::exception& e) {
+    if (std::ferror(stdout) != 0) return written_out(0); // {fmt} throws then
     leat::cli::print_error(e.what(), "an unexpected exception", "report this");
     return static_cast<int>(leat::error_kind::bug);
   }

@@ -73,6 +73,27 @@ TEST(CliUsage, VersionIsOneLine) {
   EXPECT_EQ(leat({"--version"}).out, shown.out);
 }
 
+TEST(CliUsage, OutputThatCannotBeWrittenIsAnError) {
+  for (const auto* words : {"version", "help", "help run", "help config", "--version"}) {
+    const auto ended =
+        run({"/bin/sh", "-c", pipeline_fixture::leat_program() + " " + words + " > /dev/full"});
+    expect_error(ended, found_something, "could not be written", "room");
+  }
+}
+
+TEST(CliUsage, ReaderThatHasGoneIsNoError) {
+  const auto ended =
+      run({"/bin/bash", "-c",
+           "set -o pipefail; " + pipeline_fixture::leat_program() + " help config | true"});
+  EXPECT_EQ(ended.status.code, done) << ended.err;
+  EXPECT_EQ(ended.err, "");
+}
+
+TEST_F(CliArguments, UntilNothingIsAnError) {
+  expect_run_fails(usage, "--until", "caught-up", {"--until", ""});
+  expect_run_fails(usage, "--until", "leat help run", {"--until="});
+}
+
 TEST_F(CliArguments, UntilIsCaughtUpOrAnLsn) {
   for (const auto* garbage : {"garbage", "0/", "0/G", "5", "-1/0", "0/123456789"})
     expect_run_fails(usage, garbage, "16/B374D848", {"--until=" + std::string(garbage)});
