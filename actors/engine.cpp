@@ -23,6 +23,11 @@ namespace leat {
 /// A checkpoint may have to be synced before the request is.
 constexpr std::chrono::seconds answer_limit{4};
 
+/// Of what nobody foresaw: a server that refuses a statement, mostly.
+constexpr const char* general_remedy =
+    "correct what the message names, then run again: nothing is lost, it continues from the last "
+    "checkpoint";
+
 struct engine::impl {
   caf::actor_system& system;
   engine_options options;
@@ -46,8 +51,8 @@ struct engine::impl {
   void end(const error* failure, bool hung = false) {
     engine_outcome o;
     if (failure != nullptr)
-      o = {static_cast<int>(failure->kind()), failure->what(), failure->where(), failure->remedy(),
-           hung};
+      o = {static_cast<int>(failure->kind()), failure->what(), failure->where(),
+           failure->remedy().empty() ? general_remedy : failure->remedy(), hung};
     {
       const std::scoped_lock lock(mutex);
       if (!outcome) outcome = std::move(o);

@@ -102,6 +102,8 @@ error slot_in_use(const slot_state& state, const slot_expectation& expected) {
               + "); or give `slot` in [source] another name"};
 }
 
+constexpr std::string_view all_slots_taken = "53400";
+
 created_slot create_slot(connection& replication, const std::string& name) {
   const bool options_in_parentheses = replication.server_version() >= 150000;
   bool made_slot = false;
@@ -125,6 +127,10 @@ created_slot create_slot(connection& replication, const std::string& name) {
     // A walsender that reads its configuration anew while it waits may take a snapshot too early.
     if (std::string_view(failure.what()).find("initial slot snapshot") != std::string_view::npos)
       throw error(error_kind::source, failure.what(), failure.where(), "", error_retry::transient);
+    if (failure.sqlstate() == all_slots_taken)
+      throw error(error_kind::source, failure.what(), failure.where(),
+                  "drop a slot that nobody needs (pg_replication_slots lists them), or raise "
+                  "max_replication_slots and restart the server");
     throw;
   }
 }

@@ -44,7 +44,16 @@ bool may_pass(std::string_view state) {
   return state.substr(0, 2) == "53" || state == "58030" || state == "25P03" || state == "57P05";
 }
 
+constexpr std::string_view no_such_table = "42P01";
+
+bool is_record(std::string_view table) {
+  return table.ends_with("\"leat_progress\"") || table.ends_with("\"leat_progress_table\"");
+}
+
 std::string remedy_for(std::string_view state, std::string_view table) {
+  if (state == no_such_table && is_record(table))
+    return "somebody dropped leat's record of what is committed: restore the target from a backup, "
+           "or begin anew: `leat drop`, empty the target's tables, run";
   for (const auto& known : remedies) {
     if (known.state != state) continue;
     std::string text(known.remedy);

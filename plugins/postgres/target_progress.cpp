@@ -147,17 +147,19 @@ std::optional<target_progress> target_progress_record::read(target_session& sess
 }
 
 void target_progress_record::send_fence(target_session& session) {
-  session.send("SELECT pipeline_id, epoch FROM " + table_
-                   + " WHERE pipeline = $1 AND target = $2 FOR UPDATE",
-               {pipeline_, every_target}, [this](const result& row) {
-                 const bool same = row.rows() == 1 && row.text(0, 0) == expected_id_
-                                   && row.number(0, 1) == expected_epoch_;
-                 if (same) return;
-                 refuse("another leat has written to the targets of pipeline \"" + pipeline_ + "\"",
-                        table_,
-                        "see that only one leat runs this pipeline, with one state directory; then "
-                        "run again");
-               });
+  session.send(
+      "SELECT pipeline_id, epoch FROM " + table_
+          + " WHERE pipeline = $1 AND target = $2 FOR UPDATE",
+      {pipeline_, every_target},
+      [this](const result& row) {
+        const bool same = row.rows() == 1 && row.text(0, 0) == expected_id_
+                          && row.number(0, 1) == expected_epoch_;
+        if (same) return;
+        refuse("another leat has written to the targets of pipeline \"" + pipeline_ + "\"", table_,
+               "see that only one leat runs this pipeline, with one state directory; then "
+               "run again");
+      },
+      table_);
 }
 
 void target_progress_record::send(target_session& session, const target_progress& next) {
@@ -173,14 +175,15 @@ void target_progress_record::send(target_session& session, const target_progress
         if (row.affected() != 1)
           refuse("the progress row of pipeline \"" + pipeline_ + "\" is gone or another's", table_,
                  "see that only one leat runs this pipeline, then run again");
-      });
+      },
+      table_);
   for (const auto& [target, chunk] : next.last_chunk) {
     const auto have = tables_.find(target);
     if (have != tables_.end() && have->second.last_chunk == chunk) continue;
     session.send("INSERT INTO " + tables_table_
                      + " AS t (pipeline, target, last_chunk) VALUES ($1, $2, $3) ON CONFLICT "
                        "(pipeline, target) DO UPDATE SET last_chunk = excluded.last_chunk",
-                 {pipeline_, target, std::to_string(chunk)});
+                 {pipeline_, target, std::to_string(chunk)}, {}, tables_table_);
   }
 }
 
@@ -226,13 +229,14 @@ void target_progress_record::send_snapshot(target_session& session, const std::s
   session.send(
       "UPDATE " + tables_table_
           + " SET snapshot = $3, finished = $4 WHERE pipeline = $1 AND target = $2",
-      {pipeline_, target, std::to_string(record.snapshot), std::to_string(record.finished)});
+      {pipeline_, target, std::to_string(record.snapshot), std::to_string(record.finished)}, {},
+      tables_table_);
 }
 
 void target_progress_record::send_columns(target_session& session, const std::string& target,
                                           const std::string& columns) {
   session.send("UPDATE " + tables_table_ + " SET columns = $3 WHERE pipeline = $1 AND target = $2",
-               {pipeline_, target, columns});
+               {pipeline_, target, columns}, {}, tables_table_);
 }
 
 void target_progress_record::forget_in(target_session& session, const std::string& table) {

@@ -100,13 +100,13 @@ void target_session::sent(int ok, const std::string& table, receiver take) {
 }
 
 void target_session::send(const std::string& sql,
-                          const std::vector<std::optional<std::string>>& parameters,
-                          receiver take) {
+                          const std::vector<std::optional<std::string>>& parameters, receiver take,
+                          const std::string& table) {
   enter_pipeline();
   const auto values = c_strings(parameters);
   sent(PQsendQueryParams(connection_.raw(), sql.c_str(), static_cast<int>(values.size()), nullptr,
                          values.data(), nullptr, nullptr, 0),
-       {}, std::move(take));
+       table, std::move(take));
 }
 
 void target_session::send(target_statement& statement, std::span<text_array> parameters,

@@ -37,7 +37,7 @@ class target_session {
 
   /// Sends one statement with text parameters.
   void send(const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
-            receiver = {});
+            receiver = {}, const std::string& table = {});
   /// Sends one prepared statement with arrays, one per parameter.
   void send(target_statement&, std::span<text_array> parameters, receiver = {});
   /// Waits for the results of everything that was sent.

@@ -194,8 +194,10 @@ std::optional<leat::error> column_misfit(const std::string& table, const real_ta
   };
   const auto* there = real.find(wanted.name);
   if (there == nullptr)
-    return refused("the target table has no column " + name,
-                   alter + " ADD COLUMN " + definition_of(wanted));
+    return refused(
+        "the target table has no column " + name,
+        alter + " ADD COLUMN " + definition_of(wanted)
+            + "; then `leat resnapshot` the source's table, for the rows that are there");
   if (there->computed)
     return refused("column " + name + " of the target table is generated and takes no values",
                    alter + " ALTER COLUMN " + name + " DROP EXPRESSION (or DROP IDENTITY)");

@@ -49,6 +49,10 @@ advice advice_for(int code) {
   case SQLITE_TOOBIG:
     return {error_retry::permanent,
             "SQLite holds rows of up to 1,000,000,000 bytes: leave the column out with `exclude`"};
+  case SQLITE_CONSTRAINT:
+    return {error_retry::permanent,
+            "drop the constraint or trigger of the target that refuses the row, or set "
+            "`dead_letter` at the sink to go on without such rows"};
   default:
     return {error_retry::permanent, ""};
   }

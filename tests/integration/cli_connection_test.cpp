@@ -102,6 +102,53 @@ TEST_F(CliPredicate, OfASnapshotThatIsReadMayNameAColumnThatHasGone) {
   catch_up();
 }
 
+/// What nobody can foresee before a run has its remedy, too.
+class CliRemedy : public cli_fixture {
+ protected:
+  void write_to_postgres() {
+    text.sinks = {
+        {"pg", "connector = \"postgres\"\nurl = \"" + server().url(target_database) + "\""}};
+  }
+  void run_while(const std::string& change_of_target) {
+    start();
+    wait_until_caught_up();
+    server().execute(change_of_target, target_database);
+    source("INSERT INTO item VALUES (100, 'later')");
+  }
+};
+
+TEST_F(CliRemedy, OfAServerWithoutAFreeSlot) {
+  pg_server_options options;
+  options.settings = {{"max_replication_slots", "1"}};
+  const pg_server small(options);
+  small.execute("CREATE TABLE item (id int PRIMARY KEY);"
+                "SELECT pg_create_physical_replication_slot('taken')");
+  expect_run_fails(source_failed, "all replication slots are in use", "max_replication_slots",
+                   {"--set", "source.url=" + small.url()});
+}
+
+TEST_F(CliRemedy, OfATargetsColumnThatWasDroppedMeanwhile) {
+  write_to_postgres();
+  run_while("ALTER TABLE item DROP COLUMN name");
+  expect_error(wait_until_ended(), sink_failed, "name", "leat check");
+  const std::string again = "ADD COLUMN \"name\" text; then `leat resnapshot`";
+  expect_refused(sink_failed, "has no column \"name\"", again);
+}
+
+TEST_F(CliRemedy, OfAProgressTableThatWasDroppedMeanwhile) {
+  write_to_postgres();
+  run_while("DROP TABLE leat_progress");
+  expect_error(wait_until_ended(), sink_failed, "leat_progress", "backup");
+}
+
+TEST_F(CliRemedy, OfATriggerThatRefusesARow) {
+  catch_up();
+  sqlite_session(lite_path())
+      .execute("CREATE TRIGGER t BEFORE INSERT ON item BEGIN SELECT RAISE(ABORT, 'no'); END");
+  source("INSERT INTO item VALUES (100, 'later')");
+  expect_run_fails(sink_failed, "SQLite: no", "trigger");
+}
+
 } // namespace
 
 } // namespace leat::test
