@@ -19,6 +19,7 @@ constexpr const char* not_authorized = "28000";
 constexpr const char* wrong_password = "28P01";
 constexpr const char* missing_right = "42501";
 constexpr const char* no_database = "3D000";
+constexpr const char* not_utf8 = "22021";
 constexpr const char* may_pass = "";
 
 /// The part of a text between two others; empty when they are not there.
@@ -72,6 +73,10 @@ constexpr const char* check_tls = "set `ssl = on` at the server, or sslmode to p
 constexpr const char* check_own = "name leat's own certificate and key in `sslcert` and `sslkey`";
 constexpr const char* check_option =
     "correct it where the connection is described: in the pipeline file's keys or `url`";
+constexpr const char* write_utf8 =
+    "write such texts as UTF-8 at the source, or leave the column out with a column list of the "
+    "publication; what the WAL holds already stays as it is: if the run ends again, `leat drop`, "
+    "empty the targets, run";
 constexpr const char* check_service =
     "name a service that libpq's service file (~/.pg_service.conf, or PGSERVICEFILE) describes";
 constexpr const char* check_binding =
@@ -135,11 +140,12 @@ struct refusal {
   const char* sqlstate;
   const char* remedy;
 };
-constexpr std::array<refusal, 4> refusals{{
+constexpr std::array<refusal, 5> refusals{{
     {wrong_password, check_password},
     {not_authorized, check_login},
     {missing_right, check_grants},
     {no_database, check_database},
+    {not_utf8, write_utf8},
 }};
 
 /// The last word of "FATAL:  28P01", whatever the first is.

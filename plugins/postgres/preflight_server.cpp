@@ -1,5 +1,6 @@
 #include <array>
 
+#include "plugins/postgres/connect_failure.hpp"
 #include "plugins/postgres/preflight_view.hpp"
 
 namespace leat::postgres {
@@ -159,6 +160,15 @@ void check_failover(const preflight_view& view, std::vector<finding>& out) {
                        + " (FAILOVER true);"});
 }
 
+/// Any other encoding converts to UTF-8; of these bytes nobody knows what they are.
+void check_encoding(const preflight_view& view, std::vector<finding>& out) {
+  if (view.setting("server_encoding") != "SQL_ASCII") return;
+  out.push_back(
+      {severity::warning, "",
+       "the database's encoding is SQL_ASCII: a value that is not UTF-8 ends the pipeline",
+       "database " + view.database(), std::string(remedy_of_refusal("22021"))});
+}
+
 constexpr std::array checks{
     preflight_check{"version", "The server is PostgreSQL 13 or later.", check_version},
     preflight_check{"primary", "The server is not a standby.", check_primary},
@@ -177,6 +187,8 @@ constexpr std::array checks{
                     check_decoding_memory},
     preflight_check{"xid_age", "The database is far from transaction id wraparound.",
                     check_xid_age},
+    preflight_check{"encoding", "Every text of the database can be given as UTF-8.",
+                    check_encoding},
     preflight_check{"failover", "What happens to the slot when a standby takes over.",
                     check_failover},
 };

@@ -149,6 +149,19 @@ TEST_F(CliRemedy, OfATriggerThatRefusesARow) {
   expect_run_fails(sink_failed, "SQLite: no", "trigger");
 }
 
+TEST_F(CliRemedy, OfBytesThatAreNoUtf8) {
+  server().execute("DROP DATABASE IF EXISTS raw");
+  server().execute("CREATE DATABASE raw ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' "
+                   "TEMPLATE template0");
+  server().execute("CREATE TABLE item (id int PRIMARY KEY, name text);"
+                   "INSERT INTO item VALUES (1, E'caf\\xe9')",
+                   "raw");
+  const std::vector<std::string> there{"--set", "source.url=" + server().url("raw")};
+  EXPECT_THAT(leat("check", there).out, HasSubstr("warning: the database's encoding is SQL_ASCII"));
+  expect_run_fails(source_failed, "invalid byte sequence for encoding", "UTF-8", there);
+  server().create_database("raw"); // and with it the slot
+}
+
 } // namespace
 
 } // namespace leat::test
