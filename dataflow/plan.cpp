@@ -72,8 +72,7 @@ class drafter {
     for (const table_pattern& pattern : patterns) {
       if (pattern.excludes() || matches_any(pattern, all_)) continue;
       if (pattern.names_one())
-        report(severity::error, "there is no table " + pattern.name() + " at the source",
-               source_place(), suggestion(pattern.name(), all_, "check the name and the rights"));
+        report_absent(pattern, all_, source_place());
       else
         report(severity::note, "no table fits " + pattern.text(), source_place(), "");
     }
@@ -137,13 +136,22 @@ class drafter {
     }
   }
 
+  /// The catalog has told of no others, so nothing is known of those that cannot be captured.
+  void report_absent(const table_pattern& pattern, const std::vector<schema_ptr>& tables,
+                     const std::string& where) {
+    report(severity::error,
+           "there is no table " + pattern.name() + " at the source that can be captured", where,
+           suggestion(pattern.name(), tables, "check the name")
+               + " (a view or a foreign table has no changes, and a partition goes with its root: "
+                 "name that)");
+  }
+
   void report_missing(const table_pattern& pattern, const std::string& where) {
     if (matches_any(pattern, all_))
       report(severity::error, "`source.tables` does not select table " + pattern.name(), where,
              "add it to `source.tables`");
     else
-      report(severity::error, "there is no table " + pattern.name() + " at the source", where,
-             suggestion(pattern.name(), selected_, "check the name and the rights"));
+      report_absent(pattern, selected_, where);
   }
 
   const sink_options& sink_of(const route_options& options) const {

@@ -87,9 +87,10 @@ class target_sink final : public sink {
       if (!c.source) continue;
       const auto& source = r.schema->columns[*c.source].type_name;
       kept.push_back({c.name, source, c.type,
-                      c.type == source ? ""
-                      : session_       ? "since the target has no such type"
-                                       : "unless the target has such a type"});
+                      c.type == source            ? ""
+                      : refers_to_catalog(source) ? "since its objects are the source's"
+                      : session_                  ? "since the target has no such type"
+                                                  : "unless the target has such a type"});
     }
     return kept;
   }

@@ -17,14 +17,6 @@ constexpr std::size_t longest_name = 63;
 
 /// Their input looks a name up in the target's catalog, where it may mean something else or
 /// nothing.
-bool refers_to_catalog(std::string_view type) {
-  static constexpr std::array<std::string_view, 12> types{
-      "regclass", "regproc",      "regprocedure", "regoper",       "regoperator",  "regtype",
-      "regrole",  "regnamespace", "regconfig",    "regdictionary", "regcollation", "aclitem"};
-  if (type.ends_with("[]")) type.remove_suffix(2);
-  return std::find(types.begin(), types.end(), type) != types.end();
-}
-
 std::string type_at_target(const column& c, target_session* session) {
   if (refers_to_catalog(c.type_name)) return "text";
   if (session == nullptr) return c.built_in ? c.type_name : "text";
@@ -52,6 +44,14 @@ std::string without_modifier(std::string_view type) {
 }
 
 } // namespace
+
+bool refers_to_catalog(std::string_view type) {
+  static constexpr std::array<std::string_view, 12> types{
+      "regclass", "regproc",      "regprocedure", "regoper",       "regoperator",  "regtype",
+      "regrole",  "regnamespace", "regconfig",    "regdictionary", "regcollation", "aclitem"};
+  if (type.ends_with("[]")) type.remove_suffix(2);
+  return std::find(types.begin(), types.end(), type) != types.end();
+}
 
 std::vector<std::string> key_names(const route& r) {
   std::vector<std::string> names;

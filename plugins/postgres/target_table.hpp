@@ -56,6 +56,9 @@ struct real_table {
 /// What stands at the target now; nothing when there is no such table.
 std::optional<real_table> read_table(target_session&, const table_place&);
 
+/// A type whose values name objects of their own database, like regclass: text at the target.
+bool refers_to_catalog(std::string_view type);
+
 /// The columns of the route's table, in order: the route's, then leat's own by mode and delete
 /// mode. Types that are not at the target become text; without a session only built-in ones are.
 std::vector<wanted_column> wanted_columns(const route&, target_session*);

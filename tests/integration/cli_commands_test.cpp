@@ -102,6 +102,25 @@ TEST_F(CliCommands, CheckNamesAnUnreachableSource) {
   EXPECT_THAT(checked.out, HasSubstr("remedy: "));
 }
 
+TEST_F(CliCommands, CheckSaysThatAPartitionGoesWithItsRoot) {
+  source("CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+         "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)");
+  text.tables = R"(["public.log_1"])";
+  const auto checked = leat("check");
+  EXPECT_EQ(checked.status.code, found_something);
+  EXPECT_THAT(checked.out,
+              HasSubstr("there is no table public.log_1 at the source that can be captured"));
+  EXPECT_THAT(checked.out, HasSubstr("a partition goes with its root: name that"));
+}
+
+TEST_F(CliCommands, CheckSaysWhyNamesOfObjectsBecomeText) {
+  source("CREATE TABLE object (id int PRIMARY KEY, class regclass)");
+  text.sinks = {
+      {"pg", "connector = \"postgres\"\nurl = \"" + server().url(target_database) + "\""}};
+  const auto checked = leat("check");
+  EXPECT_THAT(checked.out, HasSubstr("regclass becomes text, since its objects are the source's"));
+}
+
 TEST_F(CliCommands, CheckNamesATableThatIsNotThere) {
   text.tables = R"(["public.itme"])";
   const auto checked = leat("check");
