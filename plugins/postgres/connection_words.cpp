@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 
 #include <array>
+#include <memory>
 #include <string_view>
 
 namespace leat::postgres {

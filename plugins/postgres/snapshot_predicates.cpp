@@ -1,5 +1,7 @@
 #include "plugins/postgres/snapshot_predicates.hpp"
 
+#include <algorithm>
+
 namespace leat::postgres {
 
 namespace {
