@@ -79,6 +79,13 @@ def test_strict_mode_filters_exactly_the_bad_ones(loaded):
     assert (reply["NumberFilteredRows"], reply["NumberLoadedRows"]) == (bad, len(CASES) - bad)
 
 
+@pytest.mark.parametrize("number, shown", [("-0", "0"), ("-0.0", "-0"), ("0.0", "0")])
+def test_a_number_without_a_point_is_an_integer_which_has_one_zero(double, number, shown):
+    double.table("id INT NOT NULL, v DOUBLE NULL")
+    double.stream_load(f'[{{"id": 1, "v": {number}}}]'.encode(), **JSON)
+    assert str(double.sql("SELECT v FROM t")[0][0]).removesuffix(".0") == shown
+
+
 def test_strict_mode_is_off_by_default_and_nulls_in_silence(double):
     double.table()
     assert double.stream_load(b"1\t" + b"x" * 21 + b"\n")["Status"] == "Success"

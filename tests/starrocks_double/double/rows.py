@@ -62,7 +62,7 @@ def element(value, duck_type: str) -> str:
 
 def number_text(value: float, duck_type: str) -> str:
     if value == int(value) and abs(value) < 1e15:
-        return str(int(value))
+        return "-0" if str(value) == "-0.0" else str(int(value))
     if duck_type == "FLOAT":
         return next(text for digits in range(6, 10) if float(text := f"{value:.{digits}g}") == value or digits == 9)
     return repr(value)
