@@ -189,7 +189,7 @@ TEST_F(Preflight, NamesWhatCannotBePublished) {
 TEST_F(Preflight, APartitionIsDeliveredUnderItsRoot) {
   run("CREATE SCHEMA roots; CREATE TABLE roots.r (id int PRIMARY KEY) PARTITION BY RANGE (id);"
       "CREATE TABLE app.leaf PARTITION OF roots.r FOR VALUES FROM (0) TO (10)");
-  EXPECT_EQ(one("kinds").remedy, "name its root roots.r in `tables`");
+  EXPECT_EQ(one("kinds").remedy, "name its root \"roots.r\" in `tables`");
   auto r = request();
   r.wants = [](std::string_view schema, auto) { return schema == "app" || schema == "roots"; };
   EXPECT_THAT(found(r, "kinds"), IsEmpty());
