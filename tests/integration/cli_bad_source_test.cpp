@@ -232,8 +232,9 @@ class CliLostSlot : public CliBadSource {
     });
   }
   void expect_it_ends() {
+    // From 17 on the server tells what it lacks, too: "is lost (wal_removed): ...".
     expect_error(wait_until_ended(), source_failed,
-                 "is lost: the server has removed WAL that leat has not read", "leat drop");
+                 "the server has removed WAL that leat has not read", "leat drop");
     expect_refused(source_failed, "is lost", "max_slot_wal_keep_size");
   }
 };
