@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -56,6 +57,15 @@ measured median_of(std::vector<measured> runs) {
   };
   return {middle(&measured::wall), middle(&measured::cpu), middle(&measured::server_cpu),
           middle(&measured::rss_mb)};
+}
+
+std::pair<measured, measured> middle_pair(const std::vector<measured>& ours,
+                                          const std::vector<measured>& theirs) {
+  std::vector<std::size_t> order(ours.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return ours[i].wall / theirs[i].wall; });
+  const auto middle = order[order.size() / 2];
+  return {ours[middle], theirs[middle]};
 }
 
 double server_cpu_seconds(const test::pg_server& server) {

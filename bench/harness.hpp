@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/pg_server.hpp"
@@ -29,6 +30,11 @@ struct measured {
 
 /// The middle run by wall time, with the other figures each their own median.
 measured median_of(std::vector<measured>);
+
+/// Of two that ran in turn, the pair whose ratio of wall times is the middle one: a shared machine
+/// is another from pair to pair, and less so within one.
+std::pair<measured, measured> middle_pair(const std::vector<measured>& ours,
+                                          const std::vector<measured>& theirs);
 
 /// User and system time so far of a server with all its processes, those that have ended too.
 double server_cpu_seconds(const test::pg_server&);

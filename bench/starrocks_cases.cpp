@@ -108,8 +108,7 @@ void streams(const settings& s, report& out, const test::pg_server& source, cons
         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active");
     source.execute("DROP TABLE " + name);
   }
-  const auto a = median_of(ours);
-  const auto b = median_of(blackholes);
+  const auto [a, b] = middle_pair(ours, blackholes);
   const auto n = static_cast<double>(rows);
   out.add(std::string("stream into a StarRocks sink-hole, ") + format, "leat into blackhole",
           {{"rows/s", n / a.wall, n / b.wall, {ratio_at_least, 0.9}},

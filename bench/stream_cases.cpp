@@ -33,8 +33,7 @@ void compare(const settings& s, report& out, const test::pg_server& source, cons
     leat.restore();
     ours.push_back(leat.drain(end));
   }
-  const auto a = median_of(ours);
-  const auto p = median_of(theirs);
+  const auto [a, p] = middle_pair(ours, theirs);
   const auto rows = static_cast<double>(b.rows);
   using enum goal::kind;
   out.add("stream to blackhole, " + b.name, "pg_recvlogical",
@@ -75,8 +74,7 @@ void snapshot_to_blackhole(const settings& s, report& out) {
                  source.bin() / "psql", source.conninfo()}));
     ours.push_back(leat.snapshot());
   }
-  const auto a = median_of(ours);
-  const auto p = median_of(theirs);
+  const auto [a, p] = middle_pair(ours, theirs);
   const auto n = static_cast<double>(rows);
   using enum goal::kind;
   out.add("snapshot to blackhole, 1 reader", "psql COPY TO STDOUT",

@@ -143,8 +143,7 @@ void postgres_backlog(const settings& s, report& out) {
     kept.restore();
     ours.push_back(leat.drain(end));
   }
-  const auto a = median_of(ours);
-  const auto p = median_of(theirs);
+  const auto [a, p] = middle_pair(ours, theirs);
   const auto n = static_cast<double>(rows);
   out.add("one-row transactions into PostgreSQL", "subscription",
           {{"rows/s", n / a.wall, n / p.wall, {ratio_at_least, 4}},
@@ -188,8 +187,7 @@ void postgres_copy(const settings& s, report& out) {
     kept.restore();
     ours.push_back(leat.snapshot());
   }
-  const auto a = median_of(ours);
-  const auto p = median_of(theirs);
+  const auto [a, p] = middle_pair(ours, theirs);
   const auto n = static_cast<double>(rows);
   out.add("first copy into PostgreSQL", "subscription",
           {{"rows/s", n / a.wall, n / p.wall, {ratio_at_least, 1}},
