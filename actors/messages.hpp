@@ -44,7 +44,7 @@ struct epoch_cut {
   bool snapshots_active = false;
   std::vector<std::uint64_t> begun; ///< numbers of requests whose snapshots `state` holds first
 };
-/// Router -> coordinator: an early barrier would help.
+/// Router or sink -> coordinator: an early barrier would help.
 struct hurry {};
 /// Coordinator -> router: no restart goes back before checkpoint `epoch`.
 struct epoch_completed {

@@ -86,7 +86,15 @@ class sink_stage_impl : public stage<sink_actor> {
     std::size_t buffered = 0;
     for (const auto* w : writers_)
       if (w != nullptr) buffered += w->buffered();
-    if (buffered > setup_.buffer_bytes) flush();
+    if (buffered > setup_.buffer_bytes) return flush();
+    if (buffered > setup_.buffer_bytes / 2) end_epoch_soon();
+  }
+
+  /// Leaves room for what comes until the barrier does: both channels may be full.
+  void end_epoch_soon() {
+    if (ends_soon_ || !setup_.target->gathers_epochs()) return;
+    ends_soon_ = true;
+    post(setup_.coordinator, hurry{});
   }
 
   /// What a route's transforms still have, and the rows that they asked for.
@@ -172,6 +180,7 @@ class sink_stage_impl : public stage<sink_actor> {
       if (states_) states_->pass(b.epoch, false);
       return;
     }
+    ends_soon_ = false;
     for (route_id id = 0; id < row_makers_.size(); ++id) end_chain(id, b.position);
     if (b.position >= setup_.progress.position) follow_changes();
     if (states_) {
@@ -286,6 +295,7 @@ class sink_stage_impl : public stage<sink_actor> {
   std::set<route_id> outdated_;   ///< the writer has other columns than the route
   std::vector<route_id> changed_; ///< of them, those that the stream has told of, in its order
   std::optional<barrier> prepared_;
+  bool ends_soon_ = false; ///< an early barrier was asked for
   router_actor router_;
   std::uint64_t missing_reports_ = 0;
   std::uint64_t changes_ = 0;

@@ -234,7 +234,13 @@ fold::located fold::at(const fold_entry& e, std::size_t column) const {
   return {e.batch, batches_[e.batch]->cells[e.first + column]};
 }
 
-/// Not by way of at(): making its answer takes longer than all the rest.
+// These two not by way of at(): making its answer takes longer than all the rest.
+
+cell_state fold::state(const fold_entry& e, std::size_t column) const {
+  if (e.batch == fold_entry::none) return mixed_[e.first + column].value.state();
+  return batches_[e.batch]->cells[e.first + column].state();
+}
+
 std::string_view fold::text(const fold_entry& e, std::size_t column) const {
   if (e.batch == fold_entry::none) {
     const auto& place = mixed_[e.first + column];

@@ -70,9 +70,7 @@ class fold {
 
   /// The cell of source column `column` (index into schema->columns) and its text. State unchanged:
   /// it did not come. Not for entries without a row (removed and lost may have none).
-  cell_state state(const fold_entry& e, std::size_t column) const {
-    return at(e, column).value.state();
-  }
+  cell_state state(const fold_entry& e, std::size_t column) const;
   std::string_view text(const fold_entry& e, std::size_t column) const;
 
   /// Where the row of an entry comes from; nothing when its cells are of several changes, or it has

@@ -105,6 +105,10 @@ class sink {
   /// The least time between two commits that the target has shown to keep up with; zero: any.
   virtual std::chrono::milliseconds pace() const { return {}; }
 
+  /// What is written waits for its epoch's end: an epoch had better end before memory does, since
+  /// what goes beyond it is spilled.
+  virtual bool gathers_epochs() const { return false; }
+
   /// False for a target that cannot remember: it stands wherever the newest checkpoint says.
   virtual bool keeps_progress() const { return true; }
 

@@ -37,6 +37,8 @@ class starrocks_sink final : public sink {
 
   void use(const sink_resources& given) override { context_.use(given); }
 
+  bool gathers_epochs() const override { return true; }
+
   writer& attach(const route_ptr& r) override {
     auto made = r->mode == route_mode::append ? make_append_writer(context_, r)
                                               : make_keyed_writer(context_, r);

@@ -46,5 +46,18 @@ TEST_F(StarrocksMemory, IsBoundedWhileTheBackendsAreAway) {
             source_value("SELECT count(*) || '|' || sum(length(v)) FROM t"));
 }
 
+/// An epoch may be as long as the file says; what memory does not hold would go by way of the disk.
+TEST_F(StarrocksMemory, EndsAnEpochBeforeItIsFull) {
+  text.interval = "1h";
+  source("CREATE TABLE t (id bigint PRIMARY KEY, v text)");
+  catch_up();
+  start();
+  for (int i = 0; i < 20; ++i)
+    source("INSERT INTO t SELECT i, repeat('x', 900) FROM generate_series(" + std::to_string(i)
+           + " * 1000, " + std::to_string(i) + " * 1000 + 999) i");
+  wait_until("most rows are there",
+             [&] { return std::stoi(rows_of("count(*) AS n", "t", "n")) > 10'000; });
+}
+
 } // namespace
 } // namespace leat::test

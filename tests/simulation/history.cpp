@@ -12,6 +12,7 @@ sizes make_sizes(model::random& r) {
   s.source = {100 + r.below(2000), 1 + r.below(6)};
   s.sink = {100 + r.below(2000), 1 + r.below(6)};
   s.interval = std::chrono::milliseconds(20 + r.below(200));
+  if (r.chance(2)) s.buffer = 1 + r.below(30);
   if (r.chance(4)) s.missing = r.below(150); // none, or a key or two
   return s;
 }

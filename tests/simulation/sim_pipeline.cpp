@@ -46,6 +46,7 @@ void sim_pipeline::spawn(assembly parts, test::sim_system& sim) {
   o.source_window = sizes_.source;
   o.sink_window = sizes_.sink;
   o.interval = sizes_.interval;
+  o.sink_buffer = sizes_.buffer;
   o.sink_missing = sizes_.missing;
   o.store = world_.store;
   o.board = board_;

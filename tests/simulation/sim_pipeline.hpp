@@ -16,6 +16,7 @@ struct sizes {
   credit_window source;
   credit_window sink;
   std::chrono::milliseconds interval{100};
+  std::size_t buffer = 32U << 20; ///< as sink_setup::buffer_bytes, in changes
   std::size_t missing = missing_gatherer::most_by_default; ///< as sink_setup::missing_bytes
 };
 

@@ -67,14 +67,14 @@ class strict_sink::strict_writer : public writer {
 
   void write(const batch_ptr& rows, std::span<const std::uint32_t> changes) override {
     sink_.call("sink: before a write", "sink: after a write", phase::open, [&] {
-      dirty_ = true;
+      unflushed_ += changes.size();
       if (table().columns != columns_of(*route_)) violate("has other columns than its route");
       for (const auto i : changes) take(*rows, rows->changes[i]);
     });
   }
-  std::size_t buffered() const override { return 0; }
+  std::size_t buffered() const override { return unflushed_; }
   void flush() override {
-    sink_.call("sink: before a flush", "sink: after a flush", phase::open, [&] { dirty_ = false; });
+    sink_.call("sink: before a flush", "sink: after a flush", phase::open, [&] { unflushed_ = 0; });
   }
   void change_schema(const route_ptr& after) override {
     between_flushes("sink: before DDL", "sink: after DDL", [&] {
@@ -134,7 +134,7 @@ class strict_sink::strict_writer : public writer {
  private:
   template <class Work>
   void between_flushes(const char* before, const char* after, Work work) {
-    if (dirty_) sink_.world_.violate(std::string(before) + ": there was no flush");
+    if (unflushed_ != 0) sink_.world_.violate(std::string(before) + ": there was no flush");
     sink_.call(before, after, phase::open, work);
   }
 
@@ -251,7 +251,7 @@ class strict_sink::strict_writer : public writer {
 
   strict_sink& sink_;
   route_ptr route_;
-  bool dirty_ = false;
+  std::size_t unflushed_ = 0; ///< changes
 };
 
 strict_sink::strict_sink(world& w, std::string name) : world_(w), name_(std::move(name)) {}

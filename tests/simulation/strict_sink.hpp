@@ -20,6 +20,7 @@ class strict_sink : public sink {
   ~strict_sink() override;
 
   std::optional<target_progress> open() override;
+  bool gathers_epochs() const override { return true; }
   writer& attach(const route_ptr&) override;
   std::map<route_id, missing_rows> prepare() override;
   void commit(const target_progress& next) override;
