@@ -48,7 +48,7 @@ struct torture_options {
 
 /// So that most seeds end within eight seconds on an idle machine. The double takes longer for an
 /// epoch than a database, so less is done to catch up with.
-double usual_seconds(second_target kind) { return is_starrocks(kind) ? 2.5 : 5.5; }
+double usual_seconds(second_target kind) { return is_starrocks(kind) ? 2.5 : 5.0; }
 
 pg_server_options source_settings() {
   return {.settings = {{"logical_decoding_work_mem", "64kB"},
