@@ -146,11 +146,11 @@ std::vector<pid_t> children_of(pid_t parent) {
   return result;
 }
 
-/// Not gone, and no zombie.
-bool is_alive(pid_t pid) {
+/// As /proc/PID/stat has it, proc(5); a zombie's for a process that is gone.
+char state_of(pid_t pid) {
   const auto stat = read_file(fs::path("/proc") / std::to_string(pid) / "stat");
   const auto end = stat.rfind(')');
-  return end != std::string::npos && end + 2 < stat.size() && stat[end + 2] != 'Z';
+  return end != std::string::npos && end + 2 < stat.size() ? stat[end + 2] : 'Z';
 }
 
 } // namespace
@@ -240,13 +240,16 @@ void pg_server::restart(pg_stop mode) {
 }
 
 void pg_server::crash() {
-  postmaster_->signal(SIGSTOP); // so that it makes no new ones meanwhile
+  // So that it makes no new ones meanwhile; the signal takes effect some time later.
+  postmaster_->signal(SIGSTOP);
+  while (state_of(postmaster_->pid()) != 'T' && postmaster_->running())
+    std::this_thread::sleep_for(1ms);
   const auto children = children_of(postmaster_->pid());
   for (const pid_t child : children) ::kill(child, SIGKILL);
   postmaster_->kill();
   // A new server refuses to start while one of them still has the shared memory.
   for (const pid_t child : children)
-    while (is_alive(child)) std::this_thread::sleep_for(1ms);
+    while (state_of(child) != 'Z') std::this_thread::sleep_for(1ms);
 }
 
 bool pg_server::restart_at_xid(std::uint32_t epoch, std::uint32_t next) {
